@@ -1,0 +1,69 @@
+namespace Stele.Core.Limits;
+
+/// <summary>A named bound. Every bound in Stele is one of these, shown by <c>stele limits</c> and <c>GET /v1/limits</c>.</summary>
+/// <param name="Name">Dotted, with the unit last, such as <c>value.bytes</c>.</param>
+/// <param name="Value">The default, inclusive: this many pass, one more does not.</param>
+/// <param name="Unit">What is counted.</param>
+/// <param name="Meaning">A sentence: what is bounded, and what happens past it.</param>
+/// <param name="Configurable">Whether an option (STELE_LIMIT_…) may change it.</param>
+public sealed record Limit(string Name, long Value, string Unit, string Meaning, bool Configurable = false);
+
+/// <summary>The defaults of every limit that design section 6 names.</summary>
+public static class SteleLimits
+{
+    /// <summary>Characters of a key.</summary>
+    public static readonly Limit KeyCharacters = new("key.characters", 256, "characters", "a longer key is refused, rule key.length");
+    /// <summary>Characters of a key's first segment.</summary>
+    public static readonly Limit ServiceCharacters = new("service.characters", 50, "characters", "a longer first segment of a key is refused, rule key.service_length");
+    /// <summary>Characters of an environment's name.</summary>
+    public static readonly Limit EnvironmentCharacters = new("environment.characters", 50, "characters", "a longer environment name is refused, rule environment.name");
+    /// <summary>Environments of an org.</summary>
+    public static readonly Limit EnvironmentsPerOrg = new("environments.count", 100, "environments", "one more is refused, quota_exceeded", true);
+    /// <summary>Bytes of a value's canonical JSON text.</summary>
+    public static readonly Limit ValueBytes = new("value.bytes", 8 << 20, "bytes", "a larger value is refused, too_large, rule value.bytes", true);
+    /// <summary>Digits of a JSON number.</summary>
+    public static readonly Limit NumberDigits = new("number.digits", 1_000, "digits", "a number with more is refused, rule number.digits");
+    /// <summary>Absolute exponent of a JSON number.</summary>
+    public static readonly Limit NumberExponent = new("number.exponent", 1_000, "", "a number whose exponent is further from zero is refused, rule number.exponent");
+    /// <summary>Nesting of a JSON value.</summary>
+    public static readonly Limit JsonDepth = new("json.depth", 64, "levels", "a deeper value is refused, rule json.depth", true);
+    /// <summary>Characters of a change log.</summary>
+    public static readonly Limit ChangeLogCharacters = new("change_log.characters", 4_096, "characters", "a longer one is refused, rule change_log.length");
+    /// <summary>Changes of one change set.</summary>
+    public static readonly Limit ChangeSetChanges = new("change_set.changes", 10_000, "changes", "one more is refused, too_large, rule changes.count", true);
+    /// <summary>Bytes of a request body.</summary>
+    public static readonly Limit ChangeSetBytes = new("change_set.bytes", 32 << 20, "bytes", "a larger body is refused, too_large, rule body.bytes", true);
+    /// <summary>Commands that wait for one org on one node.</summary>
+    public static readonly Limit QueueCommands = new("queue.commands", 4_096, "commands", "one more is refused, unavailable with Retry-After", true);
+    /// <summary>Commands of one append.</summary>
+    public static readonly Limit BatchCommands = new("batch.commands", 256, "commands", "the rest waits for the next append", true);
+    /// <summary>Bytes of one append.</summary>
+    public static readonly Limit BatchBytes = new("batch.bytes", 8 << 20, "bytes", "the rest waits for the next append; a single larger command goes alone", true);
+    /// <summary>Time of one request.</summary>
+    public static readonly Limit RequestSeconds = new("request.seconds", 10, "seconds", "unavailable, or outcome_unknown if a write was under way", true);
+    /// <summary>Time to wait for a primary that does not answer.</summary>
+    public static readonly Limit PrimaryWaitMilliseconds = new("primary.wait_ms", 1_500, "milliseconds", "a strong read or a write answers unavailable after it", true);
+    /// <summary>How far a node's clock may be from the database's.</summary>
+    public static readonly Limit ClockSkewMilliseconds = new("clock.skew_ms", 1_000, "milliseconds", "a node further off refuses to write", true);
+    /// <summary>Items of a page.</summary>
+    public static readonly Limit PageItems = new("page.items", 1_000, "items", "a larger limit is refused, rule limit.range; the default is 100");
+    /// <summary>Characters of an idempotency key.</summary>
+    public static readonly Limit IdempotencyKeyCharacters = new("idempotency_key.characters", 255, "characters", "a longer one is refused, rule idempotency_key.length");
+    /// <summary>How long a committed outcome is kept for its idempotency key.</summary>
+    public static readonly Limit IdempotencyHours = new("idempotency.hours", 24, "hours", "an older key may be used anew");
+    /// <summary>Revisions kept in memory per org for those who follow.</summary>
+    public static readonly Limit RingRevisions = new("ring.revisions", 1_024, "revisions", "older ones are read from PostgreSQL", true);
+    /// <summary>Time that a graceful shutdown may take.</summary>
+    public static readonly Limit ShutdownSeconds = new("shutdown.seconds", 10, "seconds", "what is still queued then is refused", true);
+    /// <summary>Characters of an actor id.</summary>
+    public static readonly Limit ActorCharacters = new("actor.characters", 255, "characters", "a longer id is refused");
+
+    /// <summary>All of them, in the order in which <c>stele limits</c> shows them.</summary>
+    public static IReadOnlyList<Limit> All { get; } =
+    [
+        KeyCharacters, ServiceCharacters, EnvironmentCharacters, EnvironmentsPerOrg, ValueBytes, NumberDigits, NumberExponent, JsonDepth,
+        ChangeLogCharacters, ChangeSetChanges, ChangeSetBytes, QueueCommands, BatchCommands, BatchBytes, RequestSeconds,
+        PrimaryWaitMilliseconds, ClockSkewMilliseconds, PageItems, IdempotencyKeyCharacters, IdempotencyHours, RingRevisions,
+        ShutdownSeconds, ActorCharacters,
+    ];
+}

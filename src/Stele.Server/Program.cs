@@ -1,0 +1,6 @@
+namespace Stele.Server;
+
+internal static class Program
+{
+    static int Main() => 0;
+}
