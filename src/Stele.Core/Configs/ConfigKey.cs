@@ -24,8 +24,12 @@ public readonly record struct ConfigKey : IParsable<ConfigKey>
     public static bool TryParse([NotNullWhen(true)] string? text, out ConfigKey key, [NotNullWhen(false)] out string? rule, [NotNullWhen(false)] out string? message)
     {
         key = default;
-        (rule, message) = Check(text);
-        if (rule is not null) return false;
+        if (Check(text) is { } broken)
+        {
+            (rule, message) = broken;
+            return false;
+        }
+        (rule, message) = (null, null);
         key = new ConfigKey(text!);
         return true;
     }
@@ -37,7 +41,7 @@ public readonly record struct ConfigKey : IParsable<ConfigKey>
     public static ConfigKey Parse(string s, IFormatProvider? provider) =>
         TryParse(s, out var key, out _, out var message) ? key : throw new FormatException(message);
 
-    static (string? Rule, string? Message) Check(string? text)
+    static (string Rule, string Message)? Check(string? text)
     {
         if (string.IsNullOrEmpty(text)) return ("key.length", "A key has 1 to 256 characters; this one is empty.");
         if (text.Length > SteleLimits.KeyCharacters.Value)
@@ -49,7 +53,7 @@ public readonly record struct ConfigKey : IParsable<ConfigKey>
                 return ("key.characters", $"A key holds letters, digits and . _ - [ ]; character {i + 1} is {Show(text[i])}.");
         if ((service < 0 ? text.Length : service) > SteleLimits.ServiceCharacters.Value)
             return ("key.service_length", $"The first segment of a key, its service, has at most {SteleLimits.ServiceCharacters.Value} characters.");
-        return (null, null);
+        return null;
     }
 
     static bool IsFirst(char c) => char.IsAsciiLetterOrDigit(c) || c == '_';
