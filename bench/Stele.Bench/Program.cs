@@ -1,1 +1,21 @@
-return 0;
+using Stele.Bench;
+using Stele.Bench.Crash;
+using Stele.Bench.Peers;
+
+var verb = args is [var first, ..] && !first.StartsWith('-') ? first : "compare";
+var arguments = BenchArguments.Parse(verb == args.FirstOrDefault() ? args[1..] : args);
+switch (verb)
+{
+    case "bare":
+        return await BareServer.Run(arguments);
+    case "list":
+        foreach (var scenario in Scenarios.All) Console.WriteLine($"{scenario.Name,-18} {scenario.Title}");
+        return 0;
+    case "compare":
+        return await Comparison.Run(arguments);
+    case "crash":
+        return await CrashRun.Run(arguments);
+    default:
+        Console.Error.WriteLine($"stele-bench: no such verb: {verb} (compare, crash, bare, list)");
+        return 2;
+}

@@ -1,0 +1,43 @@
+using System.Globalization;
+
+namespace Stele.Bench;
+
+/// <summary>What the command line asked for. Names are those of bench/README.md.</summary>
+internal sealed record BenchArguments
+{
+    public required string Root { get; init; }
+    public required string Out { get; init; }
+    public int Rounds { get; init; } = 3;
+    public double Seconds { get; init; } = 6;
+    public double WarmupSeconds { get; init; } = 3;
+    public int Writers { get; init; } = 16;
+    public int Port { get; init; }
+    public string? Like { get; init; }
+    public IReadOnlyList<string> Only { get; init; } = [];
+    public IReadOnlyList<string> Peers { get; init; } = ["stele", "etcd", "bare"];
+
+    public static BenchArguments Parse(string[] args)
+    {
+        var parsed = new BenchArguments { Root = Directory.GetCurrentDirectory(), Out = "" };
+        for (var i = 0; i < args.Length; i++)
+        {
+            string Next() => ++i < args.Length ? args[i] : throw new ArgumentException($"{args[i - 1]} needs a value");
+            parsed = args[i] switch
+            {
+                "--root" => parsed with { Root = Next() },
+                "--out" => parsed with { Out = Next() },
+                "--rounds" => parsed with { Rounds = int.Parse(Next(), CultureInfo.InvariantCulture) },
+                "--seconds" => parsed with { Seconds = double.Parse(Next(), CultureInfo.InvariantCulture) },
+                "--warmup" => parsed with { WarmupSeconds = double.Parse(Next(), CultureInfo.InvariantCulture) },
+                "--writers" => parsed with { Writers = int.Parse(Next(), CultureInfo.InvariantCulture) },
+                "--port" => parsed with { Port = int.Parse(Next(), CultureInfo.InvariantCulture) },
+                "--like" => parsed with { Like = Next() },
+                "--only" => parsed with { Only = Next().Split(',') },
+                "--peers" => parsed with { Peers = Next().Split(',') },
+                "--quick" => parsed with { Rounds = 1, Seconds = 2, WarmupSeconds = 1 },
+                var unknown => throw new ArgumentException($"stele-bench: no such option: {unknown}"),
+            };
+        }
+        return parsed.Out.Length > 0 ? parsed : parsed with { Out = Path.Combine(parsed.Root, "artifacts", "bench") };
+    }
+}
