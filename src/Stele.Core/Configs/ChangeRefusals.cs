@@ -1,0 +1,94 @@
+using Stele.Core.Faults;
+using Stele.Core.Orgs;
+
+namespace Stele.Core.Configs;
+
+/// <summary>Collects why the changes of a set are refused, and merges it into one fault.</summary>
+sealed class ChangeRefusals(ChangeSet command)
+{
+    // null until the first refusal: most sets have none
+    List<(FaultCode Code, int Rank, Problem Problem)>? refusals;
+
+    public Fault? Fault
+    {
+        get
+        {
+            if (refusals is null) return null;
+            var (code, rank, _) = refusals.MinBy(refusal => refusal.Rank);
+            var problems = refusals.Where(refusal => refusal.Rank == rank).Select(refusal => refusal.Problem).ToList();
+            return new Fault(code, problems.Count == 1 ? problems[0].Message : $"{problems.Count} changes are refused; errors lists them.", problems);
+        }
+    }
+
+    public void UnknownEnvironment(int index, string? name)
+    {
+        var message = $"There is no environment '{name}'.";
+        var inBody = command.IsList && command.Changes[index].Environment is not null;
+        Add(FaultCode.NotFound, 0, inBody
+            ? Problem.Body(Pointer(index, "environment"), "environment.unknown", message)
+            : Problem.Query("env", "environment.unknown", message));
+    }
+
+    public bool Preconditions(int index, EnvironmentState environment, ConfigEntry? entry)
+    {
+        var change = command.Changes[index];
+        var current = entry is null or { Deleted: true } ? 0 : entry.Version;
+        var holds = true;
+        if (change.MustExist && current == 0)
+            holds = Refuse(FaultCode.PreconditionFailed, Problem.Header("If-Match", "if_match", $"{change.Key} does not exist in {environment.Name}."));
+        if (change.ExpectedVersion is { } expected && expected != current && expected != entry?.Version)
+            holds = Refuse(change.ExpectedByHeader ? FaultCode.PreconditionFailed : FaultCode.Conflict, Stale(index, change, expected, entry));
+        if (command.ExpectedRevision is { } revision)
+        {
+            var changed = command.ExpectedRevisionCoversEnvironment ? environment.ChangedRevision : entry?.Revision ?? 0;
+            if (changed > revision)
+                holds = Refuse(FaultCode.Conflict, Problem.Body(Pointer(index, "key"), "expected_revision",
+                    command.ExpectedRevisionCoversEnvironment
+                        ? $"Environment {environment.Name} changed at revision {changed}, after {revision}."
+                        : $"{change.Key} in {environment.Name} changed at revision {changed}, after {revision}."));
+        }
+        return holds;
+    }
+
+    public void MissingKey(int index, string environment)
+    {
+        var message = $"{command.Changes[index].Key} does not exist in {environment}.";
+        Add(FaultCode.NotFound, 2, command.IsList
+            ? Problem.Body(Pointer(index, "key"), "key.unknown", message)
+            : Problem.Path("key", "key.unknown", message));
+    }
+
+    public void WrongType(int index, ConfigValueType type)
+    {
+        var change = command.Changes[index];
+        var found = ConfigValueTypes.Of(change.Value).Name();
+        Add(FaultCode.Invalid, 3, change.ValueType is null
+            ? Problem.Body(Pointer(index, "value"), "value_type.change",
+                $"{change.Key} is a {type.Name()} and this value is {found}; name value_type to change it.")
+            : Problem.Body(Pointer(index, "value"), "value_type.mismatch", $"value_type is {type.Name()} and the value is {found}."));
+    }
+
+    Problem Stale(int index, Change change, int expected, ConfigEntry? entry)
+    {
+        var found = entry switch
+        {
+            null => "it does not exist",
+            { Deleted: true } => $"it was deleted as version {entry.Version} by {entry.UpdatedBy} at {entry.UpdatedAt}",
+            _ => $"it is at version {entry.Version}, set by {entry.UpdatedBy} at {entry.UpdatedAt}",
+        };
+        var message = expected == 0 ? $"{change.Key} was expected not to exist, but {found}." : $"{change.Key} was expected at version {expected}, but {found}.";
+        return change.ExpectedByHeader
+            ? Problem.Header(expected == 0 ? "If-None-Match" : "If-Match", "if_match", message)
+            : Problem.Body(Pointer(index, "expected_version"), "expected_version", message);
+    }
+
+    bool Refuse(FaultCode code, Problem problem)
+    {
+        Add(code, 1, problem);
+        return false;
+    }
+
+    void Add(FaultCode code, int rank, Problem problem) => (refusals ??= []).Add((code, rank, problem));
+
+    string Pointer(int index, string member) => command.IsList ? $"/changes/{index}/{member}" : $"/{member}";
+}

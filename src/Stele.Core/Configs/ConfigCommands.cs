@@ -1,0 +1,81 @@
+using Stele.Core.Access;
+using Stele.Core.Journal;
+using Stele.Core.Orgs;
+
+namespace Stele.Core.Configs;
+
+/// <summary>What a change does.</summary>
+public enum ChangeOp : byte
+{
+    /// <summary>Sets a value.</summary>
+    Set,
+    /// <summary>Deletes the key.</summary>
+    Delete,
+    /// <summary>Changes nothing; its precondition must hold.</summary>
+    Check,
+}
+
+/// <summary>One change of a change set. A set touches a key of an environment once at most, which whoever parses it has checked.</summary>
+public sealed record Change
+{
+    /// <summary>What it does.</summary>
+    public required ChangeOp Op { get; init; }
+
+    /// <summary>In which environment; null means the org's default one, found when the change is decided.</summary>
+    public required EnvironmentName? Environment { get; init; }
+
+    /// <summary>Which key.</summary>
+    public required ConfigKey Key { get; init; }
+
+    /// <summary>Canonical JSON bytes of the new value; null unless <see cref="ChangeOp.Set"/>.</summary>
+    public byte[]? Value { get; init; }
+
+    /// <summary>The declared type, or null: as it is, or taken from the value on creation.</summary>
+    public ConfigValueType? ValueType { get; init; }
+
+    /// <summary>The version that the key must have; 0: it must not exist. Null: any.</summary>
+    public int? ExpectedVersion { get; init; }
+
+    /// <summary>Whether the expectation came from If-Match or If-None-Match, whose failure is 412 instead of 409.</summary>
+    public bool ExpectedByHeader { get; init; }
+
+    /// <summary>Whether the key must exist, whatever its version (If-Match: *).</summary>
+    public bool MustExist { get; init; }
+
+    /// <summary>The permission that it needs.</summary>
+    public Permission Permission { get; init; } = Permission.ConfigWrite;
+}
+
+/// <summary>Changes that happen together or not at all, as one revision.</summary>
+/// <param name="Principal">Who.</param>
+/// <param name="RequestId">The request.</param>
+/// <param name="Reason">The change log, or null.</param>
+/// <param name="Changes">At least one.</param>
+public sealed record ChangeSet(Principal Principal, Guid RequestId, string? Reason, IReadOnlyList<Change> Changes)
+    : Command(Principal, RequestId, Reason)
+{
+    /// <summary>None of the named keys may have changed after this revision. Null: no such condition.</summary>
+    public long? ExpectedRevision { get; init; }
+
+    /// <summary>Whether <see cref="ExpectedRevision"/> covers everything in the touched environments.</summary>
+    public bool ExpectedRevisionCoversEnvironment { get; init; }
+
+    /// <summary>Whether problems point into <c>/changes/N</c>, or at the top of the body.</summary>
+    public bool IsList { get; init; }
+}
+
+/// <summary>Puts the configuration under a prefix back as it was, as one revision; what is equal is left alone.</summary>
+/// <param name="Principal">Who.</param>
+/// <param name="RequestId">The request.</param>
+/// <param name="Reason">The change log, or null.</param>
+/// <param name="Environment">Which environment; null: the default one.</param>
+/// <param name="Prefix">The prefix; empty: everything.</param>
+/// <param name="Then">What was there, by key; what is under the prefix now and not in it is deleted.</param>
+public sealed record RestoreConfigs(
+    Principal Principal, Guid RequestId, string? Reason, EnvironmentName? Environment, string Prefix, IReadOnlyDictionary<string, RestoredValue> Then)
+    : Command(Principal, RequestId, Reason);
+
+/// <summary>A value as it was.</summary>
+/// <param name="Value">Canonical JSON bytes.</param>
+/// <param name="ValueType">Its declared type.</param>
+public sealed record RestoredValue(byte[] Value, ConfigValueType ValueType);

@@ -1,0 +1,35 @@
+using System.Buffers.Binary;
+using Stele.Core.Access;
+using Stele.Core.Orgs;
+
+namespace Stele.Core.Journal;
+
+/// <summary>A wish to change an org. Ids and random bytes are made before it is decided, so that deciding is pure.</summary>
+/// <param name="Principal">Who asks; authorised inside Decide.</param>
+/// <param name="RequestId">A UUIDv7 made by the node for this request; event ids derive from it.</param>
+/// <param name="Reason">The change log, or null.</param>
+public abstract record Command(Principal Principal, Guid RequestId, string? Reason)
+{
+    /// <summary>The id of the n-th event of this command: the request id with the ordinal in its last 14 bits.</summary>
+    public Guid EventId(int ordinal)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        RequestId.TryWriteBytes(bytes, bigEndian: true, out _);
+        var last = BinaryPrimitives.ReadUInt16BigEndian(bytes[14..]);
+        BinaryPrimitives.WriteUInt16BigEndian(bytes[14..], (ushort)((last & 0xC000) | (ordinal & 0x3FFF)));
+        return new Guid(bytes, bigEndian: true);
+    }
+}
+
+/// <summary>What a command leads to: events, perhaps none.</summary>
+/// <param name="Events">In order. None: nothing changes, and there is no revision.</param>
+public sealed record Decision(IReadOnlyList<JournalEvent> Events)
+{
+    /// <summary>Nothing changes.</summary>
+    public static readonly Decision Nothing = new([]);
+}
+
+/// <summary>An org at a revision, and the revision that a decision on it made.</summary>
+/// <param name="State">The state after it.</param>
+/// <param name="Record">The revision; null when nothing changed.</param>
+public sealed record Applied(OrgState State, RevisionRecord? Record);

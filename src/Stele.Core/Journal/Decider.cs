@@ -1,0 +1,52 @@
+using System.Security.Cryptography;
+using Stele.Core.Configs;
+using Stele.Core.Faults;
+using Stele.Core.Orgs;
+
+namespace Stele.Core.Journal;
+
+/// <summary>
+/// The state machine that every node is: Decide and Evolve, dispatched to the features by kind. Pure: no clock, no
+/// randomness, no I/O, so that two nodes that read the same journal are in the same state.
+/// </summary>
+public static class Decider
+{
+    /// <summary>What a command leads to on a state, or why it is refused.</summary>
+    public static Outcome<Decision> Decide(OrgState state, Command command) => command switch
+    {
+        ChangeSet changes => ConfigDecider.Decide(state, changes),
+        RestoreConfigs restore => ConfigDecider.Decide(state, restore),
+        CreateOrg create => OrgDecider.Decide(state, create),
+        CreateEnvironment create => OrgDecider.Decide(state, create),
+        _ => throw new InvalidOperationException($"no decider for {command.GetType().Name}"),
+    };
+
+    /// <summary>The revision that a decision on a state makes at a moment, with its chain, and the state after it.</summary>
+    public static Applied Apply(OrgState state, Command command, Decision decision, Timestamp at)
+    {
+        if (decision.Events.Count == 0) return new Applied(state, null);
+        var events = new EventRecord[decision.Events.Count];
+        for (var i = 0; i < events.Length; i++)
+        {
+            var payload = decision.Events[i];
+            var data = payload.Encode();
+            events[i] = new EventRecord(i, command.EventId(i), payload, payload.Type, payload.Stream, payload.StreamVersion, data, SHA256.HashData(data));
+        }
+        var unchained = new RevisionRecord(state.Org, state.Revision + 1, at, command.Principal.ActorId, command.Reason, command.RequestId, [], events);
+        var record = unchained with { Chain = RevisionChain.Next(state.Place.Chain, unchained) };
+        return new Applied(Evolve(state, record), record);
+    }
+
+    /// <summary>The state after a revision that stands in the journal. Its number must be the next one.</summary>
+    public static OrgState Evolve(OrgState state, RevisionRecord revision)
+    {
+        if (revision.Revision != state.Revision + 1)
+            throw new InvalidOperationException($"org {state.Org} is at revision {state.Revision}; {revision.Revision} is not the next");
+        var next = ConfigDecider.Evolve(OrgDecider.Evolve(state, revision), revision);
+        return next with
+        {
+            Place = new JournalPlace(revision.Revision, revision.Chain),
+            LastAt = Timestamp.Later(state.LastAt, revision.At),
+        };
+    }
+}

@@ -1,0 +1,24 @@
+using Stele.Core.Configs;
+using Stele.Core.Orgs;
+
+namespace Stele.Core.Journal;
+
+/// <summary>
+/// The journal holds an event that this server does not know: it was written by a newer one. The org stops on this node
+/// (503) and nothing is skipped.
+/// </summary>
+public sealed class UnknownEventException(string message) : Exception(message);
+
+/// <summary>The closed list of event types: from stored bytes to typed events.</summary>
+public static class EventCodec
+{
+    /// <summary>The typed event; throws <see cref="UnknownEventException"/> for a type or a member that is not known here.</summary>
+    public static JournalEvent Decode(string type, ReadOnlySpan<byte> data) => type switch
+    {
+        ConfigSet.TypeName => ConfigSet.Decode(data),
+        ConfigDeleted.TypeName => ConfigDeleted.Decode(data),
+        OrgCreated.TypeName => OrgCreated.Decode(data),
+        EnvironmentCreated.TypeName => EnvironmentCreated.Decode(data),
+        _ => throw new UnknownEventException($"event type '{type}' is not known to this server"),
+    };
+}

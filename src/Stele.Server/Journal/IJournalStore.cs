@@ -1,0 +1,114 @@
+using Stele.Core.Journal;
+using Stele.Core.Orgs;
+
+namespace Stele.Server.Journal;
+
+/// <summary>
+/// The seam below the journal's logic: everything that it asks of a database. Two implementations: <see cref="PostgresJournalStore"/>,
+/// and a simulated one with the real one's bad habits, that the simulation drives from a seed. No method throws for an
+/// expected failure: it returns a status. All may throw <see cref="StoreUnavailableException"/> unless they return one.
+/// </summary>
+internal interface IJournalStore
+{
+    /// <summary>The org's head and tables in one snapshot; null when there is no such org.</summary>
+    Task<OrgState?> Load(OrgId org, CancellationToken cancellation);
+
+    /// <summary>
+    /// Compare-and-set of the head, inline projections, revisions and events in one transaction. Never cancelled: a commit
+    /// whose end nobody waits for may still happen.
+    /// </summary>
+    Task<AppendAnswer> Append(AppendBatch batch);
+
+    /// <summary>
+    /// As <see cref="Append"/>, but takes the head's row lock first, and asks for the batch when it holds it: how a node that
+    /// lost a race makes progress. The callback gets the head as locked and returns null to give up.
+    /// </summary>
+    Task<AppendAnswer> AppendLocked(OrgId org, Func<Head, Task<AppendBatch?>> decide);
+
+    /// <summary>The heads of orgs as the primary has them now, with what identifies the primary. One round trip.</summary>
+    Task<HeadsAnswer> Heads(IReadOnlyCollection<OrgId> orgs, CancellationToken cancellation);
+
+    /// <summary>Revisions after one, oldest first, whole, at most so many.</summary>
+    Task<IReadOnlyList<RevisionRecord>> Read(OrgId org, long afterRevision, int limit, CancellationToken cancellation);
+
+    /// <summary>
+    /// Raises the fence by a commit of its own, so that no append that carries an older fence can land any more; then says
+    /// which of the requests have landed, with their revisions.
+    /// </summary>
+    Task<IReadOnlyDictionary<Guid, long>> Settle(OrgId org, IReadOnlyCollection<Guid> requestIds, CancellationToken cancellation);
+
+    /// <summary>Raises the head's last_at, so that a moment that was read cannot change. A compare-and-set like an append.</summary>
+    Task<AppendAnswer> RaiseLastAt(OrgId org, Guid incarnation, long fence, JournalPlace place, Timestamp at);
+
+    /// <summary>What was committed under an idempotency key within its time, or null.</summary>
+    Task<IdempotentOutcome?> FindOutcome(OrgId org, string principal, string key, CancellationToken cancellation);
+
+    /// <summary>Compare-and-set of the incarnation after writes were lost; false when another node did it first.</summary>
+    Task<bool> BeginIncarnation(Guid expected, Guid next, CancellationToken cancellation);
+
+    /// <summary>Raises the incarnation counter after a promotion; nobody is reset.</summary>
+    Task RaiseCounter(long expectedCounter, int timeline, CancellationToken cancellation);
+}
+
+/// <summary>The database did not answer, or could not be reached. Nothing is known to have been written by this call.</summary>
+internal sealed class StoreUnavailableException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>How an append ended.</summary>
+internal enum AppendStatus
+{
+    /// <summary>It is durable.</summary>
+    Committed,
+    /// <summary>The head is not what the node believed; nothing was written.</summary>
+    LostRace,
+    /// <summary>One of the idempotency keys was committed before; nothing was written.</summary>
+    IdempotencyKeyTaken,
+    /// <summary>The database refused the data of some command; nothing was written.</summary>
+    BadData,
+    /// <summary>It was not sent, or the database said that it failed; nothing was written.</summary>
+    NotWritten,
+    /// <summary>The connection broke under it: only the fence can tell.</summary>
+    Unknown,
+}
+
+/// <summary>How an append ended, and what the database said.</summary>
+internal readonly record struct AppendAnswer(AppendStatus Status, string? Detail = null);
+
+/// <summary>An idempotency key on a write. Scoped to org and principal.</summary>
+/// <param name="Key">As the client sent it.</param>
+/// <param name="Fingerprint">SHA-256 of method, path, query and body.</param>
+internal sealed record Idempotency(string Key, byte[] Fingerprint);
+
+/// <summary>What was committed under an idempotency key.</summary>
+internal sealed record IdempotentOutcome(byte[] Fingerprint, long Revision);
+
+/// <summary>An idempotency record that commits with its revision.</summary>
+internal sealed record IdempotencyRow(string Principal, string Key, byte[] Fingerprint, long Revision);
+
+/// <summary>What is appended in one transaction.</summary>
+/// <param name="Before">The state on which it was decided: what the head must still be.</param>
+/// <param name="After">The state after it.</param>
+/// <param name="Revisions">At least one, in order.</param>
+/// <param name="Idempotency">Records of those that came with a key.</param>
+internal sealed record AppendBatch(
+    OrgState Before, OrgState After, IReadOnlyList<RevisionRecord> Revisions, IReadOnlyList<IdempotencyRow> Idempotency)
+{
+    public OrgId Org => Before.Org;
+}
+
+/// <summary>An org's head row.</summary>
+internal sealed record Head(OrgId Org, Guid Incarnation, long Fence, long Revision, byte[] Chain, Timestamp LastAt, int Format);
+
+/// <summary>Heads, and the identity of the primary that answered.</summary>
+/// <param name="Heads">Those that exist.</param>
+/// <param name="Now">The database's clock.</param>
+/// <param name="Cluster">Incarnation and counter, and the database's identity as recorded and as found.</param>
+internal sealed record HeadsAnswer(IReadOnlyList<Head> Heads, Timestamp Now, ClusterIdentity Cluster);
+
+/// <summary>The identity of the history that the database holds.</summary>
+/// <param name="Incarnation">The random id of the history.</param>
+/// <param name="Counter">Counts incarnations and promotions: the first part of every fencing token.</param>
+/// <param name="RecordedSystem">The system identifier when the incarnation began.</param>
+/// <param name="RecordedTimeline">The timeline when the counter was last raised.</param>
+/// <param name="System">The system identifier of the server that answered.</param>
+/// <param name="Timeline">Its timeline.</param>
+internal sealed record ClusterIdentity(Guid Incarnation, long Counter, long RecordedSystem, int RecordedTimeline, long System, int Timeline);
