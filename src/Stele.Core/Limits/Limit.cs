@@ -27,6 +27,8 @@ public static class SteleLimits
     public static readonly Limit NumberExponent = new("number.exponent", 1_000, "", "a number whose exponent is further from zero is refused, rule number.exponent");
     /// <summary>Nesting of a JSON value.</summary>
     public static readonly Limit JsonDepth = new("json.depth", 64, "levels", "a deeper value is refused, rule json.depth", true);
+    /// <summary>Problems that one body is told of.</summary>
+    public static readonly Limit BodyProblems = new("body.problems", 32, "problems", "reading ends there; what lies behind is reported once these are mended");
     /// <summary>Characters of a change log.</summary>
     public static readonly Limit ChangeLogCharacters = new("change_log.characters", 4_096, "characters", "a longer one is refused, rule change_log.length");
     /// <summary>Changes of one change set.</summary>
@@ -62,7 +64,7 @@ public static class SteleLimits
     public static IReadOnlyList<Limit> All { get; } =
     [
         KeyCharacters, ServiceCharacters, EnvironmentCharacters, EnvironmentsPerOrg, ValueBytes, NumberDigits, NumberExponent, JsonDepth,
-        ChangeLogCharacters, ChangeSetChanges, ChangeSetBytes, QueueCommands, BatchCommands, BatchBytes, RequestSeconds,
+        BodyProblems, ChangeLogCharacters, ChangeSetChanges, ChangeSetBytes, QueueCommands, BatchCommands, BatchBytes, RequestSeconds,
         PrimaryWaitMilliseconds, ClockSkewMilliseconds, PageItems, IdempotencyKeyCharacters, IdempotencyHours, RingRevisions,
         ShutdownSeconds, ActorCharacters,
     ];
