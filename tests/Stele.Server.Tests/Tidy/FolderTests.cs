@@ -19,12 +19,19 @@ public sealed partial class FolderTests
     // The folders that features stand on, with all that each holds.
     static readonly Dictionary<string, string[]> foundations = new()
     {
-        ["Journal"] = ["IJournalStore", "JournalNode"],
+        ["Database/Embedded"] =
+        [
+            "EmbeddedPostgres", "EmbeddedPostgresException", "EmbeddedPostgresLog", "EmbeddedPostgresOptions", "PostgresBinaries", "PostgresCluster",
+            "PostgresFailure", "PostgresLock", "PostgresPlace", "PostgresSettings", "PostgresUser", "Postmaster",
+        ],
+        ["Journal"] = ["IJournalStore", "JournalMetrics", "JournalNode"],
+        ["Operation"] = ["Histogram", "Metrics", "OperationLog", "StatementTimer"],
     };
 
     // Which folder may use which.
     static readonly Dictionary<string, string[]> edges = new()
     {
+        ["Journal"] = ["Operation"],
     };
 
     [Fact]
