@@ -19,6 +19,11 @@ public sealed partial class FolderTests
     // The folders that features stand on, with all that each holds.
     static readonly Dictionary<string, string[]> foundations = new()
     {
+        ["Database"] =
+        [
+            "DatabaseConnections", "DatabaseLog", "DatabaseLogins", "DatabaseOptions", "DatabaseRoles", "DatabaseSetupException",
+            "EventPartitions", "Migration", "Migrator",
+        ],
         ["Database/Embedded"] =
         [
             "EmbeddedPostgres", "EmbeddedPostgresException", "EmbeddedPostgresLog", "EmbeddedPostgresOptions", "PostgresBinaries", "PostgresCluster",
