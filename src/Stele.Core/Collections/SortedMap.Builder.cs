@@ -46,7 +46,7 @@ public sealed partial class SortedMap<TValue>
         }
 
         /// <summary>The map as it is now. The builder can go on; it copies anew.</summary>
-        public SortedMap<TValue> ToImmutable()
+        public SortedMap<TValue> ToMap()
         {
             owner = new object();
             return Count == 0 ? Empty : new SortedMap<TValue>(root, Count);

@@ -37,7 +37,7 @@ public sealed partial class SortedMap<TValue> : IReadOnlyCollection<TValue> wher
     {
         var builder = ToBuilder();
         builder.Set(value);
-        return builder.ToImmutable();
+        return builder.ToMap();
     }
 
     /// <summary>The map with many values; later ones replace earlier ones. Nodes are copied once for all of them.</summary>
@@ -45,14 +45,14 @@ public sealed partial class SortedMap<TValue> : IReadOnlyCollection<TValue> wher
     {
         var builder = ToBuilder();
         foreach (var value in values) builder.Set(value);
-        return builder.ToImmutable();
+        return builder.ToMap();
     }
 
     /// <summary>The map without a key; itself if it does not have it.</summary>
     public SortedMap<TValue> Remove(string key)
     {
         var builder = ToBuilder();
-        return builder.Remove(key) ? builder.ToImmutable() : this;
+        return builder.Remove(key) ? builder.ToMap() : this;
     }
 
     /// <summary>A builder that begins with this map's entries, for many changes at once.</summary>
@@ -70,26 +70,23 @@ public sealed partial class SortedMap<TValue> : IReadOnlyCollection<TValue> wher
         return new SortedMap<TValue>(Load(values), values.Count);
     }
 
-    /// <summary>For the tests, which check the tree's promises.</summary>
-    internal Node Root => root;
-
     /// <summary>All values in order.</summary>
     public Enumerator GetEnumerator() => All().GetEnumerator();
 
     /// <summary>The values from a key on; the value of that key itself only if it is <paramref name="inclusive"/>.</summary>
-    public Slice From(string lower, bool inclusive) => new(root, lower, inclusive, "");
+    public Range From(string lower, bool inclusive) => new(root, lower, inclusive, "");
 
     /// <summary>The values whose key begins with a prefix (a string, not a segment).</summary>
-    public Slice Range(string prefix) => new(root, prefix, true, prefix);
+    public Range StartingWith(string prefix) => new(root, prefix, true, prefix);
 
     /// <summary>The values whose key begins with a prefix and is greater than <paramref name="after"/>: the next page.</summary>
-    public Slice Range(string prefix, string after) => string.CompareOrdinal(after, prefix) < 0
-        ? Range(prefix)
-        : new Slice(root, after, false, prefix);
+    public Range StartingWith(string prefix, string after) => string.CompareOrdinal(after, prefix) < 0
+        ? StartingWith(prefix)
+        : new Range(root, after, false, prefix);
 
     IEnumerator<TValue> IEnumerable<TValue>.GetEnumerator() => All().Boxed();
 
     IEnumerator IEnumerable.GetEnumerator() => All().Boxed();
 
-    Slice All() => new(root, "", true, "");
+    Range All() => new(root, "", true, "");
 }

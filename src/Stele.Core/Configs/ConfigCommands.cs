@@ -62,6 +62,17 @@ public sealed record ChangeSet(Principal Principal, Guid RequestId, string? Reas
 
     /// <summary>Whether problems point into <c>/changes/N</c>, or at the top of the body.</summary>
     public bool IsList { get; init; }
+
+    /// <inheritdoc/>
+    public override long Bytes
+    {
+        get
+        {
+            long bytes = 0;
+            foreach (var change in Changes) bytes += change.Value?.Length ?? 0;
+            return bytes;
+        }
+    }
 }
 
 /// <summary>Puts the configuration under a prefix back as it was, as one revision; what is equal is left alone.</summary>
@@ -73,7 +84,11 @@ public sealed record ChangeSet(Principal Principal, Guid RequestId, string? Reas
 /// <param name="Then">What was there, by key; what is under the prefix now and not in it is deleted.</param>
 public sealed record RestoreConfigs(
     Principal Principal, Guid RequestId, string? Reason, EnvironmentName? Environment, string Prefix, IReadOnlyDictionary<string, RestoredValue> Then)
-    : Command(Principal, RequestId, Reason);
+    : Command(Principal, RequestId, Reason)
+{
+    /// <inheritdoc/>
+    public override long Bytes => Then.Values.Sum(value => (long)value.Value.Length);
+}
 
 /// <summary>A value as it was.</summary>
 /// <param name="Value">Canonical JSON bytes.</param>

@@ -44,7 +44,7 @@ public static class ConfigDecider
         var name = command.Environment?.Text ?? state.DefaultEnvironment;
         if (name is null || state.Environment(name) is not { } environment) return UnknownEnvironment(name);
         var events = new List<JournalEvent>();
-        foreach (var entry in environment.Configs.Range(command.Prefix))
+        foreach (var entry in environment.Configs.StartingWith(command.Prefix))
             if (!entry.Deleted && !command.Then.ContainsKey(entry.Key))
                 events.Add(new ConfigDeleted(name, entry.Key, entry.Version + 1));
         foreach (var (key, then) in command.Then.OrderBy(pair => pair.Key, StringComparer.Ordinal))
@@ -82,7 +82,7 @@ public static class ConfigDecider
                 live += Live(entry) - Live(environment.Config(entry.Key));
                 builder.Set(entry);
             }
-            environments = environments.Set(environment with { Configs = builder.ToImmutable(), LiveConfigs = live, ChangedRevision = revision.Revision });
+            environments = environments.Set(environment with { Configs = builder.ToMap(), LiveConfigs = live, ChangedRevision = revision.Revision });
         }
         return ReferenceEquals(environments, state.Environments) ? state : state with { Environments = environments };
     }

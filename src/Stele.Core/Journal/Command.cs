@@ -10,6 +10,9 @@ namespace Stele.Core.Journal;
 /// <param name="Reason">The change log, or null.</param>
 public abstract record Command(Principal Principal, Guid RequestId, string? Reason)
 {
+    /// <summary>About how many bytes it brings: what a batch is capped by.</summary>
+    public virtual long Bytes => 0;
+
     /// <summary>The id of the n-th event of this command: the request id with the ordinal in its last 14 bits.</summary>
     public Guid EventId(int ordinal)
     {

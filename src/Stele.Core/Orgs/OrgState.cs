@@ -84,12 +84,11 @@ public sealed record OrgState
 /// <param name="Ordinal">Its place in lists.</param>
 /// <param name="Version">The version of its own stream.</param>
 /// <param name="CreatedAt">When it was made.</param>
-/// <param name="CreatedRevision">The revision that made it.</param>
 /// <param name="ChangedRevision">The revision that last changed anything in it.</param>
 /// <param name="Configs">Its configuration by key, tombstones included.</param>
 /// <param name="LiveConfigs">How many of them are not deleted.</param>
 public sealed record EnvironmentState(
-    string Name, string? Description, int Ordinal, int Version, Timestamp CreatedAt, long CreatedRevision, long ChangedRevision,
+    string Name, string? Description, int Ordinal, int Version, Timestamp CreatedAt, long ChangedRevision,
     SortedMap<ConfigEntry> Configs, int LiveConfigs) : IKeyed
 {
     /// <inheritdoc/>

@@ -46,6 +46,12 @@ internal interface IJournalStore
     /// <summary>Compare-and-set of the incarnation after writes were lost; false when another node did it first.</summary>
     Task<bool> BeginIncarnation(Guid expected, Guid next, CancellationToken cancellation);
 
+    /// <summary>
+    /// An append of this org has waited long for the head's row: ends the sessions that block it, so that a frozen node
+    /// cannot stop an org's writes. Does nothing when no append of this store waits.
+    /// </summary>
+    Task Unblock(OrgId org, CancellationToken cancellation);
+
     /// <summary>Raises the incarnation counter after a promotion; nobody is reset.</summary>
     Task RaiseCounter(long expectedCounter, int timeline, CancellationToken cancellation);
 }

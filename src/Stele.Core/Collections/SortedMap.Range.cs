@@ -9,13 +9,13 @@ public sealed partial class SortedMap<TValue>
 {
     /// <summary>Values in order, from a lower bound to the end of a prefix. <c>foreach</c> over it allocates nothing.</summary>
     [SuppressMessage("Performance", "CA1815", Justification = "not compared")]
-    public readonly struct Slice : IEnumerable<TValue>
+    public readonly struct Range : IEnumerable<TValue>
     {
         readonly Node root;
         readonly string lower, prefix;
         readonly bool inclusive;
 
-        internal Slice(Node root, string lower, bool inclusive, string prefix) =>
+        internal Range(Node root, string lower, bool inclusive, string prefix) =>
             (this.root, this.lower, this.inclusive, this.prefix) = (root, lower, inclusive, prefix);
 
         /// <summary>Begins at the lower bound.</summary>

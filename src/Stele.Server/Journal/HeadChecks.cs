@@ -1,0 +1,177 @@
+using Stele.Core.Journal;
+using Stele.Core.Orgs;
+
+namespace Stele.Server.Journal;
+
+/// <summary>
+/// Asks the primary for the heads of journals, once for everyone who waits: one query is under way at a time (a second may
+/// start beside a slow one), and whoever arrives waits for a query that is sent after he came. That is what makes a strong
+/// read linearizable: the head it waits for was read after the request began. Joining takes no lock.
+/// </summary>
+internal sealed class HeadChecks(IJournalStore store, TimeProvider time, JournalOptions options, JournalMetrics metrics, JournalLog log)
+{
+    Round next = new();
+    Round? running;
+    int pumps;
+    long lastSuccess = long.MinValue;
+    PrimaryView? primary;
+
+    /// <summary>What the last answer said of the primary; null before the first.</summary>
+    public PrimaryView? Primary => Volatile.Read(ref primary);
+
+    /// <summary>Whether a query that was sent less than this long ago was answered.</summary>
+    public bool AnsweredWithin(TimeSpan span) =>
+        Volatile.Read(ref lastSuccess) is var at && at != long.MinValue && time.GetElapsedTime(at) <= span;
+
+    /// <summary>A round whose query is sent after this call; its result is null when the primary did not answer in time.</summary>
+    public Task<HeadRound?> Join(OrgJournal org)
+    {
+        while (true)
+        {
+            var round = Volatile.Read(ref next);
+            if (!round.TryAdd(org, time)) continue;
+            if (Interlocked.CompareExchange(ref pumps, 1, 0) == 0) _ = Pump();
+            return round.Completion;
+        }
+    }
+
+    /// <summary>Called at each tick: fails rounds that wait too long, and lets a second query start beside a slow one.</summary>
+    public void Tick()
+    {
+        var waiting = Volatile.Read(ref next);
+        if (waiting.Age(time) > options.PrimaryWait)
+        {
+            Interlocked.CompareExchange(ref next, new Round(), waiting);
+            waiting.Seal();
+            waiting.Complete(null);
+        }
+        var under = Volatile.Read(ref running);
+        if (under is null) return;
+        if (under.Age(time) > options.PrimaryWait) under.Complete(null);
+        if (under.SentFor(time) > options.SlowHeadCheck && waiting.HasWaiters && Interlocked.CompareExchange(ref pumps, 2, 1) == 1) _ = Pump();
+    }
+
+    async Task Pump()
+    {
+        while (true)
+        {
+            var round = Interlocked.Exchange(ref next, new Round());
+            var orgs = round.Seal();
+            if (orgs.Count == 0)
+            {
+                Interlocked.Decrement(ref pumps);
+                // someone may have joined between the seal and the decrement, and relied on this pump
+                if (!Volatile.Read(ref next).HasWaiters || Interlocked.CompareExchange(ref pumps, 1, 0) != 0) return;
+                continue;
+            }
+            await Ask(round, orgs);
+        }
+    }
+
+    async Task Ask(Round round, IReadOnlyList<OrgJournal> orgs)
+    {
+        var sentAt = time.GetTimestamp();
+        round.Sent(sentAt);
+        Volatile.Write(ref running, round);
+        // what a node had applied when the query was sent is what the answer must not be behind
+        var applied = new OrgState[orgs.Count];
+        var ids = new OrgId[orgs.Count];
+        for (var i = 0; i < applied.Length; i++) (applied[i], ids[i]) = (orgs[i].State, orgs[i].Org);
+        try
+        {
+            var clockBefore = time.GetUtcNow();
+            var answer = await store.Heads(ids, CancellationToken.None);
+            var took = time.GetElapsedTime(sentAt);
+            metrics.HeadCheck(took);
+            Volatile.Write(ref primary, new PrimaryView(answer.Cluster, answer.Now.ToDateTime() - (clockBefore.UtcDateTime + took / 2), took));
+            Volatile.Write(ref lastSuccess, sentAt);
+            round.Complete(new HeadRound(answer, applied, sentAt));
+        }
+        catch (StoreUnavailableException)
+        {
+            round.Complete(null);
+        }
+        catch (Exception e)
+        {
+            log.HeadCheckBroke(e);
+            round.Complete(null);
+        }
+        finally
+        {
+            Interlocked.CompareExchange(ref running, null, round);
+        }
+    }
+
+    /// <summary>Those who wait for one query.</summary>
+    sealed class Round
+    {
+        static readonly Node Closed = new(null!, null);
+        readonly TaskCompletionSource<HeadRound?> completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Node? waiters;
+        long firstAt, sentAt;
+
+        public Task<HeadRound?> Completion => completion.Task;
+
+        public bool HasWaiters => Volatile.Read(ref waiters) is { } node && node != Closed;
+
+        public bool TryAdd(OrgJournal org, TimeProvider time)
+        {
+            while (true)
+            {
+                var head = Volatile.Read(ref waiters);
+                if (head == Closed) return false;
+                // almost always the same org as the one before; a duplicate further down does no harm
+                if (head?.Org == org) return true;
+                if (head is null) Volatile.Write(ref firstAt, time.GetTimestamp());
+                if (Interlocked.CompareExchange(ref waiters, new Node(org, head), head) == head) return true;
+            }
+        }
+
+        public List<OrgJournal> Seal()
+        {
+            var orgs = new List<OrgJournal>(1);
+            for (var node = Interlocked.Exchange(ref waiters, Closed); node is not null && node != Closed; node = node.Next)
+                if (!orgs.Contains(node.Org)) orgs.Add(node.Org);
+            return orgs;
+        }
+
+        public void Sent(long at) => Volatile.Write(ref sentAt, at);
+
+        public TimeSpan Age(TimeProvider time) => Volatile.Read(ref firstAt) is var at and not 0 ? time.GetElapsedTime(at) : TimeSpan.Zero;
+
+        public TimeSpan SentFor(TimeProvider time) => Volatile.Read(ref sentAt) is var at and not 0 ? time.GetElapsedTime(at) : TimeSpan.Zero;
+
+        public void Complete(HeadRound? result) => completion.TrySetResult(result);
+
+        sealed record Node(OrgJournal Org, Node? Next);
+    }
+}
+
+/// <summary>What one query for heads said, and what the node had applied when it was sent.</summary>
+/// <param name="Answer">The answer.</param>
+/// <param name="Applied">Per org, the state when the query was sent.</param>
+/// <param name="SentAt">TimeProvider timestamp of the sending.</param>
+internal sealed record HeadRound(HeadsAnswer Answer, IReadOnlyList<OrgState> Applied, long SentAt)
+{
+    /// <summary>The head of an org, or null if the database has none.</summary>
+    public Head? Head(OrgId org)
+    {
+        foreach (var head in Answer.Heads)
+            if (head.Org == org) return head;
+        return null;
+    }
+
+    /// <summary>What was applied of an org when the query was sent.</summary>
+    public OrgState? AppliedOf(OrgId org)
+    {
+        foreach (var state in Applied)
+            if (state.Org == org) return state;
+        return null;
+    }
+}
+
+/// <summary>The primary as last seen.</summary>
+/// <param name="Cluster">Its identity.</param>
+/// <param name="Skew">How far its clock is ahead of this node's.</param>
+/// <param name="RoundTrip">How long the query took.</param>
+internal sealed record PrimaryView(ClusterIdentity Cluster, TimeSpan Skew, TimeSpan RoundTrip);

@@ -1,0 +1,45 @@
+using Stele.Core.Journal;
+
+namespace Stele.Server.Journal;
+
+/// <summary>What the journal's logic says to operators.</summary>
+internal sealed partial class JournalLog(ILogger<JournalLog> logger)
+{
+    readonly ILogger logger = logger;
+
+    [LoggerMessage(1, LogLevel.Error, "A head check ended in an unexpected error")]
+    public partial void HeadCheckBroke(Exception exception);
+
+    [LoggerMessage(2, LogLevel.Error, "The appender of org {Org} met an unexpected error; its waiting commands are answered with it")]
+    public partial void AppenderBroke(OrgId org, Exception exception);
+
+    [LoggerMessage(3, LogLevel.Warning, "An append of org {Org} ended with unknown outcome ({Detail}); the fence will tell")]
+    public partial void OutcomeUnknown(OrgId org, string? detail);
+
+    [LoggerMessage(4, LogLevel.Information, "Settled {Commands} commands of org {Org}: {Landed} had landed")]
+    public partial void Settled(OrgId org, int commands, int landed);
+
+    [LoggerMessage(5, LogLevel.Warning, "PostgreSQL lost or rewound writes of org {Org}: it is at {Found}, this node had applied {Applied}")]
+    public partial void Rewound(OrgId org, string found, string applied);
+
+    [LoggerMessage(6, LogLevel.Error, "Org {Org} stops on this node: {Reason}")]
+    public partial void Stopped(OrgId org, string reason);
+
+    [LoggerMessage(7, LogLevel.Warning, "This node's clock is {Milliseconds} ms from the database's: writes are refused until it is set right")]
+    public partial void ClockSkew(double milliseconds);
+
+    [LoggerMessage(8, LogLevel.Error, "The journal's tail met an unexpected error and goes on")]
+    public partial void TailBroke(Exception exception);
+
+    [LoggerMessage(9, LogLevel.Warning, "The database refused the data of a command of org {Org}: {Detail}")]
+    public partial void BadData(OrgId org, string? detail);
+
+    [LoggerMessage(10, LogLevel.Information, "Org {Org} is loaded at revision {Revision}")]
+    public partial void Loaded(OrgId org, long revision);
+
+    [LoggerMessage(11, LogLevel.Warning, "Hints by LISTEN are away ({Detail}); the poll goes on")]
+    public partial void ListenerAway(string detail);
+
+    [LoggerMessage(12, LogLevel.Warning, "Projection {Projection} failed and will be tried again: {Detail}")]
+    public partial void ProjectionFailed(string projection, string detail);
+}

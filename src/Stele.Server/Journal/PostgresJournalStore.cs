@@ -1,0 +1,262 @@
+using System.Collections.Concurrent;
+using Npgsql;
+using Stele.Core.Journal;
+using Stele.Core.Orgs;
+using Stele.Server.Configs;
+using Stele.Server.Operation;
+using Stele.Server.Orgs;
+
+namespace Stele.Server.Journal;
+
+/// <summary>
+/// The journal in PostgreSQL. Appends run as stele_app in one round trip: a batch without BEGIN is one implicit transaction,
+/// which commits at its end. Heads are read as stele_tail, across orgs. Fencing has a pool of its own, so that it works when
+/// appends have used up theirs.
+/// </summary>
+internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlDataSource tail, NpgsqlDataSource settle, StatementTimer statements) : IJournalStore
+{
+    // backends that an append of this node runs on: whose blockers Unblock ends
+    readonly ConcurrentDictionary<int, OrgId> appending = new();
+
+    const int SecondsForHeads = 2, SecondsForRead = 10, SecondsToSettle = 5;
+
+    public async Task<AppendAnswer> Append(AppendBatch append)
+    {
+        NpgsqlConnection connection;
+        try
+        {
+            connection = await app.OpenConnectionAsync();
+        }
+        catch (Exception e) when (StoreFaults.IsDatabase(e))
+        {
+            return new AppendAnswer(AppendStatus.NotWritten, e.Message);
+        }
+        await using (connection)
+        {
+            using var timing = statements.Start("append");
+            var watch = new CommitWatch(connection);
+            appending[connection.ProcessID] = append.Org;
+            try
+            {
+                await using var batch = Statements(connection, append);
+                await batch.ExecuteNonQueryAsync();
+                return watch.Answer();
+            }
+            catch (Exception e) when (StoreFaults.IsDatabase(e))
+            {
+                return StoreFaults.Classify(e);
+            }
+            finally
+            {
+                appending.TryRemove(connection.ProcessID, out _);
+                watch.Dispose();
+            }
+        }
+    }
+
+    public async Task<AppendAnswer> AppendLocked(OrgId org, Func<Head, Task<AppendBatch?>> decide)
+    {
+        NpgsqlConnection connection;
+        try
+        {
+            connection = await app.OpenConnectionAsync();
+        }
+        catch (Exception e) when (StoreFaults.IsDatabase(e))
+        {
+            return new AppendAnswer(AppendStatus.NotWritten, e.Message);
+        }
+        await using (connection)
+        {
+            using var timing = statements.Start("append_locked");
+            var watch = new CommitWatch(connection);
+            appending[connection.ProcessID] = org;
+            var sent = false;
+            try
+            {
+                await using var transaction = await connection.BeginTransactionAsync();
+                if (await Lock(connection, org) is not { } head) return new AppendAnswer(AppendStatus.NotWritten, "the org has no head");
+                if (await decide(head) is not { } append) return new AppendAnswer(AppendStatus.NotWritten);
+                await using (var batch = Statements(connection, append)) await batch.ExecuteNonQueryAsync();
+                sent = true;
+                await transaction.CommitAsync();
+                return watch.Answer();
+            }
+            catch (Exception e) when (StoreFaults.IsDatabase(e) || e is StoreUnavailableException)
+            {
+                // before the commit was sent, a broken connection means a rolled back transaction
+                var answer = e is StoreUnavailableException ? new AppendAnswer(AppendStatus.NotWritten, e.Message) : StoreFaults.Classify(e);
+                return answer.Status == AppendStatus.Unknown && !sent ? answer with { Status = AppendStatus.NotWritten } : answer;
+            }
+            finally
+            {
+                appending.TryRemove(connection.ProcessID, out _);
+                watch.Dispose();
+            }
+        }
+    }
+
+    const string LockHeadSql = """
+        SELECT org_id, incarnation, fence, revision, chain, last_at, format FROM stele.lock_head($1)
+        """;
+
+    public Task<AppendAnswer> RaiseLastAt(OrgId org, Guid incarnation, long fence, JournalPlace place, Timestamp at) => Try("raise_last_at", async () =>
+    {
+        await using var connection = await app.OpenConnectionAsync();
+        await using var batch = InOrg(connection, org, SecondsToSettle);
+        batch.BatchCommands.Add(PostgresParameters.Command(RaiseLastAtSql, org.Value, incarnation, fence, place.Revision, place.Chain, at.ToDateTime()));
+        await batch.ExecuteNonQueryAsync();
+        return new AppendAnswer(AppendStatus.Committed);
+    });
+
+    const string RaiseLastAtSql = """
+        SELECT stele.raise_last_at($1, $2, $3, $4, $5, $6)
+        """;
+
+    public Task<IReadOnlyDictionary<Guid, long>> Settle(OrgId org, IReadOnlyCollection<Guid> requestIds, CancellationToken cancellation) => Guard("settle", async () =>
+    {
+        await using var connection = await settle.OpenConnectionAsync(cancellation);
+        await using (var raise = InOrg(connection, org, SecondsToSettle))
+        {
+            raise.BatchCommands.Add(PostgresParameters.Command(RaiseFenceSql, org.Value));
+            await raise.ExecuteNonQueryAsync(cancellation);
+        }
+        // only after that commit: what is not in the journal now cannot come any more
+        await using var look = InOrg(connection, org, SecondsToSettle);
+        look.BatchCommands.Add(PostgresParameters.Command(FindRequestsSql, org.Value, requestIds.ToArray()));
+        var landed = new Dictionary<Guid, long>();
+        await using var reader = await look.ExecuteReaderAsync(cancellation);
+        await reader.NextResultAsync(cancellation);
+        while (await reader.ReadAsync(cancellation)) landed[reader.GetGuid(0)] = reader.GetInt64(1);
+        return (IReadOnlyDictionary<Guid, long>)landed;
+    });
+
+    const string RaiseFenceSql = """
+        SELECT stele.raise_fence($1)
+        """;
+
+    const string FindRequestsSql = """
+        SELECT request_id, revision FROM stele.revision WHERE org_id = $1 AND request_id = ANY ($2)
+        """;
+
+    public Task<IdempotentOutcome?> FindOutcome(OrgId org, string principal, string key, CancellationToken cancellation) => Guard("find_outcome", async () =>
+    {
+        await using var connection = await app.OpenConnectionAsync(cancellation);
+        await using var batch = InOrg(connection, org, SecondsToSettle);
+        batch.BatchCommands.Add(PostgresParameters.Command(FindOutcomeSql, org.Value, principal, key));
+        await using var reader = await batch.ExecuteReaderAsync(cancellation);
+        await reader.NextResultAsync(cancellation);
+        return await reader.ReadAsync(cancellation) ? new IdempotentOutcome((byte[])reader[0], reader.GetInt64(1)) : null;
+    });
+
+    const string FindOutcomeSql = """
+        SELECT fingerprint, revision FROM stele.idempotency
+        WHERE org_id = $1 AND principal = $2 AND key = $3 AND created_at >= now() - interval '24 hours'
+        """;
+
+    public Task<bool> BeginIncarnation(Guid expected, Guid next, CancellationToken cancellation) => Guard("begin_incarnation", async () =>
+    {
+        await using var connection = await tail.OpenConnectionAsync(cancellation);
+        await using var command = PostgresParameters.Command(connection, BeginIncarnationSql, expected, next);
+        command.CommandTimeout = SecondsForRead;
+        return (bool)(await command.ExecuteScalarAsync(cancellation))!;
+    });
+
+    const string BeginIncarnationSql = """
+        SELECT stele.begin_incarnation($1, $2, (pg_control_system()).system_identifier,
+            ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int)
+        """;
+
+    public Task RaiseCounter(long expectedCounter, int timeline, CancellationToken cancellation) => Guard("raise_counter", async () =>
+    {
+        await using var connection = await tail.OpenConnectionAsync(cancellation);
+        await using var command = PostgresParameters.Command(connection, RaiseCounterSql, expectedCounter, timeline);
+        return (bool)(await command.ExecuteScalarAsync(cancellation))!;
+    });
+
+    const string RaiseCounterSql = """
+        SELECT stele.raise_counter($1, $2)
+        """;
+
+    public Task Unblock(OrgId org, CancellationToken cancellation) => Guard("unblock", async () =>
+    {
+        var waiting = appending.Where(pair => pair.Value == org).Select(pair => pair.Key).ToArray();
+        if (waiting.Length == 0) return 0;
+        await using var connection = await tail.OpenConnectionAsync(cancellation);
+        await using var command = PostgresParameters.Command(connection, UnblockSql, waiting);
+        return await command.ExecuteNonQueryAsync(cancellation);
+    });
+
+    // a session that works shows a wait event other than the client's, or none; one whose client is frozen shows ClientRead.
+    // Where the role may not see that, two seconds of blocking is reason enough
+    const string UnblockSql = """
+        SELECT pg_terminate_backend(a.pid)
+        FROM (SELECT DISTINCT unnest(pg_blocking_pids(w.pid)) AS pid FROM unnest($1::int[]) AS w (pid)) AS b
+        JOIN pg_stat_activity a ON a.pid = b.pid
+        WHERE a.backend_type = 'client backend' AND coalesce(a.wait_event, 'ClientRead') = 'ClientRead'
+        """;
+
+    async Task<Head?> Lock(NpgsqlConnection connection, OrgId org)
+    {
+        await using var batch = InOrg(connection, org, SecondsToSettle);
+        batch.BatchCommands.Add(PostgresParameters.Command(LockHeadSql, org.Value));
+        await using var reader = await batch.ExecuteReaderAsync();
+        await reader.NextResultAsync();
+        return await reader.ReadAsync() ? ReadHead(reader) : null;
+    }
+
+    static Head ReadHead(NpgsqlDataReader reader) => new(new OrgId(reader.GetInt32(0)), reader.GetGuid(1), reader.GetInt64(2), reader.GetInt64(3),
+        (byte[])reader[4], Timestamp.From(reader.GetDateTime(5)), reader.GetInt32(6));
+
+    NpgsqlBatch Statements(NpgsqlConnection connection, AppendBatch append)
+    {
+        var batch = InOrg(connection, append.Org, timeoutSeconds: 0);
+        if (append.Before.Revision == 0) batch.BatchCommands.Add(PostgresParameters.Command(CreateHeadSql, append.Org.Value, append.Before.Format));
+        OrgProjection.Write(batch, append);
+        ConfigProjection.Write(batch, append);
+        if (append.Idempotency.Count > 0) AppendStatement.WriteIdempotency(batch, append);
+        AppendStatement.Write(batch, append);
+        return batch;
+    }
+
+    const string CreateHeadSql = """
+        SELECT stele.create_head($1, $2)
+        """;
+
+    // the setting lasts for the transaction, which the batch is
+    static NpgsqlBatch InOrg(NpgsqlConnection connection, OrgId org, int timeoutSeconds)
+    {
+        var batch = new NpgsqlBatch(connection) { Timeout = timeoutSeconds };
+        batch.BatchCommands.Add(PostgresParameters.Command(SetOrgSql, org.ToString()));
+        return batch;
+    }
+
+    const string SetOrgSql = """
+        SELECT set_config('stele.org_id', $1, true)
+        """;
+
+    async Task<T> Guard<T>(string statement, Func<Task<T>> run)
+    {
+        using var timing = statements.Start(statement);
+        try
+        {
+            return await run();
+        }
+        catch (Exception e) when (StoreFaults.IsAway(e))
+        {
+            throw new StoreUnavailableException(e.Message, e);
+        }
+    }
+
+    async Task<AppendAnswer> Try(string statement, Func<Task<AppendAnswer>> run)
+    {
+        using var timing = statements.Start(statement);
+        try
+        {
+            return await run();
+        }
+        catch (Exception e) when (StoreFaults.IsDatabase(e))
+        {
+            return StoreFaults.Classify(e);
+        }
+    }
+}

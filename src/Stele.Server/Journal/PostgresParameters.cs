@@ -1,0 +1,29 @@
+using Npgsql;
+
+namespace Stele.Server.Journal;
+
+/// <summary>Positional parameters of statements whose values are never null.</summary>
+internal static class PostgresParameters
+{
+    public static NpgsqlBatchCommand Command(string sql, params ReadOnlySpan<object> values)
+    {
+        var command = new NpgsqlBatchCommand(sql);
+        foreach (var value in values) command.Parameters.Add(Parameter(value));
+        return command;
+    }
+
+    public static NpgsqlCommand Command(NpgsqlConnection connection, string sql, params ReadOnlySpan<object> values)
+    {
+        var command = new NpgsqlCommand(sql, connection);
+        foreach (var value in values) command.Parameters.Add(Parameter(value));
+        return command;
+    }
+
+    static NpgsqlParameter Parameter(object value) => value switch
+    {
+        int number => new NpgsqlParameter<int> { TypedValue = number },
+        long number => new NpgsqlParameter<long> { TypedValue = number },
+        string text => new NpgsqlParameter<string> { TypedValue = text },
+        _ => new NpgsqlParameter { Value = value },
+    };
+}

@@ -1,0 +1,70 @@
+using System.Net.Sockets;
+using Npgsql;
+
+namespace Stele.Server.Journal;
+
+/// <summary>What PostgreSQL's errors mean for the journal. The one place where they are told apart.</summary>
+internal static class StoreFaults
+{
+    /// <summary>The head was not what the node believed: raised by stele.append and its kin.</summary>
+    public const string LostRace = "ST001";
+
+    /// <summary>A moment after the primary's clock: raised by stele.raise_last_at.</summary>
+    public const string Future = "ST002";
+
+    /// <summary>An error of the database or of the way to it, as opposed to one of this code.</summary>
+    public static bool IsDatabase(Exception e) => e is NpgsqlException or TimeoutException or SocketException or IOException;
+
+    /// <summary>The database is not there, or not able to answer now.</summary>
+    public static bool IsAway(Exception e) => e switch
+    {
+        PostgresException postgres => IsFatal(postgres) || postgres.SqlState[..2] is "08" or "53" or "57" or "58"
+            || postgres.SqlState is PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.ObjectNotInPrerequisiteState
+                or PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected,
+        NpgsqlException or TimeoutException or SocketException or IOException => true,
+        _ => false,
+    };
+
+    /// <summary>What became of an append that ended so.</summary>
+    public static AppendAnswer Classify(Exception e) => e switch
+    {
+        PostgresException { SqlState: LostRace } => new AppendAnswer(AppendStatus.LostRace),
+        PostgresException { SqlState: Future } future => new AppendAnswer(AppendStatus.BadData, future.MessageText),
+        PostgresException { SqlState: PostgresErrorCodes.UniqueViolation, ConstraintName: "idempotency_pkey" } => new AppendAnswer(AppendStatus.IdempotencyKeyTaken),
+        // two nodes that make the same thing at once: whoever is second finds it when he has caught up
+        PostgresException { SqlState: PostgresErrorCodes.UniqueViolation } => new AppendAnswer(AppendStatus.LostRace),
+        // a session that was ended may have been ended after its commit
+        PostgresException fatal when IsFatal(fatal) => new AppendAnswer(AppendStatus.Unknown, fatal.MessageText),
+        PostgresException data when data.SqlState[..2] is "22" or "23" or "54" => new AppendAnswer(AppendStatus.BadData, data.MessageText),
+        PostgresException refused => new AppendAnswer(AppendStatus.NotWritten, refused.MessageText),
+        _ => new AppendAnswer(AppendStatus.Unknown, e.Message),
+    };
+
+    static bool IsFatal(PostgresException e) => e.InvariantSeverity is "FATAL" or "PANIC";
+}
+
+/// <summary>
+/// Watches a commit for the warning that its wait for a synchronous standby was given up: the server then reports success
+/// although the standby may not have it. Such a commit's outcome is unknown until the fence's own commit is replicated.
+/// </summary>
+internal sealed class CommitWatch : IDisposable
+{
+    readonly NpgsqlConnection connection;
+    string? warning;
+
+    public CommitWatch(NpgsqlConnection connection)
+    {
+        this.connection = connection;
+        connection.Notice += OnNotice;
+    }
+
+    public AppendAnswer Answer() => warning is null ? new AppendAnswer(AppendStatus.Committed) : new AppendAnswer(AppendStatus.Unknown, warning);
+
+    public void Dispose() => connection.Notice -= OnNotice;
+
+    void OnNotice(object sender, NpgsqlNoticeEventArgs e)
+    {
+        if (e.Notice.SqlState is PostgresErrorCodes.QueryCanceled or PostgresErrorCodes.AdminShutdown
+            || e.Notice.MessageText.Contains("synchronous replication", StringComparison.Ordinal)) warning = e.Notice.MessageText;
+    }
+}
