@@ -1,0 +1,70 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Stele.Core.Access;
+using Stele.Core.Configs;
+using Stele.Core.Faults;
+using Stele.Core.Journal;
+using Stele.Core.Orgs;
+using Stele.Server.Database;
+using Stele.Server.Journal;
+using Stele.Server.Operation;
+
+namespace Stele.Server.Tests.Fixtures;
+
+/// <summary>One node's journal on a database, without the transports: any number may run side by side on one.</summary>
+sealed class TestNode : IAsyncDisposable
+{
+    readonly CancellationTokenSource ending = new();
+    readonly DatabaseConnections connections;
+    readonly Task tail, hints;
+
+    TestNode(DatabaseConnections connections, JournalOptions options, bool listen)
+    {
+        this.connections = connections;
+        var metrics = new Metrics();
+        var log = new JournalLog(NullLogger<JournalLog>.Instance);
+        Store = new PostgresJournalStore(connections.App, connections.Tail, connections.Settle,
+            new StatementTimer(metrics, NullLogger<StatementTimer>.Instance, TimeSpan.FromSeconds(10)));
+        Journal = new JournalNode(Store, TimeProvider.System, options, new JournalMetrics(metrics), log);
+        var follower = new JournalTail(Journal, TimeProvider.System, options, log);
+        tail = follower.Run(ending.Token);
+        var carrier = new NotifyHints(connections.Tail, follower, TimeProvider.System, options, log);
+        Journal.OnCommitted(carrier.Send);
+        hints = listen ? carrier.Run(ending.Token) : Task.CompletedTask;
+    }
+
+    public JournalNode Journal { get; }
+
+    public PostgresJournalStore Store { get; }
+
+    public static async Task<TestNode> Start(TestDatabase database, bool listen = true) => new(
+        await DatabaseConnections.Open(new DatabaseOptions { Owner = database.Owner, App = database.App, Tail = database.Tail },
+            NullLoggerFactory.Instance, CancellationToken.None), new JournalOptions(), listen);
+
+    /// <summary>The org with development, staging and production; does nothing if it is there.</summary>
+    public async Task CreateOrg()
+    {
+        var created = await Journal.Append(OrgId.Default, new CreateOrg(Principal.Root, Guid.CreateVersion7(), "default",
+            [Environment("development"), Environment("staging"), Environment("production")]), null, CancellationToken.None);
+        if (created.Fault is { Code: not FaultCode.Conflict } fault) throw new InvalidOperationException(fault.Detail);
+    }
+
+    public Task<Outcome<Applied>> Set(string key, string json, int? expectedVersion = null, Idempotency? idempotency = null) =>
+        Journal.Append(OrgId.Default, new ChangeSet(Principal.Root, Guid.CreateVersion7(), null,
+        [
+            new Change { Op = ChangeOp.Set, Environment = Environment("development"), Key = ConfigKey.Parse(key, null), Value = System.Text.Encoding.UTF8.GetBytes(json), ExpectedVersion = expectedVersion },
+        ]), idempotency, CancellationToken.None);
+
+    public async Task<OrgState> Read(Consistency consistency = Consistency.Strong) =>
+        (await Journal.Read(OrgId.Default, new ReadOptions(consistency, null, null), CancellationToken.None)).Value.State;
+
+    public static EnvironmentName Environment(string name) => EnvironmentName.Parse(name, null);
+
+    public async ValueTask DisposeAsync()
+    {
+        await Journal.Close();
+        await ending.CancelAsync();
+        await Task.WhenAll(tail, hints);
+        await connections.DisposeAsync();
+        ending.Dispose();
+    }
+}
