@@ -1,4 +1,7 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using Stele.Server.Database.Embedded;
@@ -19,7 +22,8 @@ sealed class EmbeddedSandbox : ILogger, IDisposable
         {
             DataDirectory = Path.Combine(root, ".stele"),
             SystemDirectory = Path.Combine(root, "system"),
-            Settings = new Dictionary<string, string> { ["shared_buffers"] = "16MB" },
+            // these tests kill processes, not the machine: nothing has to reach the disk
+            Settings = new Dictionary<string, string> { ["shared_buffers"] = "16MB", ["fsync"] = "off" },
         };
     }
 
@@ -33,6 +37,16 @@ sealed class EmbeddedSandbox : ILogger, IDisposable
     public Task<EmbeddedPostgres> Attach() =>
         EmbeddedPostgres.Attach(Options, TimeProvider.System, this, TestContext.Current.CancellationToken);
 
+    /// <summary>A postmaster that runs without an owner, as a server killed with -9 leaves it; its process.</summary>
+    public async Task<int> StartOrphan()
+    {
+        var user = await User();
+        var place = await PostgresPlace.Choose(Options, user, this, TestContext.Current.CancellationToken);
+        var cluster = new PostgresCluster(Options, place, user, TimeProvider.System, this);
+        await cluster.Launch(await PostgresBinaries.Find(Options, cluster.MadeBy(), user, TestContext.Current.CancellationToken), TestContext.Current.CancellationToken);
+        return cluster.Running()!.Pid;
+    }
+
     public Task<EmbeddedPostgresException> Refused(EmbeddedPostgresOptions? options = null) =>
         Assert.ThrowsAsync<EmbeddedPostgresException>(async () => await (await Start(options)).DisposeAsync());
 
@@ -42,6 +56,55 @@ sealed class EmbeddedSandbox : ILogger, IDisposable
         await connection.OpenAsync(TestContext.Current.CancellationToken);
         await using var command = new NpgsqlCommand(sql, connection);
         return await command.ExecuteScalarAsync(TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>Waits for a condition, with a bound that is an error and not a hope.</summary>
+    public static async Task Until(Func<bool> condition, string what)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
+        var begun = Stopwatch.GetTimestamp();
+        while (!condition())
+        {
+            Assert.True(Stopwatch.GetElapsedTime(begun) < TimeSpan.FromSeconds(30), $"waited 30 s for: {what}");
+            await timer.WaitForNextTickAsync(TestContext.Current.CancellationToken);
+        }
+    }
+
+    public static void Kill(int pid)
+    {
+        using var process = Process.GetProcessById(pid);
+        process.Kill();
+    }
+
+    public static void Print(string line) => TestContext.Current.TestOutputHelper?.WriteLine(line);
+
+    /// <summary>The user as whom PostgreSQL runs here.</summary>
+    public Task<PostgresUser> User() => PostgresUser.Choose(Options.SystemUser, TestContext.Current.CancellationToken);
+
+    /// <summary>The binaries of a major version, or the test is skipped.</summary>
+    public async Task<string> Binaries(int major)
+    {
+        var all = await PostgresBinaries.FindAll(Options with { DataDirectory = Checkout(), SystemDirectory = new EmbeddedPostgresOptions { DataDirectory = "" }.SystemDirectory },
+            await User(), TestContext.Current.CancellationToken);
+        var found = all.FirstOrDefault(binaries => binaries.Major == major);
+        Assert.SkipWhen(found is null, $"PostgreSQL {major} is not installed (./stele test installs it where it can)");
+        return found!.Directory;
+    }
+
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    // npm's binaries lie in the .stele directory of the checkout that the tests were built from
+    static string Checkout()
+    {
+        var directory = new DirectoryInfo(AppContext.BaseDirectory);
+        while (directory.Parent is not null && !File.Exists(Path.Combine(directory.FullName, "Stele.slnx")))
+            directory = directory.Parent;
+        return Path.Combine(directory.FullName, ".stele");
     }
 
     public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)

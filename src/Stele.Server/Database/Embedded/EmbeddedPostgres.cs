@@ -47,47 +47,46 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
     public string DataDirectory => place.Data;
 
     /// <summary>Makes the cluster when there is none, starts PostgreSQL or takes over one that runs, and owns it from then on.</summary>
-    public static async Task<EmbeddedPostgres> Start(EmbeddedPostgresOptions options, TimeProvider time, ILogger log, CancellationToken ct)
-    {
-        var user = await PostgresUser.Choose(options.SystemUser, ct);
-        var place = await PostgresPlace.Choose(options, user, log, ct);
-        var held = PostgresLock.Take(place) ?? throw PostgresLock.Held(place);
-        return await Start(new EmbeddedPostgres(options, place, user, time, log, held), user, ct);
-    }
+    public static Task<EmbeddedPostgres> Start(EmbeddedPostgresOptions options, TimeProvider time, ILogger log, CancellationToken ct) =>
+        Open(options, asGuest: false, time, log, ct);
 
     /// <summary>For a command beside a server: uses that server's PostgreSQL without owning it, or, when no server runs, starts one for as long as needed.</summary>
-    public static async Task<EmbeddedPostgres> Attach(EmbeddedPostgresOptions options, TimeProvider time, ILogger log, CancellationToken ct)
+    public static Task<EmbeddedPostgres> Attach(EmbeddedPostgresOptions options, TimeProvider time, ILogger log, CancellationToken ct) =>
+        Open(options, asGuest: true, time, log, ct);
+
+    static async Task<EmbeddedPostgres> Open(EmbeddedPostgresOptions options, bool asGuest, TimeProvider time, ILogger log, CancellationToken ct)
     {
         var user = await PostgresUser.Choose(options.SystemUser, ct);
         var place = await PostgresPlace.Choose(options, user, log, ct);
-        if (PostgresLock.Take(place) is { } held)
-            return await Start(new EmbeddedPostgres(options, place, user, time, log, held), user, ct);
-        var guest = new EmbeddedPostgres(options, place, user, time, log, null);
-        await guest.WaitForOwner(ct);
-        return guest;
-    }
-
-    static async Task<EmbeddedPostgres> Start(EmbeddedPostgres self, PostgresUser user, CancellationToken ct)
-    {
+        EmbeddedPostgres? opened = null;
         try
         {
-            var major = self.cluster.MadeBy();
-            self.binaries = await PostgresBinaries.Find(self.options, major, user, ct);
-            if (major is null)
-                await self.cluster.Make(self.binaries, ct);
-            self.ConnectionString = await self.ReadConnectionString(ct);
-            await self.EnsureRunning(ct);
-            self.watching = self.Watch();
-            return self;
+            var held = PostgresLock.Take(place);
+            if (held is null && !asGuest)
+                throw PostgresLock.Held(place);
+            opened = new EmbeddedPostgres(options, place, user, time, log, held);
+            await (held is null ? opened.WaitForOwner(ct) : opened.Run(user, ct));
+            return opened;
         }
         catch (Exception failure)
         {
-            if (self.held is not null)
-                await self.held.DisposeAsync();
+            if (opened is not null)
+                await opened.DisposeAsync();
             if (failure is IOException or UnauthorizedAccessException)
-                throw PostgresFailure.Explain("The embedded PostgreSQL could not be prepared", failure.Message, self.place, user);
+                throw PostgresFailure.Explain("The embedded PostgreSQL could not be prepared", failure.Message, place, user);
             throw;
         }
+    }
+
+    async Task Run(PostgresUser user, CancellationToken ct)
+    {
+        var major = cluster.MadeBy();
+        binaries = await PostgresBinaries.Find(options, major, user, ct);
+        if (major is null)
+            await cluster.Make(binaries, ct);
+        ConnectionString = await ReadConnectionString(ct);
+        await EnsureRunning(ct);
+        watching = Watch();
     }
 
     /// <summary>Stops PostgreSQL if we own it, and waits for its end.</summary>
@@ -97,14 +96,17 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
             return;
         await stopping.CancelAsync();
         await watching;
-        if (held is not null && cluster.Running() is not null)
+        if (held is not null && binaries is not null && cluster.Running() is not null)
         {
             var begun = time.GetTimestamp();
-            var stopped = await cluster.Stop(binaries!, CancellationToken.None);
-            if (stopped.ExitCode == 0 || cluster.Running() is null)
-                log.Stopped((long)time.GetElapsedTime(begun).TotalMilliseconds);
-            else
+            var stopped = await cluster.Stop(binaries, CancellationToken.None);
+            if (cluster.Running() is not null)
                 log.StopFailed(stopped.LastLine);
+            else
+            {
+                place.RemoveSockets();
+                log.Stopped((long)time.GetElapsedTime(begun).TotalMilliseconds);
+            }
         }
         if (held is not null)
             await held.DisposeAsync();
@@ -124,16 +126,7 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
                 found = null;
             }
             if (found is null)
-            {
-                try
-                {
-                    await cluster.Launch(binaries!, ct);
-                }
-                catch (EmbeddedPostgresException) when (attempt < LaunchAttemptsMax && cluster.Running() is not null)
-                {
-                    continue;
-                }
-            }
+                await cluster.Launch(binaries!, ct);
             var serving = cluster.Running();
             if (serving is not null && await cluster.Answers(serving, ConnectionString, ct))
             {

@@ -23,7 +23,7 @@ static partial class EmbeddedPostgresLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "Ended process {Pid}, left over from the PostgreSQL that has gone")]
     public static partial void EndedLeftover(this ILogger log, int pid);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Removed {File}: process {Pid} in it is another program")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "Removed {File}: process {Pid} in it has ended or is another program")]
     public static partial void RemovedStale(this ILogger log, string file, int pid);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "PostgreSQL stopped in {ElapsedMs} ms")]

@@ -92,7 +92,7 @@ internal sealed class PostgresCluster(EmbeddedPostgresOptions options, PostgresP
                 return false;
             if (time.GetElapsedTime(begun) > options.StartTimeout)
                 throw new EmbeddedPostgresException($"PostgreSQL (process {postmaster.Pid}, data in {place.Data}) lives, but did not let us in for " +
-                    $"{options.StartTimeout.TotalSeconds:0} s: {state}. Its log is in {place.Data}/log.");
+                    $"{options.StartTimeout.TotalSeconds:0} s: {state.TrimEnd('.')}. Its log is in {place.Data}/log.");
             if (time.GetElapsedTime(logged) > WaitingLogPause)
             {
                 logged = time.GetTimestamp();
@@ -150,8 +150,8 @@ internal sealed class PostgresCluster(EmbeddedPostgresOptions options, PostgresP
                     End(pid);
             await Task.Delay(ProbePause, time, ct);
         }
-        // only where we can tell that nobody uses the shared memory which the file names
-        if (OperatingSystem.IsLinux() && Postmaster.Exists(gone.Pid))
+        // PostgreSQL asks only whether the number is taken; removed just where we know that nobody uses the shared memory which the file names
+        if (OperatingSystem.IsLinux() && Postmaster.IsTaken(gone.Pid))
         {
             File.Delete(place.PidFile);
             log.RemovedStale(place.PidFile, gone.Pid);

@@ -10,7 +10,7 @@ static class PostgresFailure
     {
         var text = output + "\n" + Tail(place);
         var owner = user.Name ?? Environment.UserName;
-        if (Has("No space left on device") || Has("Disk quota exceeded") || FreeBytes(place.Root) < DiskFullBytes)
+        if (Has("No space left on device") || Has("Disk quota exceeded") || Has("Check free disk space") || FreeBytes(place.Root) < DiskFullBytes)
             return new($"{what}: the disk is full ({FreeBytes(place.Root) >> 20} MB are free for {place.Root}). Free some space and start again; nothing that was acknowledged is lost.");
         if (Has("has wrong ownership"))
             return new($"{what}: it belongs to another user than '{owner}', as whom PostgreSQL runs. Give it back (chown -R {owner} {place.Data}), or start Stele as the user who made it.");
@@ -24,7 +24,8 @@ static class PostgresFailure
             return new($"{what}: there is too little memory for it. ALTER SYSTEM SET shared_buffers, or give the machine more. {First("memory")}");
         if (Has("lock file \"postmaster.pid\" already exists"))
             return new($"{what}: {place.PidFile} says that it runs already. {First("Is another")} If that process is not PostgreSQL, remove the file.");
-        return new($"{what}. PostgreSQL said:\n{string.Join('\n', Lines().TakeLast(LogLinesShown).Select(line => "  " + line))}\nIts log is in {place.Data}/log.");
+        return new($"{what}. PostgreSQL said:\n{string.Join('\n', Lines().TakeLast(LogLinesShown).Select(line => "  " + line))}" +
+            (Directory.Exists(place.Data) ? $"\nIts log is in {place.Data}/log." : ""));
 
         bool Has(string words) => text.Contains(words, StringComparison.Ordinal);
         IEnumerable<string> Lines() => text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace Stele.Server.Database.Embedded;
 
@@ -7,7 +8,7 @@ namespace Stele.Server.Database.Embedded;
 /// Where a cluster's files lie. <see cref="Root"/> is ours and holds what PostgreSQL must not write (lock, password,
 /// settings); <see cref="Data"/> and <see cref="Sockets"/> belong to the user that PostgreSQL runs as.
 /// </summary>
-internal sealed record PostgresPlace(string Root, string Sockets)
+internal sealed partial record PostgresPlace(string Root, string Sockets)
 {
     const string NoteName = "postgres-location";
 
@@ -89,7 +90,8 @@ internal sealed record PostgresPlace(string Root, string Sockets)
     static async Task<string> MakeSockets(string root, PostgresUser user, CancellationToken ct)
     {
         var sockets = Path.Combine(root, "socket");
-        if (Encoding.UTF8.GetByteCount(sockets) + "/.s.PGSQL.65535.lock".Length > SocketPathBytesMax)
+        // both sides take a list of directories there, each with its own quoting: only a plain path is safe
+        if (!PlainPath().IsMatch(sockets) || sockets.Length + "/.s.PGSQL.65535".Length > SocketPathBytesMax)
         {
             // root's own places cannot be prepared by others; in /tmp the owner check below counts
             var parent = user.Name is not null ? "/run" : Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR") is { Length: > 0 and < 50 } own ? own : "/tmp";
@@ -103,6 +105,16 @@ internal sealed record PostgresPlace(string Root, string Sockets)
             File.SetUnixFileMode(sockets, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         return sockets;
     }
+
+    /// <summary>After the end: a directory in a shared place is not left behind.</summary>
+    public void RemoveSockets()
+    {
+        if (Path.GetDirectoryName(Sockets) != Root && Directory.Exists(Sockets))
+            Directory.Delete(Sockets, recursive: true);
+    }
+
+    [GeneratedRegex("^[A-Za-z0-9/._-]+$")]
+    private static partial Regex PlainPath();
 
     static string ShortHash(string path) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(path)))[..12];
 }

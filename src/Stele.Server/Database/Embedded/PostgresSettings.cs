@@ -13,7 +13,7 @@ static class PostgresSettings
         var settings = new SortedDictionary<string, string>(StringComparer.Ordinal);
         foreach (var (name, value) in Defaults)
             settings[name] = value;
-        settings["unix_socket_directories"] = $"\"{place.Sockets}\"";
+        settings["unix_socket_directories"] = place.Sockets;
         foreach (var (name, value) in options.Settings)
             settings[name] = value;
         var text = new StringBuilder("# Written by Stele at each start. To change a setting: ALTER SYSTEM SET name = value.\n");

@@ -47,6 +47,9 @@ internal sealed record Postmaster(int Pid, int Port, string SocketDirectory, str
         }
     }
 
+    /// <summary>Whether the number is taken, be it by one that has ended and was not reaped yet: PostgreSQL would think that it lives.</summary>
+    public static bool IsTaken(int pid) => OperatingSystem.IsLinux() ? Directory.Exists($"/proc/{pid}") : Exists(pid);
+
     /// <summary>Backends and workers of a postmaster that has gone. They hold its shared memory, and PostgreSQL does not start while they live.</summary>
     public static IEnumerable<int> Leftovers(string pidFile) =>
         OperatingSystem.IsLinux()
