@@ -2,11 +2,30 @@ namespace Stele.Core.Limits;
 
 /// <summary>A named bound. Every bound in Stele is one of these, shown by <c>stele limits</c> and <c>GET /v1/limits</c>.</summary>
 /// <param name="Name">Dotted, with the unit last, such as <c>value.bytes</c>.</param>
-/// <param name="Value">The default, inclusive: this many pass, one more does not.</param>
+/// <param name="Default">Inclusive: this many pass, one more does not.</param>
 /// <param name="Unit">What is counted.</param>
 /// <param name="Meaning">A sentence: what is bounded, and what happens past it.</param>
 /// <param name="Configurable">Whether an option (STELE_LIMIT_…) may change it.</param>
-public sealed record Limit(string Name, long Value, string Unit, string Meaning, bool Configurable = false);
+public sealed record Limit(string Name, long Default, string Unit, string Meaning, bool Configurable = false)
+{
+    /// <summary>The largest value that an option may give any limit: what one field of PostgreSQL's holds.</summary>
+    public const long ValueMax = 1 << 30;
+
+    /// <summary>The bound in force, inclusive: <see cref="Default"/> unless an option changed it.</summary>
+    public long Value { get; private set; } = Default;
+
+    /// <summary>
+    /// Puts another value in force. Only at the start of a process, before anything is served: a limit is a constant of
+    /// the process, so that pure code may read it. From 1 to <see cref="ValueMax"/>; throws outside, and for a limit that is not configurable.
+    /// </summary>
+    public void Configure(long value)
+    {
+        if (!Configurable) throw new InvalidOperationException($"limit {Name} is not configurable");
+        ArgumentOutOfRangeException.ThrowIfLessThan(value, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(value, ValueMax);
+        Value = value;
+    }
+}
 
 /// <summary>The defaults of every limit that design section 6 names.</summary>
 public static class SteleLimits

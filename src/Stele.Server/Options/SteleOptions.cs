@@ -1,0 +1,65 @@
+using System.Net;
+using Stele.Core.Limits;
+
+namespace Stele.Server.Options;
+
+/// <summary>How log lines look.</summary>
+internal enum LogFormat
+{
+    /// <summary>For people.</summary>
+    Text,
+    /// <summary>One JSON object a line.</summary>
+    Json,
+}
+
+/// <summary>
+/// Everything that can be set, parsed and valid. Made once at start by <see cref="SteleSettings"/>; nothing else reads
+/// IConfiguration. A class and not a record, so that nothing prints its secrets.
+/// </summary>
+internal sealed class SteleOptions
+{
+    /// <summary>The owner's connection to a PostgreSQL that is already there; null: Stele runs an embedded one.</summary>
+    public string? Postgres { get; init; }
+
+    /// <summary>The connection of the role stele_app; null: a login is made through <see cref="Postgres"/>.</summary>
+    public string? PostgresApp { get; init; }
+
+    /// <summary>The connection of the role stele_tail; null: a login is made through <see cref="Postgres"/>.</summary>
+    public string? PostgresTail { get; init; }
+
+    /// <summary>Where the embedded PostgreSQL's programs are; null: looked for in the usual places.</summary>
+    public string? PostgresBinaries { get; init; }
+
+    /// <summary>Whether the start applies missing migrations, or refuses to run without them.</summary>
+    public bool Migrate { get; init; } = true;
+
+    /// <summary>The root token to be; null: the stored one stays, or one is generated.</summary>
+    public string? RootToken { get; init; }
+
+    /// <summary>Where HTTP/1.1 and WebSocket listen.</summary>
+    public required IPEndPoint Http { get; init; }
+
+    /// <summary>Where gRPC will listen.</summary>
+    public required IPEndPoint Grpc { get; init; }
+
+    /// <summary>The directory of the embedded PostgreSQL and the root token's file. Absolute.</summary>
+    public required string Data { get; init; }
+
+    /// <summary>This node's name in logs and metrics.</summary>
+    public required string Node { get; init; }
+
+    /// <summary>How log lines look.</summary>
+    public LogFormat LogFormat { get; init; }
+
+    /// <summary>The least level that is logged.</summary>
+    public LogLevel LogLevel { get; init; } = LogLevel.Information;
+
+    /// <summary>SQL statements that take this long are logged.</summary>
+    public TimeSpan SlowStatement { get; init; }
+
+    /// <summary>Limits that are not at their default.</summary>
+    public IReadOnlyDictionary<Limit, long> Limits { get; init; } = new Dictionary<Limit, long>();
+
+    /// <summary>Variables that begin with STELE_ and that nobody knows: most likely misspelt.</summary>
+    public IReadOnlyList<string> UnknownVariables { get; init; } = [];
+}

@@ -1,0 +1,184 @@
+using System.Globalization;
+using System.Net;
+using Npgsql;
+using Stele.Core.Limits;
+
+namespace Stele.Server.Options;
+
+/// <summary>One thing that can be set.</summary>
+/// <param name="Variable">The environment variable, which wins.</param>
+/// <param name="Member">The member of <c>Stele</c> in appsettings.json.</param>
+/// <param name="Default">In the form in which it is written; empty: none.</param>
+internal sealed record Setting(string Variable, string Member, string Default);
+
+/// <summary>From IConfiguration to <see cref="SteleOptions"/>: the one place that reads it, which collects every problem before it refuses.</summary>
+internal sealed class SteleSettings
+{
+    public static readonly Setting
+        Postgres = new("STELE_POSTGRES", "Postgres", ""),
+        PostgresApp = new("STELE_POSTGRES_APP", "PostgresApp", ""),
+        PostgresTail = new("STELE_POSTGRES_TAIL", "PostgresTail", ""),
+        PostgresBinaries = new("STELE_POSTGRES_BIN", "PostgresBin", ""),
+        Migrate = new("STELE_MIGRATE", "Migrate", "on"),
+        RootToken = new("STELE_ROOT_TOKEN", "RootToken", ""),
+        Http = new("STELE_HTTP", "Http", "127.0.0.1:7300"),
+        Grpc = new("STELE_GRPC", "Grpc", "127.0.0.1:7301"),
+        Data = new("STELE_DATA", "Data", ".stele"),
+        Node = new("STELE_NODE", "Node", ""),
+        LogFormat = new("STELE_LOG_FORMAT", "LogFormat", "text"),
+        LogLevel = new("STELE_LOG_LEVEL", "LogLevel", "information"),
+        SlowStatement = new("STELE_SLOW_STATEMENT_MS", "SlowStatementMs", "500");
+
+    const int RootTokenCharactersMin = 16, RootTokenCharactersMax = 255, NodeCharactersMax = 64;
+
+    // read by the command line client, which may share the shell with a server
+    static readonly string[] OfTheClient = ["STELE_URL", "STELE_TOKEN", "STELE_ENV", "STELE_ORG"];
+
+    readonly IConfiguration configuration;
+    readonly List<string> problems = [];
+
+    SteleSettings(IConfiguration configuration) => this.configuration = configuration;
+
+    /// <summary>All settings but the limits, each of which has one too.</summary>
+    public static IReadOnlyList<Setting> Named { get; } =
+        [Postgres, PostgresApp, PostgresTail, PostgresBinaries, Migrate, RootToken, Http, Grpc, Data, Node, LogFormat, LogLevel, SlowStatement];
+
+    /// <summary>Every setting.</summary>
+    public static IReadOnlyList<Setting> All { get; } =
+        [.. Named, .. SteleLimits.All.Where(limit => limit.Configurable).Select(OfLimit)];
+
+    /// <summary>STELE_LIMIT_VALUE_BYTES, and Limits:value.bytes in the file.</summary>
+    public static Setting OfLimit(Limit limit) => new("STELE_LIMIT_" + limit.Name.ToUpperInvariant().Replace('.', '_'), "Limits:" + limit.Name,
+        limit.Default.ToString(CultureInfo.InvariantCulture));
+
+    /// <summary>The options, or every problem with them. No problem's text holds a secret.</summary>
+    public static (SteleOptions? Options, IReadOnlyList<string> Problems) Read(IConfiguration configuration)
+    {
+        var settings = new SteleSettings(configuration);
+        var options = settings.Parse();
+        return settings.problems.Count == 0 ? (options, []) : (null, settings.problems);
+    }
+
+    SteleOptions Parse()
+    {
+        var options = new SteleOptions
+        {
+            Postgres = Connection(Postgres),
+            PostgresApp = Connection(PostgresApp),
+            PostgresTail = Connection(PostgresTail),
+            PostgresBinaries = Directory(PostgresBinaries),
+            Migrate = OneOf(Migrate, ("on", true), ("off", false)),
+            RootToken = Token(),
+            Http = EndPoint(Http),
+            Grpc = EndPoint(Grpc),
+            Data = Path.GetFullPath(Text(Data)),
+            Node = NodeName(),
+            LogFormat = OneOf(LogFormat, ("text", Options.LogFormat.Text), ("json", Options.LogFormat.Json)),
+            LogLevel = OneOf(LogLevel, [.. Enum.GetValues<LogLevel>().Where(level => level != Microsoft.Extensions.Logging.LogLevel.None)
+                .Select(level => (level.ToString().ToLowerInvariant(), level))]),
+            SlowStatement = TimeSpan.FromMilliseconds(Number(SlowStatement, 0, 3_600_000)),
+            Limits = Limits(),
+            UnknownVariables = Unknown(),
+        };
+        if (options.Postgres is null && (options.PostgresApp ?? options.PostgresTail) is not null)
+            problems.Add($"{PostgresApp.Variable} and {PostgresTail.Variable} go with {Postgres.Variable}, which is not set.");
+        if (options.Http.Port != 0 && options.Http.Equals(options.Grpc))
+            problems.Add($"{Http.Variable} and {Grpc.Variable} are both {options.Http}: each needs a port of its own.");
+        return options;
+    }
+
+    string Text(Setting setting) => Given(setting) ?? setting.Default;
+
+    // an empty variable is how a shell unsets one
+    string? Given(Setting setting) =>
+        configuration[setting.Variable] is { Length: > 0 } variable ? variable
+        : configuration["Stele:" + setting.Member] is { Length: > 0 } member ? member
+        : null;
+
+    string? Connection(Setting setting)
+    {
+        if (Given(setting) is not { } text) return null;
+        try
+        {
+            var parsed = new NpgsqlConnectionStringBuilder(text);
+            if (string.IsNullOrEmpty(parsed.Host)) problems.Add($"{setting.Variable} names no Host.");
+            return text;
+        }
+        catch (Exception failure) when (failure is ArgumentException or FormatException or KeyNotFoundException)
+        {
+            // the failure's message may quote what was given, password included
+            problems.Add($"{setting.Variable} is not a connection string such as Host=db1,db2;Port=5432;Database=stele;Username=stele_owner;Password=….");
+            return null;
+        }
+    }
+
+    string? Directory(Setting setting)
+    {
+        if (Given(setting) is not { } text) return null;
+        if (!System.IO.Directory.Exists(text)) problems.Add($"{setting.Variable} is '{text}', which is not a directory.");
+        return Path.GetFullPath(text);
+    }
+
+    string? Token()
+    {
+        if (Given(RootToken) is not { } text) return null;
+        if (text.Length is < RootTokenCharactersMin or > RootTokenCharactersMax || text.Any(c => c is <= ' ' or > '~'))
+            problems.Add($"{RootToken.Variable} must have {RootTokenCharactersMin} to {RootTokenCharactersMax} visible ASCII characters and no space; it has {text.Length} characters.");
+        return text;
+    }
+
+    IPEndPoint EndPoint(Setting setting)
+    {
+        var text = Text(setting);
+        var colon = text.LastIndexOf(':');
+        var host = colon < 0 ? "" : text[..colon];
+        var address = host switch
+        {
+            "localhost" => IPAddress.Loopback,
+            "*" => IPAddress.IPv6Any,
+            _ => IPAddress.TryParse(host.Trim('[', ']'), out var parsed) && (parsed.AddressFamily != System.Net.Sockets.AddressFamily.InterNetworkV6 || host.StartsWith('[')) ? parsed : null,
+        };
+        if (address is not null && ushort.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port)) return new IPEndPoint(address, port);
+        problems.Add($"{setting.Variable} is '{text}'; write ADDRESS:PORT, such as {setting.Default}, [::1]:7300 or 0.0.0.0:7300.");
+        return new IPEndPoint(IPAddress.Loopback, 0);
+    }
+
+    string NodeName()
+    {
+        var text = Given(Node) ?? Environment.MachineName;
+        if (text.Length > NodeCharactersMax || text.Any(c => !char.IsAsciiLetterOrDigit(c) && c is not ('.' or '_' or '-' or ':')))
+            problems.Add($"{Node.Variable} is '{text}'; at most {NodeCharactersMax} of A-Z a-z 0-9 . _ - : may be in it.");
+        return text;
+    }
+
+    T OneOf<T>(Setting setting, params (string Name, T Value)[] choices)
+    {
+        var text = Text(setting);
+        foreach (var (name, value) in choices)
+            if (name.Equals(text, StringComparison.OrdinalIgnoreCase)) return value;
+        problems.Add($"{setting.Variable} is '{text}'; it must be one of {string.Join(", ", choices.Select(choice => choice.Name))}.");
+        return choices[0].Value;
+    }
+
+    long Number(Setting setting, long min, long max)
+    {
+        var text = Text(setting);
+        if (long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= min && number <= max) return number;
+        problems.Add($"{setting.Variable} is '{text}'; it must be a whole number from {min} to {max}.");
+        return min;
+    }
+
+    Dictionary<Limit, long> Limits() => SteleLimits.All.Where(limit => limit.Configurable && Given(OfLimit(limit)) is not null)
+        .ToDictionary(limit => limit, limit => Number(OfLimit(limit), 1, Limit.ValueMax));
+
+    List<string> Unknown()
+    {
+        var known = All.Select(setting => setting.Variable).Concat(OfTheClient).ToHashSet(StringComparer.Ordinal);
+        var unknown = configuration.GetChildren().Select(child => child.Key)
+            .Where(key => key.StartsWith("STELE_", StringComparison.Ordinal) && !known.Contains(key)).Order(StringComparer.Ordinal).ToList();
+        // a limit that nobody knows is one that somebody believes to be in force
+        problems.AddRange(unknown.Where(key => key.StartsWith("STELE_LIMIT_", StringComparison.Ordinal))
+            .Select(key => $"{key} is not a limit that can be set; docs/operations/settings.md lists them."));
+        return unknown;
+    }
+}
