@@ -226,13 +226,9 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
     static NpgsqlBatch InOrg(NpgsqlConnection connection, OrgId org, int timeoutSeconds)
     {
         var batch = new NpgsqlBatch(connection) { Timeout = timeoutSeconds };
-        batch.BatchCommands.Add(PostgresParameters.Command(SetOrgSql, org.ToString()));
+        batch.BatchCommands.Add(PostgresParameters.SetOrg(org));
         return batch;
     }
-
-    const string SetOrgSql = """
-        SELECT set_config('stele.org_id', $1, true)
-        """;
 
     async Task<T> Guard<T>(string statement, Func<Task<T>> run)
     {

@@ -1,10 +1,18 @@
 using Npgsql;
+using Stele.Core.Journal;
 
 namespace Stele.Server.Journal;
 
 /// <summary>Positional parameters of statements whose values are never null.</summary>
 internal static class PostgresParameters
 {
+    /// <summary>Chooses the org of the transaction, which row-level security reads. First in every batch of stele_app.</summary>
+    public static NpgsqlBatchCommand SetOrg(OrgId org) => Command(SetOrgSql, org.ToString());
+
+    const string SetOrgSql = """
+        SELECT set_config('stele.org_id', $1, true)
+        """;
+
     public static NpgsqlBatchCommand Command(string sql, params ReadOnlySpan<object> values)
     {
         var command = new NpgsqlBatchCommand(sql);

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
 using Stele.Core.Access;
 using Stele.Core.Configs;
 using Stele.Core.Faults;
@@ -7,6 +8,7 @@ using Stele.Core.Orgs;
 using Stele.Server.Database;
 using Stele.Server.Journal;
 using Stele.Server.Operation;
+using Stele.Server.Stats;
 
 namespace Stele.Server.Tests.Fixtures;
 
@@ -24,6 +26,7 @@ sealed class TestNode : IAsyncDisposable
         var log = new JournalLog(NullLogger<JournalLog>.Instance);
         Store = new PostgresJournalStore(connections.App, connections.Tail, connections.Settle,
             new StatementTimer(metrics, NullLogger<StatementTimer>.Instance, TimeSpan.FromSeconds(10)));
+        Projections = new PostgresProjectionStore([StatsProjection.Projection], Store, connections.App, connections.Tail);
         Journal = new JournalNode(Store, TimeProvider.System, options, new JournalMetrics(metrics), log);
         var follower = new JournalTail(Journal, TimeProvider.System, options, log);
         tail = follower.Run(ending.Token);
@@ -35,6 +38,14 @@ sealed class TestNode : IAsyncDisposable
     public JournalNode Journal { get; }
 
     public PostgresJournalStore Store { get; }
+
+    public PostgresProjectionStore Projections { get; }
+
+    public NpgsqlDataSource App => connections.App;
+
+    /// <summary>A runner that runs when the test says so.</summary>
+    public ProjectionRunner Projection(string name) =>
+        new(name, Projections, TimeProvider.System, new JournalOptions(), new JournalLog(NullLogger<JournalLog>.Instance));
 
     public static async Task<TestNode> Start(TestDatabase database, bool listen = true) => new(
         await DatabaseConnections.Open(new DatabaseOptions { Owner = database.Owner, App = database.App, Tail = database.Tail },

@@ -1,0 +1,65 @@
+using Stele.Core.Journal;
+using Stele.Server.Journal;
+using Stele.Server.Stats;
+using Stele.Server.Tests.Fixtures;
+using Xunit;
+
+namespace Stele.Server.Tests.Journal;
+
+public sealed class ProjectionTests
+{
+    static readonly DateOnly Today = DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime);
+
+    [Fact]
+    public async Task Daily_counts_follow_the_journal_and_a_rebuild_gives_the_same()
+    {
+        await using var database = await Postgres.NewDatabase();
+        await using var node = await TestNode.Start(database);
+        await node.CreateOrg();
+        for (var i = 0; i < 30; i++) await node.Set($"app.k{i % 3}", $"{i}");
+        var runner = node.Projection(StatsProjection.Name);
+        Assert.Equal(31, await runner.RunOnce(CancellationToken.None));
+        Assert.Equal(0, await runner.RunOnce(CancellationToken.None));
+        await node.Set("app.more", "1");
+        Assert.Equal(1, await runner.RunOnce(CancellationToken.None));
+        var (checkpoint, counts) = await Counts(node);
+        Assert.Equal(32, checkpoint);
+        Assert.Equal(new ChangeCount(Today, "development", "root", 31), Assert.Single(counts));
+
+        long told = 0;
+        await runner.Rebuild([OrgId.Default], done => told = done, CancellationToken.None);
+        Assert.Equal(32, told);
+        Assert.Equal(counts, (await Counts(node)).Counts);
+    }
+
+    [Fact]
+    public async Task A_runner_that_paused_and_wakes_after_another_has_gone_on_does_no_harm()
+    {
+        await using var database = await Postgres.NewDatabase();
+        await using var node = await TestNode.Start(database);
+        await node.CreateOrg();
+        for (var i = 0; i < 5; i++) await node.Set("app.k", $"{i}");
+        var stale = await node.Projections.Read(OrgId.Default, 0, 100, CancellationToken.None);
+        Assert.True(await node.Projections.Advance(StatsProjection.Name, OrgId.Default, stale, CancellationToken.None));
+        Assert.False(await node.Projections.Advance(StatsProjection.Name, OrgId.Default, stale, CancellationToken.None));
+        Assert.Equal(5, Assert.Single((await Counts(node)).Counts).Changes);
+    }
+
+    [Fact]
+    public async Task Only_one_node_leads_a_projection_at_a_time()
+    {
+        await using var database = await Postgres.NewDatabase();
+        await using var a = await TestNode.Start(database);
+        await using var b = await TestNode.Start(database);
+        await using (var lead = await a.Projections.Lead(StatsProjection.Name, CancellationToken.None))
+        {
+            Assert.NotNull(lead);
+            Assert.Null(await b.Projections.Lead(StatsProjection.Name, CancellationToken.None));
+        }
+        await using var next = await b.Projections.Lead(StatsProjection.Name, CancellationToken.None);
+        Assert.NotNull(next);
+    }
+
+    static Task<(long Checkpoint, IReadOnlyList<ChangeCount> Counts)> Counts(TestNode node) =>
+        StatsQueries.Changes(node.App, OrgId.Default, Today, Today, null, null, 100, CancellationToken.None);
+}
