@@ -7,7 +7,8 @@ internal sealed record BenchArguments
 {
     public required string Root { get; init; }
     public required string Out { get; init; }
-    public int Rounds { get; init; } = 3;
+    /// <summary>Null: three of a comparison, five of a crash.</summary>
+    public int? Rounds { get; init; }
     public double Seconds { get; init; } = 6;
     public double WarmupSeconds { get; init; } = 3;
     public int Writers { get; init; } = 16;

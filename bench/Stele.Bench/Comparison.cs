@@ -18,7 +18,7 @@ internal sealed class Comparison(BenchArguments arguments, string work) : IAsync
     readonly Dictionary<string, Peer> peers = [];
     readonly Dictionary<(string Scenario, string Peer), Measurement> results = [];
     readonly string script = Path.Combine(arguments.Root, "bench", "requests.lua");
-    PostgresAccess? postgres;
+    IReadOnlyDictionary<string, string>? postgres;
     Seed seed = new(0, "", 0);
 
     public static async Task<int> Run(BenchArguments arguments)
@@ -63,7 +63,7 @@ internal sealed class Comparison(BenchArguments arguments, string work) : IAsync
             peers["stele"] = stele;
             await stele.WaitUntilReady("/readyz", cancellation);
             await SeedStele(stele, cancellation);
-            postgres = EmbeddedPostgres.Find(PeerStarts.SteleData(work));
+            postgres = EmbeddedPostgres.Access(PeerStarts.SteleData(work));
             if (postgres is not null) await LoneInsert.Prepare(postgres, cancellation);
         }
         if (arguments.Peers.Contains("etcd"))
@@ -134,7 +134,7 @@ internal sealed class Comparison(BenchArguments arguments, string work) : IAsync
         Console.Error.WriteLine($"bench: {scenario.Name}: {scenario.Title}");
         var measured = runs.ToDictionary(r => r.Peer, _ => new List<Measurement>());
         foreach (var (_, run) in runs) await run(arguments.WarmupSeconds);
-        for (var round = 0; round < arguments.Rounds; round++)
+        for (var round = 0; round < (arguments.Rounds ?? 3); round++)
             for (var i = 0; i < runs.Count; i++)
             {
                 var (peer, run) = runs[(i + round) % runs.Count];

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using Stele.Bench.Peers;
 
 namespace Stele.Bench.Load;
 
@@ -14,12 +13,12 @@ internal static class LoneInsert
 
     public static string Command(double seconds) => string.Create(CultureInfo.InvariantCulture, $"pgbench -n -M prepared -c1 -j1 -T {Math.Max(1, (int)seconds)} -l -f insert.sql");
 
-    public static async Task Prepare(PostgresAccess access, CancellationToken cancellation)
+    public static async Task Prepare(IReadOnlyDictionary<string, string> access, CancellationToken cancellation)
     {
         await Run("psql", ["-X", "-q", "-c", "CREATE TABLE IF NOT EXISTS bench_insert (id bigint, value text)"], access, Path.GetTempPath(), cancellation);
     }
 
-    public static async Task<Measurement> Measure(PostgresAccess access, double seconds, string work, CancellationToken cancellation)
+    public static async Task<Measurement> Measure(IReadOnlyDictionary<string, string> access, double seconds, string work, CancellationToken cancellation)
     {
         var directory = Directory.CreateDirectory(Path.Combine(work, "pgbench"));
         foreach (var old in directory.GetFiles("pgbench_log.*")) old.Delete();
@@ -32,10 +31,10 @@ internal static class LoneInsert
         return new Measurement(1e3 / milliseconds.Average(), At(0.5), At(0.9), At(0.99), At(1), milliseconds.Length, 0, 0);
     }
 
-    static async Task Run(string file, IEnumerable<string> arguments, PostgresAccess access, string directory, CancellationToken cancellation)
+    static async Task Run(string file, IEnumerable<string> arguments, IReadOnlyDictionary<string, string> access, string directory, CancellationToken cancellation)
     {
         var start = new ProcessStartInfo(file, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = directory };
-        foreach (var (name, value) in access.Environment) start.Environment[name] = value;
+        foreach (var (name, value) in access) start.Environment[name] = value;
         using var process = Process.Start(start)!;
         var error = process.StandardError.ReadToEndAsync(cancellation);
         await process.StandardOutput.ReadToEndAsync(cancellation);

@@ -49,8 +49,8 @@ internal sealed class BenchReport(BenchArguments arguments, IReadOnlyDictionary<
         var text = new StringBuilder("## Method\n\n");
         foreach (var (name, value) in facts.Facts) text.AppendLine(CultureInfo.InvariantCulture, $"- {name}: {value}");
         text.AppendLine(CultureInfo.InvariantCulture, $"""
-            - command: `bench/run --rounds {arguments.Rounds} --seconds {arguments.Seconds} --warmup {arguments.WarmupSeconds}` with peers {string.Join(", ", peers.Order())}
-            - all peers run at once on one machine and one disk; each scenario warms each peer up, then runs {arguments.Rounds} rounds in
+            - command: `bench/run --rounds {arguments.Rounds ?? 3} --seconds {arguments.Seconds} --warmup {arguments.WarmupSeconds}` with peers {string.Join(", ", peers.Order())}
+            - all peers run at once on one machine and one disk; each scenario warms each peer up, then runs {arguments.Rounds ?? 3} rounds in
               which every peer has its turn (the first rotates); figures are medians over the rounds
             - closed loop: `wrk -t1 -c<connections> -d<seconds> -s bench/requests.lua`, the same script and the same number of
               connections for every peer; 1,000 keys in random order, values of 100 random letters; latencies are wrk's

@@ -1,0 +1,92 @@
+using System.Text.RegularExpressions;
+using Xunit;
+
+namespace Stele.Server.Tests.Tidy;
+
+/// <summary>Knowing one feature is knowing all: each folder of the server holds the same kinds of file, and may look only where the table says.</summary>
+public sealed partial class FolderTests
+{
+    const string Server = "src/Stele.Server/";
+
+    // What a file of any feature may be.
+    static readonly string[] suffixes = ["Feature", "Endpoints", "Grpc", "Projection", "Queries", "Log"];
+
+    // Features, with what else each holds: whole file names. Adding one is a decision, made here.
+    static readonly Dictionary<string, string[]> features = new()
+    {
+    };
+
+    // The folders that features stand on, with all that each holds.
+    static readonly Dictionary<string, string[]> foundations = new()
+    {
+        ["Database"] =
+        [
+            "DatabaseConnections", "DatabaseLog", "DatabaseLogins", "DatabaseOptions", "DatabaseRoles", "DatabaseSetupException",
+            "EventPartitions", "Migration", "Migrator",
+        ],
+        ["Database/Embedded"] =
+        [
+            "EmbeddedPostgres", "EmbeddedPostgresException", "EmbeddedPostgresLog", "EmbeddedPostgresOptions", "PostgresBinaries", "PostgresCluster",
+            "PostgresFailure", "PostgresLock", "PostgresPlace", "PostgresSettings", "PostgresUser", "Postmaster",
+        ],
+        ["Journal"] = ["IJournalStore", "JournalMetrics", "JournalNode"],
+        ["Operation"] = ["Histogram", "Metrics", "OperationLog", "StatementTimer"],
+    };
+
+    // Which folder may use which.
+    static readonly Dictionary<string, string[]> edges = new()
+    {
+        ["Journal"] = ["Operation"],
+    };
+
+    [Fact]
+    public void Every_file_of_a_folder_is_of_a_known_kind() => Exemption.Check(
+        $"A feature's file ends in {string.Join(", ", suffixes)}, or is named in this test with its folder.",
+        ServerFiles().Where(file => !IsKnown(file.Folder, file.Name)).Select(file => new Breach($"{Server}{file.Folder}/{file.Name}.cs", "is of no known kind")));
+
+    [Fact]
+    public void Every_name_in_the_tables_is_a_file() => Exemption.Check(
+        "The tables of this test name what exists.",
+        features.Concat(foundations).SelectMany(folder => folder.Value.Where(name => !Repository.Exists($"{Server}{folder.Key}/{name}.cs")).Select(name => new Breach($"{folder.Key}/{name}", "does not exist"))));
+
+    [Fact]
+    public void Folders_use_only_what_the_table_allows()
+    {
+        var found = Repository.Sources("src/Stele.Server").Where(source => FolderOf(source.Path).Length > 0)
+            .SelectMany(source => Use().Matches(source.Code).Select(match => (source.Path, From: FolderOf(source.Path), To: FolderNamed(match.Groups[1].Value))))
+            .Where(edge => edge.To.Length > 0 && edge.From != edge.To).ToList();
+        Exemption.Check("An edge between folders is in the table of this test.",
+            found.Where(edge => !edges.GetValueOrDefault(edge.From, []).Contains(edge.To)).Select(edge => new Breach(edge.Path, $"{edge.From} uses {edge.To}")));
+        Exemption.Check("An edge in the table is used; take it off when it no longer is.",
+            edges.SelectMany(pair => pair.Value.Select(to => (From: pair.Key, To: to))).Where(edge => !found.Any(f => f.From == edge.From && f.To == edge.To)).Select(edge => new Breach($"{edge.From} uses {edge.To}", "unused")));
+    }
+
+    [Fact]
+    public void Namespaces_are_folders() => Exemption.Check(
+        "A namespace is its folder, so that a using line is the dependency.",
+        Repository.Sources("src").Select(source => (source.Path, Declared: Namespace().Match(source.Code).Groups[1].Value, Expected: Path.GetDirectoryName(source.Path)!["src/".Length..].Replace('/', '.')))
+            .Where(file => file.Declared.Length > 0 && file.Declared != file.Expected).Select(file => new Breach(file.Path, $"declares {file.Declared}")));
+
+    static bool IsKnown(string folder, string name) =>
+        foundations.TryGetValue(folder, out var all) ? all.Contains(name)
+        : features.TryGetValue(folder, out var extra) && (extra.Contains(name) || suffixes.Any(suffix => name.EndsWith(suffix, StringComparison.Ordinal)));
+
+    static IEnumerable<(string Folder, string Name)> ServerFiles() => Repository.Sources("src/Stele.Server")
+        .Select(source => (FolderOf(source.Path), Path.GetFileNameWithoutExtension(source.Path))).Where(file => file.Item1.Length > 0);
+
+    static string FolderOf(string path) => Path.GetDirectoryName(path)!.Length > Server.Length ? Path.GetDirectoryName(path)![Server.Length..] : "";
+
+    // The longest folder that a dotted name begins with: Database.Embedded.Postmaster is Database/Embedded.
+    static string FolderNamed(string dotted)
+    {
+        for (var path = dotted.Replace('.', '/'); path.Length > 0; path = Path.GetDirectoryName(path) ?? "")
+            if (Directory.Exists(Repository.FullPath(Server + path))) return path;
+        return "";
+    }
+
+    [GeneratedRegex(@"\bStele\.Server\.([A-Z]\w*(?:\.[A-Z]\w*)*)\b")]
+    private static partial Regex Use();
+
+    [GeneratedRegex(@"^namespace\s+([\w.]+)\s*;", RegexOptions.Multiline)]
+    private static partial Regex Namespace();
+}
