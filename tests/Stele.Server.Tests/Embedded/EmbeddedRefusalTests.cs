@@ -32,7 +32,7 @@ public sealed class EmbeddedRefusalTests
         var refusal = await sandbox.Refused(sandbox.Options with { BinariesDirectory = sandbox.Root });
 
         Print(refusal.Message);
-        Assert.Contains("STELE_POSTGRES_BINARIES", refusal.Message);
+        Assert.Contains("STELE_POSTGRES_BIN", refusal.Message);
         Assert.Contains("there is no postgres", refusal.Message);
     }
 

@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using Stele.Server.Database.Embedded;
+using Stele.Server.Tests.Fixtures;
 using Xunit;
 
 namespace Stele.Server.Tests.Embedded;
@@ -82,13 +83,11 @@ sealed class EmbeddedSandbox : ILogger, IDisposable
     public Task<PostgresUser> User() => PostgresUser.Choose(Options.SystemUser, TestContext.Current.CancellationToken);
 
     /// <summary>The binaries of a major version, or the test is skipped.</summary>
-    public async Task<string> Binaries(int major)
+    public static async Task<string> Binaries(PostgresMajor major)
     {
-        var all = await PostgresBinaries.FindAll(Options with { DataDirectory = Checkout(), SystemDirectory = new EmbeddedPostgresOptions { DataDirectory = "" }.SystemDirectory },
-            await User(), TestContext.Current.CancellationToken);
-        var found = all.FirstOrDefault(binaries => binaries.Major == major);
-        Assert.SkipWhen(found is null, $"PostgreSQL {major} is not installed (./stele test installs it where it can)");
-        return found!.Directory;
+        var found = await Postgres.Binaries(major);
+        Assert.SkipWhen(found is null, $"PostgreSQL {(int)major} is not installed (./stele test installs it where it can)");
+        return found!;
     }
 
     public static int FreePort()
@@ -96,15 +95,6 @@ sealed class EmbeddedSandbox : ILogger, IDisposable
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
-
-    // npm's binaries lie in the .stele directory of the checkout that the tests were built from
-    static string Checkout()
-    {
-        var directory = new DirectoryInfo(AppContext.BaseDirectory);
-        while (directory.Parent is not null && !File.Exists(Path.Combine(directory.FullName, "Stele.slnx")))
-            directory = directory.Parent;
-        return Path.Combine(directory.FullName, ".stele");
     }
 
     public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)

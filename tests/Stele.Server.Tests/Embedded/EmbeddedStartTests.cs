@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Npgsql;
 using Stele.Server.Database.Embedded;
+using Stele.Server.Tests.Fixtures;
 using Xunit;
 using static Stele.Server.Tests.Embedded.EmbeddedSandbox;
 
@@ -169,15 +170,15 @@ public sealed class EmbeddedStartTests
     }
 
     [Theory]
-    [InlineData(15)]
-    [InlineData(18)]
-    public async Task Each_supported_version_serves(int major)
+    [InlineData(PostgresMajor.V15)]
+    [InlineData(PostgresMajor.V18)]
+    public async Task Each_supported_version_serves(PostgresMajor major)
     {
         using var sandbox = new EmbeddedSandbox();
-        var binaries = await sandbox.Binaries(major);
+        var binaries = await Binaries(major);
         await using var postgres = await sandbox.Start(sandbox.Options with { BinariesDirectory = binaries });
 
-        Assert.Equal(major.ToString(System.Globalization.CultureInfo.InvariantCulture), ((string)(await Ask(postgres, "SHOW server_version"))!).Split('.')[0]);
+        Assert.Equal($"{(int)major}", ((string)(await Ask(postgres, "SHOW server_version"))!).Split('.')[0]);
     }
 
     [Fact]
