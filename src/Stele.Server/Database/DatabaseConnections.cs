@@ -144,7 +144,7 @@ internal sealed class DatabaseConnections : IAsyncDisposable
                 "Look whether a pooler, or ALTER ROLE … SET or ALTER DATABASE … SET, sets it.");
     }
 
-    const string SetOrgSql = "SELECT set_config('stele.org_id', $1, true)";
+    const string SetOrgSql = """SELECT set_config('stele.org_id', $1, true)""";
 
-    const string CurrentOrgSql = "SELECT stele.current_org()";
+    const string CurrentOrgSql = """SELECT stele.current_org()""";
 }

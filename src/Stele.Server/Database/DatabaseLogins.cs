@@ -102,7 +102,7 @@ internal static class DatabaseLogins
         return (long)(await command.ExecuteScalarAsync(cancellation))!;
     }
 
-    const string SystemIdentifierSql = "SELECT system_identifier FROM pg_control_system()";
+    const string SystemIdentifierSql = """SELECT system_identifier FROM pg_control_system()""";
 
     static async Task<NpgsqlConnection> Open(string connectionString, CancellationToken cancellation)
     {

@@ -129,7 +129,7 @@ internal static class DatabaseRoles
         }
     }
 
-    const string MaySignalSql = "SELECT pg_has_role('stele_tail', 'pg_signal_backend', 'MEMBER')";
+    const string MaySignalSql = """SELECT pg_has_role('stele_tail', 'pg_signal_backend', 'MEMBER')""";
 
     static async Task Execute(NpgsqlConnection connection, string statement, CancellationToken cancellation)
     {

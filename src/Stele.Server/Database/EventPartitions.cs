@@ -43,7 +43,7 @@ internal sealed class EventPartitions(NpgsqlDataSource tail, TimeProvider time, 
         return false;
     }
 
-    const string EnsureSql = "SELECT stele.ensure_partitions($1)";
+    const string EnsureSql = """SELECT stele.ensure_partitions($1)""";
 
-    const string HorizonSql = "SELECT stele.partition_horizon()";
+    const string HorizonSql = """SELECT stele.partition_horizon()""";
 }

@@ -73,9 +73,9 @@ internal sealed class Migrator(string ownerConnectionString, IReadOnlyList<Migra
         }
     }
 
-    const string LockSql = "SELECT pg_advisory_lock(7378696495)";
+    const string LockSql = """SELECT pg_advisory_lock(7378696495)""";
 
-    const string ServerSql = "SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), pg_is_in_recovery()";
+    const string ServerSql = """SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), pg_is_in_recovery()""";
 
     async Task<MigrationReport> Compare(NpgsqlConnection connection, CancellationToken cancellation)
     {
@@ -109,9 +109,9 @@ internal sealed class Migrator(string ownerConnectionString, IReadOnlyList<Migra
         return applied;
     }
 
-    const string ExistsSql = "SELECT to_regclass('stele.schema_migration') IS NOT NULL";
+    const string ExistsSql = """SELECT to_regclass('stele.schema_migration') IS NOT NULL""";
 
-    const string AppliedSql = "SELECT version, name, checksum, oldest_server FROM stele.schema_migration ORDER BY version";
+    const string AppliedSql = """SELECT version, name, checksum, oldest_server FROM stele.schema_migration ORDER BY version""";
 
     sealed record Applied(string Name, string Checksum, Version OldestServer);
 
@@ -139,7 +139,7 @@ internal sealed class Migrator(string ownerConnectionString, IReadOnlyList<Migra
         log.MigrationApplied(migration.Name, (long)Stopwatch.GetElapsedTime(begun).TotalMilliseconds);
     }
 
-    const string RecordSql = "INSERT INTO stele.schema_migration (version, name, checksum, oldest_server) VALUES ($1, $2, $3, $4)";
+    const string RecordSql = """INSERT INTO stele.schema_migration (version, name, checksum, oldest_server) VALUES ($1, $2, $3, $4)""";
 
     static async Task Execute(NpgsqlConnection connection, string sql, CancellationToken cancellation)
     {

@@ -1,6 +1,7 @@
 using System.Reflection.Metadata;
 using System.Reflection.PortableExecutable;
 using System.Text.RegularExpressions;
+using Stele.Server.Options;
 using Xunit;
 
 namespace Stele.Server.Tests.Tidy;
@@ -75,7 +76,7 @@ public sealed partial class DocsTests
 
     /// <summary>Every STELE_… name in the code's literals and in the scripts.</summary>
     internal static IReadOnlySet<string> Variables { get; } = Repository.Sources("src").SelectMany(source => source.Literals.SelectMany(literal => Variable().Matches(literal.Text)))
-        .Concat(Scripts().SelectMany(text => Variable().Matches(text))).Select(match => match.Value).ToHashSet();
+        .Concat(Scripts().SelectMany(text => Variable().Matches(text))).Select(match => match.Value).Concat(SteleSettings.All.Select(setting => setting.Variable)).ToHashSet();
 
     static IEnumerable<string> Scripts() => new[] { "stele", ".ci/run", "bench/run" }.Where(Repository.Exists).Select(Repository.Read);
 

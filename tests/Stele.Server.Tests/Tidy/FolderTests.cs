@@ -14,6 +14,9 @@ public sealed partial class FolderTests
     // Features, with what else each holds: whole file names. Adding one is a decision, made here.
     static readonly Dictionary<string, string[]> features = new()
     {
+        ["Configs"] = [],
+        ["Orgs"] = [],
+        ["Stats"] = [],
     };
 
     // The folders that features stand on, with all that each holds.
@@ -21,22 +24,31 @@ public sealed partial class FolderTests
     {
         ["Database"] =
         [
-            "DatabaseConnections", "DatabaseLog", "DatabaseLogins", "DatabaseOptions", "DatabaseRoles", "DatabaseSetupException",
-            "EventPartitions", "Migration", "Migrator",
+            "DatabaseConnections", "DatabaseLog", "DatabaseLogins", "DatabaseOptions", "DatabaseRoles", "DatabaseSetupException", "EventPartitions",
+            "Migration", "Migrator",
         ],
         ["Database/Embedded"] =
         [
             "EmbeddedPostgres", "EmbeddedPostgresException", "EmbeddedPostgresLog", "EmbeddedPostgresOptions", "PostgresBinaries", "PostgresCluster",
             "PostgresFailure", "PostgresLock", "PostgresPlace", "PostgresSettings", "PostgresUser", "Postmaster",
         ],
-        ["Journal"] = ["IJournalStore", "JournalMetrics", "JournalNode"],
+        ["Journal"] =
+        [
+            "AppendStatement", "BatchPlan", "HeadChecks", "HeadReconciler", "IJournalStore", "IProjectionStore", "JournalAppender", "JournalLog",
+            "JournalMetrics", "JournalNode", "JournalOptions", "JournalTail", "NotifyHints", "OrgJournal", "PendingCommand", "PostgresJournalReads",
+            "PostgresJournalStore", "PostgresParameters", "PostgresProjectionStore", "ProjectionRunner", "RevisionRing", "StoreFaults",
+        ],
         ["Operation"] = ["Histogram", "Metrics", "OperationLog", "StatementTimer"],
+        ["Options"] = ["SteleOptions", "SteleSettings"],
     };
 
     // Which folder may use which.
     static readonly Dictionary<string, string[]> edges = new()
     {
-        ["Journal"] = ["Operation"],
+        ["Configs"] = ["Journal"],
+        ["Journal"] = ["Configs", "Operation", "Orgs"],
+        ["Orgs"] = ["Journal"],
+        ["Stats"] = ["Journal"],
     };
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Stele.Server.Options;
 using Xunit;
 
 namespace Stele.Server.Tests.Tidy;
@@ -11,10 +12,21 @@ public sealed partial class SettingsTests
     [Fact]
     public void Every_setting_is_documented()
     {
-        var names = Repository.Sources("src/Stele.Server", "src/Stele.Cli").SelectMany(source => source.Literals)
-            .SelectMany(literal => Setting().Matches(literal.Text)).Select(match => match.Value).Distinct().ToList();
-        var rows = Repository.Exists(Page) ? Row().Matches(Repository.Read(Page)).Select(match => match.Groups[1].Value).ToHashSet() : [];
-        Exemption.Check($"Every STELE_… variable has its row in {Page}.", names.Where(name => !rows.Contains(name)).Select(name => new Breach(name, "has no row")));
+        var rows = Row().Matches(Repository.Read(Page)).Select(match => (Variable: match.Groups[1].Value, Member: match.Groups[2].Value)).ToList();
+        Exemption.Check($"Every setting has its row in {Page}, with its member of appsettings.json beside it.",
+            SteleSettings.All.Where(setting => !rows.Any(row => row.Variable == setting.Variable && setting.Member.EndsWith(row.Member, StringComparison.Ordinal)))
+                .Select(setting => new Breach(setting.Variable, $"has no row, or not {setting.Member} beside it")));
+        Exemption.Check($"Every row of {Page} is a setting.",
+            rows.Where(row => SteleSettings.All.All(setting => setting.Variable != row.Variable)).Select(row => new Breach(row.Variable, "is no setting")));
+    }
+
+    [Fact]
+    public void Every_variable_of_the_client_is_documented()
+    {
+        var documents = string.Join('\n', Repository.Files.Where(path => path.EndsWith(".md", StringComparison.Ordinal)).Select(Repository.Read));
+        Exemption.Check("A variable that the command line reads stands in a document.",
+            Repository.Sources("src/Stele.Cli", "src/Stele.Client").SelectMany(source => source.Literals).SelectMany(literal => Setting().Matches(literal.Text))
+                .Select(match => match.Value).Distinct().Where(name => !documents.Contains($"`{name}`", StringComparison.Ordinal)).Select(name => new Breach(name, "stands in none")));
     }
 
     [Fact]
@@ -33,7 +45,7 @@ public sealed partial class SettingsTests
     [GeneratedRegex(@"\bSTELE_[A-Z0-9]+(?:_[A-Z0-9]+)*\b")]
     private static partial Regex Setting();
 
-    [GeneratedRegex(@"^\|\s*`(STELE_[A-Z0-9_]+)`", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^\|\s*`(STELE_[A-Z0-9_]+)`\s*\|\s*`([\w.]+)`", RegexOptions.Multiline)]
     private static partial Regex Row();
 
     [GeneratedRegex(@"\bEnvironment\.GetEnvironmentVariables?\b|\bIConfiguration\b")]
