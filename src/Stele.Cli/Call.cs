@@ -1,0 +1,74 @@
+using System.CommandLine;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Stele.Cli.Values;
+using Stele.Client;
+using Stele.Core.Configs;
+
+namespace Stele.Cli;
+
+/// <summary>One run of one verb: what was asked, the client, and how to say things.</summary>
+internal sealed class Call(Surroundings surroundings, ParseResult parsed, GlobalOptions options, SteleClient client, CancellationToken cancellation)
+{
+    static readonly JsonWriterOptions Indented = new() { Indented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = JsonText.DepthMax };
+
+    internal Surroundings Surroundings => surroundings;
+
+    internal ParseResult Parsed => parsed;
+
+    internal SteleClient Client => client;
+
+    internal CancellationToken Cancellation => cancellation;
+
+    internal bool Json => parsed.GetValue(options.Json);
+
+    /// <summary>--env, else STELE_ENV; null leaves it to the server.</summary>
+    internal string? Environment => parsed.GetValue(options.Environment) ?? Given("STELE_ENV");
+
+    internal Ink Ink => new(surroundings.Colours && !Json);
+
+    internal void Line(string text) => surroundings.Out.WriteLine(text);
+
+    /// <summary>To people, beside the answer.</summary>
+    internal void Note(string text) => surroundings.Error.WriteLine(text);
+
+    internal int Usage(string text)
+    {
+        Note($"stele: {text}");
+        return ExitCode.Usage;
+    }
+
+    /// <summary>An answer as JSON, with whatever members the server gave it.</summary>
+    internal int Print<T>(T answer, JsonTypeInfo<T> type)
+    {
+        using var buffer = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(buffer, Indented)) JsonSerializer.Serialize(writer, answer, type);
+        Line(System.Text.Encoding.UTF8.GetString(buffer.ToArray()));
+        return ExitCode.Done;
+    }
+
+    /// <summary>The key that an argument gives, or null after saying what is wrong with it.</summary>
+    internal string? Key(Argument<string> argument)
+    {
+        var text = parsed.GetRequiredValue(argument);
+        if (ConfigKey.TryParse(text, out _, out _, out var message)) return text;
+        Note($"stele: {JsonText.Quote(text)} is not a key. {message}");
+        return null;
+    }
+
+    /// <summary>Null to go on; else the exit code: nobody can be asked, or he said no.</summary>
+    internal async Task<int?> Confirm(string question, bool yes)
+    {
+        if (yes) return null;
+        if (!surroundings.CanAsk) return Usage("nobody is here to be asked: --yes says yes beforehand.");
+        await surroundings.Error.WriteAsync($"{question} [y/N] ");
+        await surroundings.Error.FlushAsync(cancellation);
+        using var reader = new StreamReader(surroundings.In(), leaveOpen: true);
+        var answer = await reader.ReadLineAsync(cancellation);
+        if (answer?.Trim().ToLowerInvariant() is "y" or "yes") return null;
+        Note("Nothing was changed.");
+        return ExitCode.Refused;
+    }
+
+    string? Given(string variable) => surroundings.Variable(variable) is { Length: > 0 } value ? value : null;
+}

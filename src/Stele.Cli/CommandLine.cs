@@ -1,0 +1,100 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
+using Stele.Cli.Verbs;
+using Stele.Client;
+
+namespace Stele.Cli;
+
+/// <summary>The tool as a whole: its verbs, and what becomes of their failures.</summary>
+internal static class CommandLine
+{
+    const string DefaultUrl = "http://127.0.0.1:7300";
+
+    internal static async Task<int> Run(string[] arguments, Surroundings surroundings)
+    {
+        var root = Root(surroundings);
+        // No response files: `set KEY @x` means the text. No bundling: -ev is not -e -v.
+        var parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
+        // Before the parser's own errors: it takes an unknown option for an argument, and `set KEY --forec` would write that.
+        if (Suggestions.UnknownOptions(parsed, arguments) is { Count: > 0 } unknown)
+            return Usage(surroundings, parsed, unknown.Select(option => $"there is no option {option} here. What follows -- is never taken for one."), unknown);
+        if (parsed.Errors.Count > 0 && parsed.Action is ParseErrorAction)
+            return Usage(surroundings, parsed, parsed.Errors.Select(error => error.Message).Distinct(), parsed.UnmatchedTokens);
+        try
+        {
+            using var help = new StringWriter();
+            var isHelp = parsed.Action is HelpAction;
+            var code = await parsed.InvokeAsync(new InvocationConfiguration { Output = isHelp ? help : surroundings.Out, Error = surroundings.Error, EnableDefaultExceptionHandler = false });
+            // The binary is stele-cli; what people type is the script's name.
+            if (isHelp) surroundings.Out.Write(help.ToString().Replace(RootCommand.ExecutableName, "stele", StringComparison.Ordinal));
+            return code;
+        }
+        catch (SteleException e)
+        {
+            surroundings.Error.WriteLine(FailureText.Of(e));
+            return ExitCode.Of(e);
+        }
+        catch (OperationCanceledException)
+        {
+            return ExitCode.Interrupted;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            surroundings.Error.WriteLine($"stele: {e.Message}");
+            return ExitCode.Refused;
+        }
+    }
+
+    static int Usage(Surroundings surroundings, ParseResult parsed, IEnumerable<string> errors, IEnumerable<string> unknown)
+    {
+        foreach (var error in errors) surroundings.Error.WriteLine($"stele: {error}");
+        foreach (var hint in Suggestions.For(parsed, unknown)) surroundings.Error.WriteLine(hint);
+        surroundings.Error.WriteLine($"Usage: stele{Path(parsed.CommandResult)} --help");
+        return ExitCode.Usage;
+    }
+
+    /// <summary>Gives a verb its action, with a client made of the options and the environment.</summary>
+    internal static Command Does(this Command command, Surroundings surroundings, GlobalOptions options, Func<Call, Task<int>> action)
+    {
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            var text = parsed.GetValue(options.Url) ?? Given(surroundings, "STELE_URL") ?? DefaultUrl;
+            if (!Uri.TryCreate(text, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
+            {
+                surroundings.Error.WriteLine($"stele: STELE_URL is \"{text}\", and should be like {DefaultUrl}");
+                return ExitCode.Usage;
+            }
+            var client = new SteleClientOptions
+            {
+                Url = url,
+                Token = Given(surroundings, "STELE_TOKEN"),
+                Organization = parsed.GetValue(options.Organization) ?? Given(surroundings, "STELE_ORG"),
+                Clock = surroundings.Clock,
+            };
+            using var stele = surroundings.Handler is { } handler ? new SteleClient(client, handler) : new SteleClient(client);
+            return await action(new Call(surroundings, parsed, options, stele, cancellation));
+        });
+        return command;
+    }
+
+    static RootCommand Root(Surroundings surroundings)
+    {
+        var options = new GlobalOptions();
+        var root = new RootCommand("Stele: configuration, versioned and in order.\n\n" + ExitCode.Help);
+        foreach (var option in options.All) root.Add(option);
+        foreach (var verb in new Func<Surroundings, GlobalOptions, Command>[]
+        {
+            GetVerb.Make, SetVerb.Make, DeleteVerb.Make, ListVerb.Make, HistoryVerb.Make, RollbackVerb.Make, DiffVerb.Make, ImportVerb.Make, ExportVerb.Make,
+            EnvironmentsVerb.Make, EventsVerb.Make, StatusVerb.Make, LimitsVerb.Make, CompletionVerb.Make,
+        })
+            root.Add(verb(surroundings, options));
+        foreach (var verb in ServerVerbs.Make(surroundings)) root.Add(verb);
+        return root;
+    }
+
+    static string Path(CommandResult result) => result.Parent is CommandResult parent ? $"{Path(parent)} {result.Command.Name}" : "";
+
+    static string? Given(Surroundings surroundings, string variable) => surroundings.Variable(variable) is { Length: > 0 } value ? value : null;
+}

@@ -1,0 +1,38 @@
+namespace Stele.Cli;
+
+/// <summary>What the tool sees of the world, so that a test can be the world.</summary>
+internal sealed record Surroundings
+{
+    internal required TextWriter Out { get; init; }
+
+    internal required TextWriter Error { get; init; }
+
+    /// <summary>Standard input, opened only where a verb reads it.</summary>
+    internal required Func<Stream> In { get; init; }
+
+    internal required Func<string, string?> Variable { get; init; }
+
+    /// <summary>Whether somebody is there to be asked.</summary>
+    internal required bool CanAsk { get; init; }
+
+    /// <summary>Whether <see cref="Out"/> is a terminal.</summary>
+    internal required bool OutIsTerminal { get; init; }
+
+    /// <summary>The connection; null: one of the client's own.</summary>
+    internal HttpMessageHandler? Handler { get; init; }
+
+    internal TimeProvider Clock { get; init; } = TimeProvider.System;
+
+    internal static Surroundings OfProcess() => new()
+    {
+        Out = Console.Out,
+        Error = Console.Error,
+        In = Console.OpenStandardInput,
+        Variable = System.Environment.GetEnvironmentVariable,
+        CanAsk = !Console.IsInputRedirected && !Console.IsErrorRedirected,
+        OutIsTerminal = !Console.IsOutputRedirected,
+    };
+
+    /// <summary>Colours only on a terminal, and not with NO_COLOR (no-color.org: set and not empty) nor on a dumb one.</summary>
+    internal bool Colours => OutIsTerminal && string.IsNullOrEmpty(Variable("NO_COLOR")) && Variable("TERM") != "dumb";
+}

@@ -1,0 +1,29 @@
+using System.CommandLine;
+
+namespace Stele.Cli.Verbs;
+
+/// <summary>
+/// Verbs that work on the database itself and so belong to the server's binary; the ./stele script sends them there.
+/// Here they only say so, for somebody who runs this tool without the script.
+/// </summary>
+internal static class ServerVerbs
+{
+    static readonly (string Word, string Does)[] Words =
+    [
+        ("verify", "Walk the journal's chain and name the first bad revision"),
+        ("shards", "Count the rows of each partition"),
+        ("migrate", "Bring the schema up to date"),
+        ("projections", "Rebuild a projection"),
+    ];
+
+    internal static IEnumerable<Command> Make(Surroundings surroundings) => Words.Select(known =>
+    {
+        var command = new Command(known.Word, $"{known.Does} (works on the database: ./stele {known.Word})") { TreatUnmatchedTokensAsErrors = false };
+        command.SetAction(_ =>
+        {
+            surroundings.Error.WriteLine($"stele: {known.Word} works on the database itself, and not through a server's API. Run it where the server is installed: ./stele {known.Word} (that is: stele-server {known.Word}).");
+            return ExitCode.Usage;
+        });
+        return command;
+    });
+}

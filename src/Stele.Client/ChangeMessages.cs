@@ -1,0 +1,138 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Stele.Client;
+
+/// <summary>Changes that happen together or not at all, as one revision.</summary>
+public sealed record ChangeSet
+{
+    /// <summary>At most 10,000, no key twice.</summary>
+    public required IReadOnlyList<Change> Changes { get; init; }
+
+    /// <summary>Why.</summary>
+    public string? ChangeLog { get; init; }
+
+    /// <summary>Only if none of the named keys has changed since this revision; null: no such condition.</summary>
+    public long? ExpectedRevision { get; init; }
+}
+
+/// <summary>One change of a set.</summary>
+public sealed record Change
+{
+    /// <summary><c>set</c>, <c>delete</c> or <c>check</c>.</summary>
+    public required string Op { get; init; }
+
+    /// <summary>The key.</summary>
+    public required string Key { get; init; }
+
+    /// <summary>Null: the environment of the call.</summary>
+    public string? Environment { get; init; }
+
+    /// <summary>For <c>set</c>.</summary>
+    public JsonElement? Value { get; init; }
+
+    /// <summary>For <c>set</c>; null: taken from the value on creation, kept later.</summary>
+    public string? ValueType { get; init; }
+
+    /// <summary>Only if the key is at this version; 0: only if it does not exist; null: in any case.</summary>
+    public long? ExpectedVersion { get; init; }
+}
+
+/// <summary>What a change set or a rollback wrote.</summary>
+public sealed record ChangeSetResult
+{
+    /// <summary>The revision that holds all of it.</summary>
+    public long Revision { get; init; }
+
+    /// <summary>Where a watch that wants what comes after begins.</summary>
+    public string? Cursor { get; init; }
+
+    /// <summary>One for each change; null where the server does not list them.</summary>
+    public IReadOnlyList<ChangeResult>? Results { get; init; }
+
+    /// <summary>Members that this client does not know.</summary>
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement>? More { get; set; }
+}
+
+/// <summary>What one change wrote.</summary>
+public sealed record ChangeResult
+{
+    /// <summary><c>config</c>, <c>flag</c> or <c>secret</c>.</summary>
+    public string? Kind { get; init; }
+
+    /// <summary>The key.</summary>
+    public string? Key { get; init; }
+
+    /// <summary>Its environment.</summary>
+    public string? Environment { get; init; }
+
+    /// <summary>The version written.</summary>
+    public long Version { get; init; }
+
+    /// <summary>Members that this client does not know.</summary>
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement>? More { get; set; }
+}
+
+/// <summary>A past state to put back, as one new revision.</summary>
+public sealed record Rollback
+{
+    /// <summary>The revision whose values come back.</summary>
+    public required long Revision { get; init; }
+
+    /// <summary>Only keys that begin with this text; null: all.</summary>
+    public string? Prefix { get; init; }
+}
+
+/// <summary>The differences of two states.</summary>
+public sealed record Difference
+{
+    /// <summary>The state on the left.</summary>
+    public DifferenceSide? From { get; init; }
+
+    /// <summary>The state on the right.</summary>
+    public DifferenceSide? To { get; init; }
+
+    /// <summary>In the order of keys; empty when both are equal.</summary>
+    public required IReadOnlyList<DifferenceItem> Items { get; init; }
+
+    /// <summary>Members that this client does not know.</summary>
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement>? More { get; set; }
+}
+
+/// <summary>A state that was compared.</summary>
+public sealed record DifferenceSide
+{
+    /// <summary>The environment.</summary>
+    public string? Environment { get; init; }
+
+    /// <summary>The org's revision.</summary>
+    public long Revision { get; init; }
+}
+
+/// <summary>A key that differs.</summary>
+public sealed record DifferenceItem
+{
+    /// <summary><c>config</c>, <c>flag</c> or <c>secret</c>.</summary>
+    public string? Kind { get; init; }
+
+    /// <summary>The key.</summary>
+    public required string Key { get; init; }
+
+    /// <summary><c>added</c>, <c>removed</c> or <c>changed</c>, from left to right.</summary>
+    public required string Op { get; init; }
+
+    /// <summary>What is on the left; undefined when added.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public JsonElement From { get; init; }
+
+    /// <summary>What is on the right; undefined when removed.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public JsonElement To { get; init; }
+
+    /// <summary>Members that this client does not know.</summary>
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement>? More { get; set; }
+}

@@ -1,0 +1,110 @@
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+
+namespace Stele.Client;
+
+/// <summary>
+/// Stele over HTTP. Safe for use by many callers at once; make one and keep it. Every method throws
+/// <see cref="SteleException"/> on refusal or without an answer, and retries what may be retried: writes carry an
+/// idempotency key that all attempts share. <c>environment</c> null is the token's own, else the org's default.
+/// </summary>
+public sealed class SteleClient : IDisposable
+{
+    readonly HttpClient http;
+    readonly SteleTransport transport;
+
+    /// <summary>A client with connections of its own.</summary>
+    public SteleClient(SteleClientOptions options)
+        : this(options, new SocketsHttpHandler
+        {
+            ConnectTimeout = TimeSpan.FromSeconds(5),
+            PooledConnectionLifetime = TimeSpan.FromMinutes(5), // so that a name that moves is looked up again
+            AllowAutoRedirect = false, // a token is for the server it was given for
+            UseProxy = !options.Url.IsLoopback,
+        })
+    {
+    }
+
+    /// <summary>A client over a handler of the caller's, which it disposes of.</summary>
+    public SteleClient(SteleClientOptions options, HttpMessageHandler handler)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        http = new HttpClient(handler, disposeHandler: true) { Timeout = Timeout.InfiniteTimeSpan };
+        http.DefaultRequestHeaders.UserAgent.ParseAdd($"stele-client/{typeof(SteleClient).Assembly.GetName().Version?.ToString(3)}");
+        transport = new SteleTransport(http, options, Random.Shared.NextDouble);
+    }
+
+    /// <summary>Reads a value; <c>not_found</c> if there is none, or it is deleted.</summary>
+    public Task<ConfigItem> GetConfigAsync(string key, ConfigRead read, CancellationToken cancellationToken) =>
+        transport.Get(ConfigPath(key, "", read.Environment)
+            .With("consistency", read.Consistency)
+            .With("max_staleness", read.StalenessMax is { } age ? FormattableString.Invariant($"{age.TotalMilliseconds:0}ms") : null)
+            .With("version", read.Version).With("revision", read.Revision).With("at", read.At).ToString(), SteleJson.Default.ConfigItem, cancellationToken);
+
+    /// <summary>Writes a value as the key's next version.</summary>
+    public Task<ConfigItem> SetConfigAsync(string key, string? environment, ConfigSet set, CancellationToken cancellationToken) =>
+        transport.Write(HttpMethod.Put, ConfigPath(key, "", environment).ToString(), set, SteleJson.Default.ConfigSet, SteleJson.Default.ConfigItem, cancellationToken);
+
+    /// <summary>Deletes a value, which is a version of its own; only at <paramref name="expectedVersion"/> unless that is null.</summary>
+    public Task<ConfigDeleted> DeleteConfigAsync(string key, string? environment, long? expectedVersion, CancellationToken cancellationToken) =>
+        transport.Call(HttpMethod.Delete, ConfigPath(key, "", environment).With("expected_version", expectedVersion).ToString(), null, SteleJson.Default.ConfigDeleted, cancellationToken);
+
+    /// <summary>One page of values.</summary>
+    public Task<ConfigPage> ListConfigAsync(ConfigList list, CancellationToken cancellationToken) =>
+        transport.Get(new QueryText("/v1/config").With("env", list.Environment).With("prefix", list.Prefix)
+            .With("keys_only", list.KeysOnly ? "true" : null).With("limit", list.Limit).With("cursor", list.Cursor)
+            .With("revision", list.Revision).With("at", list.At).ToString(), SteleJson.Default.ConfigPage, cancellationToken);
+
+    /// <summary>All values, page by page as they are taken, all of one revision.</summary>
+    public async IAsyncEnumerable<ConfigItem> ListAllConfigAsync(ConfigList list, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        for (var page = await ListConfigAsync(list, cancellationToken); ; page = await ListConfigAsync(list with { Cursor = page.NextCursor }, cancellationToken))
+        {
+            foreach (var item in page.Items) yield return item;
+            if (page.NextCursor is null) yield break;
+        }
+    }
+
+    /// <summary>One page of a key's versions, newest first.</summary>
+    public Task<ConfigHistory> GetConfigHistoryAsync(string key, string? environment, int? limit, string? cursor, CancellationToken cancellationToken) =>
+        transport.Get(ConfigPath(key, "/history", environment).With("limit", limit).With("cursor", cursor).ToString(), SteleJson.Default.ConfigHistory, cancellationToken);
+
+    /// <summary>Writes an old value as a new version.</summary>
+    public Task<ConfigItem> RollbackConfigAsync(string key, string? environment, ConfigRollback rollback, CancellationToken cancellationToken) =>
+        transport.Write(HttpMethod.Post, ConfigPath(key, "/rollback", environment).ToString(), rollback, SteleJson.Default.ConfigRollback, SteleJson.Default.ConfigItem, cancellationToken);
+
+    /// <summary>Applies changes, all or none, as one revision.</summary>
+    public Task<ChangeSetResult> ApplyChangesAsync(string? environment, ChangeSet changes, CancellationToken cancellationToken) =>
+        transport.Write(HttpMethod.Post, new QueryText("/v1/changes").With("env", environment).ToString(), changes, SteleJson.Default.ChangeSet, SteleJson.Default.ChangeSetResult, cancellationToken);
+
+    /// <summary>Puts everything under a prefix back as it was at a revision, as one new revision.</summary>
+    public Task<ChangeSetResult> RollbackAsync(string? environment, Rollback rollback, CancellationToken cancellationToken) =>
+        transport.Write(HttpMethod.Post, new QueryText("/v1/rollback").With("env", environment).ToString(), rollback, SteleJson.Default.Rollback, SteleJson.Default.ChangeSetResult, cancellationToken);
+
+    /// <summary>Compares two states, each <c>environment</c>, <c>environment@revision</c> or <c>environment@time</c>.</summary>
+    public Task<Difference> DiffAsync(string from, string to, string? prefix, CancellationToken cancellationToken) =>
+        transport.Get(new QueryText("/v1/diff").With("from", from).With("to", to).With("prefix", prefix).ToString(), SteleJson.Default.Difference, cancellationToken);
+
+    /// <summary>The org's environments.</summary>
+    public Task<EnvironmentList> ListEnvironmentsAsync(CancellationToken cancellationToken) =>
+        transport.Get("/v1/environments", SteleJson.Default.EnvironmentList, cancellationToken);
+
+    /// <summary>Makes an environment.</summary>
+    public Task<EnvironmentItem> CreateEnvironmentAsync(string name, CancellationToken cancellationToken) =>
+        transport.Write(HttpMethod.Post, "/v1/environments", new NewEnvironment(name), SteleJson.Default.NewEnvironment, SteleJson.Default.EnvironmentItem, cancellationToken);
+
+    /// <summary>One page of the journal, oldest first.</summary>
+    public Task<EventPage> ListEventsAsync(EventRead read, CancellationToken cancellationToken) =>
+        transport.Get(new QueryText("/v1/events").With("after_revision", read.AfterRevision).With("limit", read.Limit).With("cursor", read.Cursor).ToString(), SteleJson.Default.EventPage, cancellationToken);
+
+    /// <summary>How the node is; its members may grow.</summary>
+    public Task<JsonElement> GetStatusAsync(CancellationToken cancellationToken) => transport.Get("/v1/status", SteleJson.Default.JsonElement, cancellationToken);
+
+    /// <summary>The limits in force.</summary>
+    public Task<LimitList> ListLimitsAsync(CancellationToken cancellationToken) => transport.Get("/v1/limits", SteleJson.Default.LimitList, cancellationToken);
+
+    /// <summary>Closes the connections.</summary>
+    public void Dispose() => http.Dispose();
+
+    static QueryText ConfigPath(string key, string below, string? environment) => new QueryText($"/v1/config/{Uri.EscapeDataString(key)}{below}").With("env", environment);
+}

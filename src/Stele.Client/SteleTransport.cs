@@ -1,0 +1,118 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+
+namespace Stele.Client;
+
+/// <summary>
+/// One call as up to <see cref="SteleClientOptions.Attempts"/> requests. Every call may be repeated: reads change
+/// nothing, and every write carries an idempotency key, the same one on each attempt, so that a write whose answer was
+/// lost, or whose outcome the server could not tell, happens once. What the server refused is never asked again.
+/// </summary>
+internal sealed class SteleTransport(HttpClient http, SteleClientOptions options, Func<double> jitter)
+{
+    static readonly TimeSpan DelayFirst = TimeSpan.FromMilliseconds(100);
+
+    internal Task<T> Get<T>(string path, JsonTypeInfo<T> answer, CancellationToken cancellation) => Call(HttpMethod.Get, path, null, answer, cancellation);
+
+    internal Task<T> Write<T, TBody>(HttpMethod method, string path, TBody body, JsonTypeInfo<TBody> type, JsonTypeInfo<T> answer, CancellationToken cancellation) =>
+        Call(method, path, JsonSerializer.SerializeToUtf8Bytes(body, type), answer, cancellation);
+
+    internal async Task<T> Call<T>(HttpMethod method, string path, byte[]? body, JsonTypeInfo<T> answer, CancellationToken cancellation)
+    {
+        var key = method == HttpMethod.Get ? null : Guid.CreateVersion7(options.Clock.GetUtcNow()).ToString("N");
+        for (var attempt = 1; ; attempt++)
+        {
+            SteleException failure;
+            try
+            {
+                return await Attempt(method, path, body, key, answer, cancellation);
+            }
+            catch (SteleException e) when (attempt < options.Attempts && IsTransient(e))
+            {
+                failure = e;
+            }
+            var delay = Delay(attempt, failure.RetryAfter);
+            if (delay > options.DelayMax) throw failure;
+            await Task.Delay(delay, options.Clock, cancellation);
+        }
+    }
+
+    async Task<T> Attempt<T>(HttpMethod method, string path, byte[]? body, string? key, JsonTypeInfo<T> answer, CancellationToken cancellation)
+    {
+        using var timeout = new CancellationTokenSource(options.AttemptTimeout, options.Clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, timeout.Token);
+        using var request = Request(method, path, body, key);
+        try
+        {
+            using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, either.Token);
+            var bytes = await response.Content.ReadAsByteArrayAsync(either.Token);
+            return response.IsSuccessStatusCode ? Read(bytes, answer) : throw Refusal(response, bytes);
+        }
+        catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)
+        {
+            throw new SteleException(SteleException.TimedOut, $"{options.Url} did not answer within {options.AttemptTimeout.TotalSeconds:0.###} seconds", e);
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException)
+        {
+            throw new SteleException(SteleException.Unreachable, $"{options.Url} cannot be reached: {e.InnerException?.Message ?? e.Message}", e);
+        }
+    }
+
+    HttpRequestMessage Request(HttpMethod method, string path, byte[]? body, string? key)
+    {
+        var request = new HttpRequestMessage(method, new Uri(options.Url, path));
+        if (options.Token is { } token) request.Headers.TryAddWithoutValidation("Authorization", $"Bearer {token}");
+        if (options.Organization is { } organization) request.Headers.TryAddWithoutValidation("Stele-Org", organization);
+        if (key is not null) request.Headers.Add("Idempotency-Key", key);
+        if (body is not null) request.Content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
+        return request;
+    }
+
+    T Read<T>(byte[] bytes, JsonTypeInfo<T> answer)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(bytes, answer) ?? throw new JsonException("null");
+        }
+        catch (JsonException e)
+        {
+            throw new SteleException(SteleException.BadAnswer, $"{options.Url} answered something that is not Stele's: {e.Message}", e);
+        }
+    }
+
+    SteleException Refusal(HttpResponseMessage response, byte[] bytes)
+    {
+        var status = (int)response.StatusCode;
+        var problem = Problem(bytes);
+        // A proxy in front may answer for a server that is away, in words of its own.
+        var code = problem?.Code ?? (response.StatusCode is HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout ? "unavailable" : SteleException.BadAnswer);
+        var detail = problem?.Detail ?? problem?.Title ?? $"{options.Url} answered {status} without saying why";
+        return new SteleException(code, status, detail, problem?.RequestId, problem?.Errors ?? []) { RetryAfter = response.Headers.RetryAfter?.Delta };
+    }
+
+    static ProblemMessage? Problem(byte[] bytes)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(bytes, SteleJson.Default.ProblemMessage);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    static bool IsTransient(SteleException failure) =>
+        failure.Code is "unavailable" or "outcome_unknown" or "rate_limited" or SteleException.Unreachable or SteleException.TimedOut;
+
+    /// <summary>Doubling, spread over its whole upper half so that many clients do not come back together, never sooner than asked.</summary>
+    TimeSpan Delay(int attempt, TimeSpan? asked)
+    {
+        var ceiling = DelayFirst * Math.Pow(2, attempt - 1);
+        var delay = ceiling * (0.5 + jitter() / 2);
+        if (delay > options.DelayMax) delay = options.DelayMax;
+        return asked is { } least && least > delay ? least + DelayFirst * jitter() : delay;
+    }
+}
