@@ -192,7 +192,7 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
         SELECT pg_terminate_backend(a.pid)
         FROM (SELECT DISTINCT unnest(pg_blocking_pids(w.pid)) AS pid FROM unnest($1::int[]) AS w (pid)) AS b
         JOIN pg_stat_activity a ON a.pid = b.pid
-        WHERE a.backend_type = 'client backend' AND coalesce(a.wait_event, 'ClientRead') = 'ClientRead'
+        WHERE coalesce(a.backend_type, 'client backend') = 'client backend' AND coalesce(a.wait_event, 'ClientRead') = 'ClientRead'
         """;
 
     async Task<Head?> Lock(NpgsqlConnection connection, OrgId org)
