@@ -10,9 +10,10 @@ namespace Stele.Server.Journal;
 /// </summary>
 internal sealed class HeadChecks(IJournalStore store, TimeProvider time, JournalOptions options, JournalMetrics metrics, JournalLog log)
 {
+    // two pumps at most: slot by slot, whether one runs, and the round that it has sent
+    readonly int[] busy = new int[2];
+    readonly Round?[] running = new Round?[2];
     Round next = new();
-    Round? running;
-    int pumps;
     long lastSuccess = long.MinValue;
     PrimaryView? primary;
 
@@ -30,7 +31,7 @@ internal sealed class HeadChecks(IJournalStore store, TimeProvider time, Journal
         {
             var round = Volatile.Read(ref next);
             if (!round.TryAdd(org, time)) continue;
-            if (Interlocked.CompareExchange(ref pumps, 1, 0) == 0) _ = Pump();
+            if (Volatile.Read(ref busy[0]) == 0 && Volatile.Read(ref busy[1]) == 0) TryStart(0);
             return round.Completion;
         }
     }
@@ -45,13 +46,20 @@ internal sealed class HeadChecks(IJournalStore store, TimeProvider time, Journal
             waiting.Seal();
             waiting.Complete(null);
         }
-        var under = Volatile.Read(ref running);
-        if (under is null) return;
-        if (under.Age(time) > options.PrimaryWait) under.Complete(null);
-        if (under.SentFor(time) > options.SlowHeadCheck && waiting.HasWaiters && Interlocked.CompareExchange(ref pumps, 2, 1) == 1) _ = Pump();
+        for (var slot = 0; slot < running.Length; slot++)
+        {
+            if (Volatile.Read(ref running[slot]) is not { } under) continue;
+            if (under.Age(time) > options.PrimaryWait) under.Complete(null);
+            if (under.SentFor(time) > options.SlowHeadCheck && Volatile.Read(ref next).HasWaiters) TryStart(1 - slot);
+        }
     }
 
-    async Task Pump()
+    void TryStart(int slot)
+    {
+        if (Interlocked.CompareExchange(ref busy[slot], 1, 0) == 0) _ = Pump(slot);
+    }
+
+    async Task Pump(int slot)
     {
         while (true)
         {
@@ -59,20 +67,21 @@ internal sealed class HeadChecks(IJournalStore store, TimeProvider time, Journal
             var orgs = round.Seal();
             if (orgs.Count == 0)
             {
-                Interlocked.Decrement(ref pumps);
-                // someone may have joined between the seal and the decrement, and relied on this pump
-                if (!Volatile.Read(ref next).HasWaiters || Interlocked.CompareExchange(ref pumps, 1, 0) != 0) return;
+                // a full fence: the write must be seen before the read below is made
+                Interlocked.Exchange(ref busy[slot], 0);
+                // someone may have joined between the seal and the write, and relied on this pump
+                if (!Volatile.Read(ref next).HasWaiters || Interlocked.CompareExchange(ref busy[slot], 1, 0) != 0) return;
                 continue;
             }
-            await Ask(round, orgs);
+            await Ask(slot, round, orgs);
         }
     }
 
-    async Task Ask(Round round, IReadOnlyList<OrgJournal> orgs)
+    async Task Ask(int slot, Round round, IReadOnlyList<OrgJournal> orgs)
     {
         var sentAt = time.GetTimestamp();
         round.Sent(sentAt);
-        Volatile.Write(ref running, round);
+        Volatile.Write(ref running[slot], round);
         // what a node had applied when the query was sent is what the answer must not be behind
         var applied = new OrgState[orgs.Count];
         var ids = new OrgId[orgs.Count];
@@ -98,7 +107,7 @@ internal sealed class HeadChecks(IJournalStore store, TimeProvider time, Journal
         }
         finally
         {
-            Interlocked.CompareExchange(ref running, null, round);
+            Volatile.Write(ref running[slot], null);
         }
     }
 

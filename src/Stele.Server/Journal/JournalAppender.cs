@@ -94,7 +94,8 @@ internal sealed class JournalAppender(
             var batch = Take();
             if (batch.Count == 0)
             {
-                Volatile.Write(ref draining, 0);
+                // a full fence: the write must be seen before the read below is made
+                Interlocked.Exchange(ref draining, 0);
                 // someone may have queued between Take and the write, and relied on this loop
                 if (queue.IsEmpty || Interlocked.CompareExchange(ref draining, 1, 0) != 0) return;
                 continue;
