@@ -68,6 +68,10 @@ public static class SteleLimits
     public static readonly Limit ClockSkewMilliseconds = new("clock.skew_ms", 1_000, "milliseconds", "a node further off refuses to write", true);
     /// <summary>Items of a page.</summary>
     public static readonly Limit PageItems = new("page.items", 1_000, "items", "a larger limit is refused, rule limit.range; the default is 100");
+    /// <summary>Bytes of a page.</summary>
+    public static readonly Limit PageBytes = new("page.bytes", 32 << 20, "bytes", "a page whose values are larger ends early, and next_cursor goes on", true);
+    /// <summary>Characters of an environment's description.</summary>
+    public static readonly Limit DescriptionCharacters = new("description.characters", 1_024, "characters", "a longer one is refused, rule description.length");
     /// <summary>Characters of an idempotency key.</summary>
     public static readonly Limit IdempotencyKeyCharacters = new("idempotency_key.characters", 255, "characters", "a longer one is refused, rule idempotency_key.length");
     /// <summary>How long a committed outcome is kept for its idempotency key.</summary>
@@ -84,7 +88,7 @@ public static class SteleLimits
     [
         KeyCharacters, ServiceCharacters, EnvironmentCharacters, EnvironmentsPerOrg, ValueBytes, NumberDigits, NumberExponent, JsonDepth,
         BodyProblems, ChangeLogCharacters, ChangeSetChanges, ChangeSetBytes, QueueCommands, BatchCommands, BatchBytes, RequestSeconds,
-        PrimaryWaitMilliseconds, ClockSkewMilliseconds, PageItems, IdempotencyKeyCharacters, IdempotencyHours, RingRevisions,
+        PrimaryWaitMilliseconds, ClockSkewMilliseconds, PageItems, PageBytes, DescriptionCharacters, IdempotencyKeyCharacters, IdempotencyHours, RingRevisions,
         ShutdownSeconds, ActorCharacters,
     ];
 }

@@ -112,8 +112,9 @@ internal sealed class JournalNode
     public async Task<Outcome<OrgState>> Settle(OrgId org, Timestamp moment, CancellationToken cancellation)
     {
         if (!(await Read(org, new ReadOptions(Consistency.Strong, null, null), cancellation)).TryGet(out var snapshot, out var fault)) return fault;
-        if (moment <= snapshot.State.LastAt) return snapshot.State;
-        var raised = await orgs[org].Appender.Enqueue(new PendingCommand(null, null, moment, time.GetTimestamp()));
+        // a later revision may have the time of last_at itself, so the moment must lie before it
+        if (moment < snapshot.State.LastAt) return snapshot.State;
+        var raised = await orgs[org].Appender.Enqueue(new PendingCommand(null, null, new Timestamp(moment.Microseconds + 1), time.GetTimestamp()));
         return raised.TryGet(out var applied, out var refused) ? applied.State : refused;
     }
 

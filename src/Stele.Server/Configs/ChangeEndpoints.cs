@@ -1,0 +1,109 @@
+using Stele.Core.Access;
+using Stele.Core.Configs;
+using Stele.Core.Faults;
+using Stele.Core.Journal;
+using Stele.Core.Limits;
+using Stele.Core.Orgs;
+using Stele.Server.Gateway;
+using Stele.Server.Journal;
+
+namespace Stele.Server.Configs;
+
+/// <summary>Writes of many keys as one revision: change sets, and the rollback of a prefix.</summary>
+internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, ConfigQueries queries)
+{
+    /// <summary><c>POST /v1/changes</c></summary>
+    public async Task Post(HttpContext context)
+    {
+        if (!(await WriteRequest.Read(context, Parameter.Env)).TryGet(out var request, out var fault))
+        {
+            await HttpProblems.Write(context, fault);
+            return;
+        }
+        using (request)
+        {
+            var body = ChangeBody.Parse(request.Body, request.Parameters.Env, request.Problems);
+            if ((await DefaultEnvironment(request, body)).TryGet(out var environment, out fault)) body.RefuseDuplicates(environment.Name, request.Problems);
+            fault = request.Refused ?? fault;
+            if (fault is not null)
+            {
+                await HttpProblems.Write(context, fault);
+                return;
+            }
+            var command = new ChangeSet(request.Caller.Principal, request.Caller.RequestId, body.ChangeLog, body.Changes)
+            {
+                ExpectedRevision = body.ExpectedRevision, ExpectedRevisionCoversEnvironment = body.CoversEnvironment, IsList = true,
+            };
+            await AnswerResults(context, await journal.Append(request.Caller.Org, command, request.Idempotency, CancellationToken.None));
+        }
+    }
+
+    /// <summary><c>POST /v1/rollback</c></summary>
+    public async Task Rollback(HttpContext context)
+    {
+        if (!(await WriteRequest.Read(context, Parameter.Env)).TryGet(out var request, out var fault))
+        {
+            await HttpProblems.Write(context, fault);
+            return;
+        }
+        using (request)
+        {
+            var body = RestoreBody.Parse(request.Body, request.Problems);
+            fault = request.Refused;
+            if (fault is null && (await Restored(context, request, body)).TryGet(out var command, out fault))
+            {
+                await AnswerResults(context, await journal.Append(request.Caller.Org, command, request.Idempotency, CancellationToken.None));
+                return;
+            }
+            await HttpProblems.Write(context, fault!);
+        }
+    }
+
+    /// <summary>Everything under the prefix as it was.</summary>
+    async Task<Outcome<RestoreConfigs>> Restored(HttpContext context, WriteRequest request, RestoreBody body)
+    {
+        var caller = request.Caller;
+        var read = await journal.Read(caller.Org, new ReadOptions(Consistency.Strong, null, request.Parameters.MinCursor), context.RequestAborted);
+        if (!read.TryGet(out var snapshot, out var fault)) return fault;
+        var state = snapshot.State;
+        if (!ConfigView.Environment(state, request.Parameters.Env?.Text).TryGet(out var environment, out fault)) return fault;
+        if (Authorisation.Check(caller.Principal, Permission.ConfigRollback, environment.Name, null) is { } forbidden) return forbidden;
+        var blamed = Problem.Body("/revision", "revision", "");
+        if (!(await view.Place(state, body.Revision, blamed, context.RequestAborted)).TryGet(out var place, out fault)) return fault;
+        if (place.At < environment.CreatedAt)
+            return Fault.Invalid(blamed with { Rule = "revision.before_environment", Message = $"{environment.Name} was made at {environment.CreatedAt}, after revision {body.Revision}." });
+        var then = new Dictionary<string, RestoredValue>(StringComparer.Ordinal);
+        long bytes = 0;
+        await foreach (var version in queries.At(state, environment, body.Prefix, null, body.Revision, context.RequestAborted))
+        {
+            var entry = version.Entry;
+            if (version.Redacted)
+                return new Fault(FaultCode.Gone, $"Version {entry.Version} of {entry.Key} was redacted.", [blamed with { Rule = "version.redacted", Message = $"The value of {entry.Key} then was redacted." }]);
+            then[entry.Key] = new RestoredValue(entry.Value!, entry.ValueType);
+            if (entry.Revision <= body.Revision && environment.Config(entry.Key)?.Version != entry.Version) bytes += entry.Value!.Length;
+            if (bytes > SteleLimits.ChangeSetBytes.Value)
+                return new Fault(FaultCode.TooLarge, $"This would restore more than {SteleLimits.ChangeSetBytes.Value} bytes. Roll back by narrower prefixes.");
+        }
+        return new RestoreConfigs(caller.Principal, caller.RequestId, body.ChangeLog, request.Parameters.Env, body.Prefix, then);
+    }
+
+    /// <summary>What no environment means: asked for only when a change that names none could touch the key of one that does.</summary>
+    async ValueTask<Outcome<EnvironmentState>> DefaultEnvironment(WriteRequest request, ChangeBody body)
+    {
+        var unnamed = body.Changes.Exists(change => change.Environment is null);
+        if (request.Parameters.MinCursor is null && !(unnamed && body.Changes.Exists(change => change.Environment is not null))) return NoEnvironment;
+        var read = await journal.Read(request.Caller.Org, new ReadOptions(Consistency.Local, null, request.Parameters.MinCursor), CancellationToken.None);
+        return read.TryGet(out var snapshot, out var fault) ? ConfigView.Environment(snapshot.State, null) : fault;
+    }
+
+    static Task AnswerResults(HttpContext context, Outcome<Applied> outcome)
+    {
+        if (!outcome.TryGet(out var applied, out var fault)) return HttpProblems.Write(context, fault);
+        // without a revision nothing had to change: the answer is the state that showed it
+        var place = applied.Record is { } record ? new JournalPlace(record.Revision, record.Chain) : applied.State.Place;
+        Answer.Place(context.Response, place);
+        return Answer.Send(context, ConfigJson.Results(new JsonText(), applied.Record, place));
+    }
+
+    static readonly EnvironmentState NoEnvironment = new("", null, 0, 0, Timestamp.Epoch, 0, Core.Collections.SortedMap<ConfigEntry>.Empty, 0);
+}

@@ -1,0 +1,147 @@
+using System.Text;
+using System.Text.Json;
+using Stele.Core.Configs;
+using Stele.Core.Faults;
+using Stele.Core.Json;
+using Stele.Core.Limits;
+using Stele.Core.Orgs;
+
+namespace Stele.Server.Configs;
+
+/// <summary>The body of a PUT.</summary>
+internal readonly record struct SetBody(byte[]? Value, ConfigValueType? ValueType, string? ChangeLog, int? ExpectedVersion)
+{
+    static readonly BodyMembers Members = new(required: ["value"], optional: ["value_type", "schema", "change_log", "expected_version"]);
+
+    public static SetBody Parse(ReadOnlySpan<byte> utf8, List<Problem> problems)
+    {
+        var result = new SetBody();
+        var body = new JsonBody(utf8, Members, problems);
+        while (body.NextMember(out var name))
+            result = name switch
+            {
+                "value" => result with { Value = ConfigBodies.Value(ref body) },
+                "value_type" => result with { ValueType = ConfigBodies.ValueType(ref body) },
+                "change_log" => result with { ChangeLog = ConfigBodies.ChangeLog(ref body) },
+                "expected_version" => result with { ExpectedVersion = (int?)body.ReadInt64(0, int.MaxValue) },
+                _ => ConfigBodies.NotSupported(ref body, name, result),
+            };
+        return result;
+    }
+}
+
+/// <summary>The body of a key's rollback.</summary>
+internal readonly record struct RollbackBody(int Version, string? ChangeLog, int? ExpectedVersion)
+{
+    static readonly BodyMembers Members = new(required: ["version"], optional: ["change_log", "expected_version"]);
+
+    public static RollbackBody Parse(ReadOnlySpan<byte> utf8, List<Problem> problems)
+    {
+        var result = new RollbackBody();
+        var body = new JsonBody(utf8, Members, problems);
+        while (body.NextMember(out var name))
+            result = name switch
+            {
+                "version" => result with { Version = (int)(body.ReadInt64(1, int.MaxValue) ?? 0) },
+                "change_log" => result with { ChangeLog = ConfigBodies.ChangeLog(ref body) },
+                _ => result with { ExpectedVersion = (int?)body.ReadInt64(0, int.MaxValue) },
+            };
+        return result;
+    }
+}
+
+/// <summary>The body of the rollback of a prefix.</summary>
+internal readonly record struct RestoreBody(long Revision, string Prefix, string? ChangeLog)
+{
+    static readonly BodyMembers Members = new(required: ["revision"], optional: ["prefix", "kinds", "change_log"]);
+
+    public static RestoreBody Parse(ReadOnlySpan<byte> utf8, List<Problem> problems)
+    {
+        var result = new RestoreBody(0, "", null);
+        var body = new JsonBody(utf8, Members, problems);
+        while (body.NextMember(out var name))
+            switch (name)
+            {
+                case "revision": result = result with { Revision = body.ReadInt64(1, long.MaxValue) ?? 0 }; break;
+                case "change_log": result = result with { ChangeLog = ConfigBodies.ChangeLog(ref body) }; break;
+                case "prefix":
+                    result = result with { Prefix = body.ReadString() ?? "" };
+                    if (KeyPrefix.Check(result.Prefix) is var (rule, message)) body.Refuse(rule, message);
+                    break;
+                default:
+                    body.BeginArray();
+                    while (body.NextItem()) ConfigBodies.Kind(ref body);
+                    break;
+            }
+        return result;
+    }
+}
+
+/// <summary>What the bodies share.</summary>
+internal static class ConfigBodies
+{
+    /// <summary>A value: within its size, and not of the form that is reserved for references to secrets.</summary>
+    public static byte[]? Value(ref JsonBody body)
+    {
+        var value = body.ReadJson();
+        if (value is null) return null;
+        if (value.Length > SteleLimits.ValueBytes.Value)
+            body.Refuse("value.bytes", $"A value has at most {SteleLimits.ValueBytes.Value} bytes as canonical JSON; this one has {value.Length}.");
+        else if (IsSecretReference(value))
+            body.Refuse("not_supported", "A value of the form {\"$secret\":…} refers to a secret, which is not supported yet.");
+        return value;
+    }
+
+    public static ConfigValueType? ValueType(ref JsonBody body)
+    {
+        if (body.ReadString() is not { } name) return null;
+        if (ConfigValueTypes.TryParse(name, out var type)) return type;
+        body.Refuse("value_type", "value_type is string, number, boolean or json.");
+        return null;
+    }
+
+    public static string? ChangeLog(ref JsonBody body)
+    {
+        if (body.TryReadNull()) return null;
+        var text = body.ReadString();
+        if (text?.Length > SteleLimits.ChangeLogCharacters.Value)
+            body.Refuse("change_log.length", $"A change log has at most {SteleLimits.ChangeLogCharacters.Value} characters; this one has {text.Length}.");
+        return text;
+    }
+
+    public static EnvironmentName? Environment(ref JsonBody body)
+    {
+        if (body.ReadString() is not { } text) return null;
+        if (EnvironmentName.TryParse(text, out var name)) return name;
+        body.Refuse(EnvironmentName.Rule, EnvironmentName.Message);
+        return null;
+    }
+
+    public static void Kind(ref JsonBody body)
+    {
+        if (body.ReadString() is not (not "config" and { } kind)) return;
+        if (kind is "flag" or "secret") body.Refuse("not_supported", $"The kind {kind} is not supported yet.");
+        else body.Refuse("kind", "A kind is config, flag or secret.");
+    }
+
+    public static T NotSupported<T>(ref JsonBody body, string name, T result)
+    {
+        body.Refuse("not_supported", $"{name} is not supported yet.");
+        body.ReadJson();
+        return result;
+    }
+
+    // canonical JSON has one spelling for the name
+    static bool IsSecretReference(byte[] value)
+    {
+        if (value[0] != '{' || value.AsSpan().IndexOf("\"$secret\":"u8) < 0) return false;
+        var reader = new Utf8JsonReader(value);
+        reader.Read();
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            if (reader.ValueTextEquals("$secret"u8)) return true;
+            reader.Skip();
+        }
+        return false;
+    }
+}

@@ -1,0 +1,182 @@
+using System.Runtime.CompilerServices;
+using Npgsql;
+using Stele.Core.Configs;
+using Stele.Core.Journal;
+using Stele.Core.Limits;
+using Stele.Core.Orgs;
+using Stele.Server.Database;
+using Stele.Server.Journal;
+using Stele.Server.Operation;
+
+namespace Stele.Server.Configs;
+
+/// <summary>A version of a key. A redacted one has lost its value, which reads as null.</summary>
+/// <param name="Entry">The version; its value is null when it is a deletion.</param>
+/// <param name="Redacted">Whether the value was taken out of the journal.</param>
+internal sealed record ConfigVersion(ConfigEntry Entry, bool Redacted);
+
+/// <summary>
+/// Configuration as it was. What has not changed since the moment asked for is answered from memory: an entry knows the
+/// revision that made it, so only keys that changed later cost SQL.
+/// </summary>
+internal sealed class ConfigQueries(DatabaseConnections database, StatementTimer statements)
+{
+    const int ChunkKeys = 500;
+
+    /// <summary>A key at a revision that the state has reached; null if it did not exist then or was deleted.</summary>
+    public async Task<ConfigVersion?> At(OrgState state, EnvironmentState environment, ConfigEntry entry, long revision, CancellationToken cancellation)
+    {
+        if (entry.Revision <= revision) return Live(entry);
+        if (IsNewer(entry, revision)) return null;
+        var found = await Versions(state.Org, environment.Name, [entry], revision, cancellation);
+        return found is [{ Entry.Deleted: false } version] ? version : null;
+    }
+
+    /// <summary>What there was under a prefix at a revision that the state has reached, in order of key, without what was deleted.</summary>
+    public async IAsyncEnumerable<ConfigVersion> At(
+        OrgState state, EnvironmentState environment, string prefix, string? after, long revision, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var chunk = new List<ConfigEntry>();
+        var changed = new List<ConfigEntry>();
+        foreach (var entry in after is null ? environment.Configs.StartingWith(prefix) : environment.Configs.StartingWith(prefix, after))
+        {
+            if (IsNewer(entry, revision)) continue;
+            if (entry.Revision > revision) changed.Add(entry);
+            else if (changed.Count == 0)
+            {
+                if (Live(entry) is { } live) yield return live;
+                continue;
+            }
+            chunk.Add(entry);
+            if (chunk.Count < ChunkKeys) continue;
+            await foreach (var version in Resolve(state, environment, chunk, changed, revision, cancellation)) yield return version;
+            chunk.Clear();
+            changed.Clear();
+        }
+        await foreach (var version in Resolve(state, environment, chunk, changed, revision, cancellation)) yield return version;
+    }
+
+    /// <summary>One version of a key; null if there is none of that number.</summary>
+    public async Task<ConfigVersion?> Version(OrgId org, string environment, string key, int version, CancellationToken cancellation) =>
+        await History(org, environment, key, version + 1, 1, cancellation) is [var found, ..] && found.Entry.Version == version ? found : null;
+
+    /// <summary>
+    /// The versions of a key below one, newest first; fewer than asked for if they are larger than
+    /// <see cref="SteleLimits.PageBytes"/>, but at least one if there is one.
+    /// </summary>
+    public Task<List<ConfigVersion>> History(OrgId org, string environment, string key, int below, int limit, CancellationToken cancellation) =>
+        Run("config_history", org, PostgresParameters.Command(HistorySql, org.Value, environment, key, (long)below, limit, SteleLimits.PageBytes.Value), cancellation);
+
+    // the sum reads lengths, not values: it ends the page before they are fetched
+    const string HistorySql = """
+        SELECT s.key, s.version, s.revision, s.value, s.value_type, s.updated_at, s.updated_by, s.change_log, s.deleted
+        FROM (SELECT h.key, h.version, h.revision, h.value, h.value_type, h.updated_at, h.updated_by, h.change_log, h.deleted,
+                     coalesce(sum(octet_length(h.value)) OVER (ORDER BY h.version DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
+              FROM stele.configuration_history h
+              WHERE h.org_id = $1 AND h.environment = $2 AND h.key = $3 AND h.version < $4
+              ORDER BY h.version DESC LIMIT $5) AS s
+        WHERE s.before <= $6
+        ORDER BY s.version DESC
+        """;
+
+    /// <summary>
+    /// The versions that keys had at a revision, in the order of the entries; those that did not exist are absent. The
+    /// entries are of a later revision. Values past <see cref="SteleLimits.PageBytes"/> are left for the next call.
+    /// </summary>
+    Task<List<ConfigVersion>> Versions(OrgId org, string environment, List<ConfigEntry> entries, long revision, CancellationToken cancellation)
+    {
+        var (keys, below) = (new string[entries.Count], new long[entries.Count]);
+        for (var i = 0; i < keys.Length; i++) (keys[i], below[i]) = (entries[i].Key, entries[i].Version);
+        var command = PostgresParameters.Command(VersionsSql, org.Value, environment);
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = keys });
+        command.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = below });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = revision });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = SteleLimits.PageBytes.Value });
+        return Run("config_versions_at", org, command, cancellation);
+    }
+
+    // Bisects the gapless versions of each key: revisions rise with versions, and a key may have a hundred thousand. An
+    // index on revision would answer the same, and would cost every write.
+    const string VersionsSql = """
+        SELECT s.key, s.version, s.revision, s.value, s.value_type, s.updated_at, s.updated_by, s.change_log, s.deleted
+        FROM (SELECT h.key, h.version, h.revision, h.value, h.value_type, h.updated_at, h.updated_by, h.change_log, h.deleted,
+                     coalesce(sum(octet_length(h.value)) OVER (ORDER BY h.key ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
+              FROM unnest($3::text[], $4::bigint[]) AS k (key, below)
+              CROSS JOIN LATERAL (
+                  WITH RECURSIVE bisection (low, high) AS (
+                      SELECT 0::bigint, k.below
+                      UNION ALL
+                      SELECT CASE WHEN m.revision <= $5 THEN m.version ELSE b.low END, CASE WHEN m.revision <= $5 THEN b.high ELSE m.version END
+                      FROM bisection b
+                      JOIN stele.configuration_history m ON m.org_id = $1 AND m.environment = $2 AND m.key = k.key AND m.version = (b.low + b.high) / 2
+                      WHERE b.high - b.low > 1
+                  )
+                  SELECT b.low FROM bisection b WHERE b.high - b.low = 1
+              ) AS found
+              JOIN stele.configuration_history h ON h.org_id = $1 AND h.environment = $2 AND h.key = k.key AND h.version = found.low) AS s
+        WHERE s.before <= $6
+        ORDER BY s.key
+        """;
+
+    // in the order of the chunk; `changed` are those of its entries that memory cannot answer
+    async IAsyncEnumerable<ConfigVersion> Resolve(OrgState state, EnvironmentState environment, List<ConfigEntry> chunk, List<ConfigEntry> changed,
+        long revision, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var found = new Queue<ConfigVersion>();
+        var (next, asked) = (0, 0);
+        foreach (var entry in chunk)
+        {
+            if (entry.Revision <= revision)
+            {
+                if (Live(entry) is { } live) yield return live;
+                continue;
+            }
+            if (next == asked)
+            {
+                var versions = await Versions(state.Org, environment.Name, changed[asked..], revision, cancellation);
+                asked = IsPartial(versions) ? changed.FindIndex(asked, other => other.Key == versions[^1].Entry.Key) + 1 : changed.Count;
+                found = new Queue<ConfigVersion>(versions);
+            }
+            next++;
+            if (found.TryPeek(out var version) && version.Entry.Key == entry.Key && !found.Dequeue().Entry.Deleted) yield return version;
+        }
+    }
+
+    // the statement stops after the row that passes the bound
+    static bool IsPartial(List<ConfigVersion> versions)
+    {
+        long bytes = 0;
+        foreach (var version in versions) bytes += version.Entry.Value?.Length ?? 0;
+        return bytes > SteleLimits.PageBytes.Value;
+    }
+
+    async Task<List<ConfigVersion>> Run(string name, OrgId org, NpgsqlBatchCommand command, CancellationToken cancellation)
+    {
+        using var timing = statements.Start(name);
+        await using var connection = await database.App.OpenConnectionAsync(cancellation);
+        await using var batch = JournalQueries.InOrg(connection, org, command);
+        await using var reader = await batch.ExecuteReaderAsync(cancellation);
+        await reader.NextResultAsync(cancellation);
+        var versions = new List<ConfigVersion>();
+        while (await reader.ReadAsync(cancellation)) versions.Add(Read(reader));
+        return versions;
+    }
+
+    static ConfigVersion Read(NpgsqlDataReader reader)
+    {
+        if (!ConfigValueTypes.TryParse(reader.GetString(4), out var type)) throw new InvalidDataException("configuration_history.value_type is none");
+        var text = reader.IsDBNull(3) ? null : reader.GetString(3);
+        var deleted = reader.GetBoolean(8);
+        var value = deleted ? null : text is null ? "null"u8.ToArray() : ConfigProjection.Value(text, type);
+        var at = Timestamp.From(reader.GetDateTime(5));
+        return new ConfigVersion(
+            new ConfigEntry(reader.GetString(0), value, type, (int)reader.GetInt64(1), reader.GetInt64(2), at, reader.GetString(6),
+                reader.IsDBNull(7) ? null : reader.GetString(7), at, 0),
+            Redacted: !deleted && text is null);
+    }
+
+    static ConfigVersion? Live(ConfigEntry entry) => entry.Deleted ? null : new ConfigVersion(entry, false);
+
+    // the id says which revision first created the key
+    static bool IsNewer(ConfigEntry entry, long revision) => entry.Id >> 14 > revision;
+}

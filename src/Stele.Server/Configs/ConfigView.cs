@@ -1,0 +1,92 @@
+using Microsoft.AspNetCore.Http;
+using Stele.Core.Access;
+using Stele.Core.Configs;
+using Stele.Core.Faults;
+using Stele.Core.Journal;
+using Stele.Core.Orgs;
+using Stele.Server.Gateway;
+using Stele.Server.Journal;
+
+namespace Stele.Server.Configs;
+
+/// <summary>
+/// Finds the one revision that a read shows: that of a cursor, of <c>revision=</c> or <c>at=</c>, or the current one; with
+/// the state and environment to read it from. All pages of a list show the revision of the first one.
+/// </summary>
+internal sealed class ConfigView(JournalNode journal, JournalQueries journals)
+{
+    /// <summary>The view that a request asks for. Query parts, with the parameters that choose the moment, bind its cursors.</summary>
+    public async ValueTask<Outcome<Shown>> Of(HttpContext context, RequestParameters parameters, params string[] query)
+    {
+        var caller = Caller.Of(context);
+        var settles = parameters.At is not null && parameters.Cursor is null;
+        var read = settles ? await Settled(caller.Org, parameters.At!.Value) : await journal.Read(caller.Org, parameters.Reading, context.RequestAborted);
+        if (!read.TryGet(out var snapshot, out var fault)) return fault;
+        if (!Environment(snapshot.State, parameters.Env?.Text).TryGet(out var environment, out fault)) return fault;
+        if (Authorisation.Check(caller.Principal, Permission.ConfigRead, environment.Name, null) is { } forbidden) return forbidden;
+        string[] scope = [.. query, environment.Name, $"{parameters.Revision}", $"{parameters.At}", EntityTag.Of(0, snapshot.State.Incarnation).ToString()];
+        PageCursor cursor = default;
+        if (parameters.Cursor is { } text && PageCursor.TryParse(text, out cursor, scope) is { } problem) return Fault.Invalid(problem);
+        var revision = parameters.Cursor is null ? parameters.Revision : cursor.Revision;
+        var placed = settles
+            ? await At(snapshot.State, parameters.At!.Value, Problem.Query("at", "at.before_journal", ""), context.RequestAborted)
+            : await Place(snapshot.State, revision, Problem.Query("revision", "revision.future", ""), context.RequestAborted);
+        if (!placed.TryGet(out var place, out fault)) return fault;
+        return new Shown(snapshot, environment, place.Place, parameters.Cursor is null ? null : cursor.After, parameters.Consistency, scope);
+    }
+
+    /// <summary>An environment by name, or the default one.</summary>
+    public static Outcome<EnvironmentState> Environment(OrgState state, string? name)
+    {
+        name ??= state.DefaultEnvironment;
+        return name is not null && state.Environment(name) is { } environment ? environment : ConfigDecider.UnknownEnvironment(name);
+    }
+
+    /// <summary>The place of a revision that the state has reached, or of the state itself. The blamed problem's message is filled in.</summary>
+    public async ValueTask<Outcome<PastPlace>> Place(OrgState state, long? revision, Problem blamed, CancellationToken cancellation)
+    {
+        if (revision is null || revision == state.Revision) return new PastPlace(state.Place, state.LastAt);
+        if (revision > state.Revision)
+            return Fault.Invalid(blamed with { Rule = "revision.future", Message = $"Revision {revision} is not there yet; the last is {state.Revision}." });
+        return await journals.Place(state.Org, revision.Value, cancellation) is { } place ? place
+            : new Fault(FaultCode.Gone, $"Revision {revision} is below the floor of an archive.", [blamed with { Rule = "revision.gone", Message = $"Revision {revision} is archived." }]);
+    }
+
+    /// <summary>The place at a moment that is settled. The blamed problem's message is filled in.</summary>
+    public async ValueTask<Outcome<PastPlace>> At(OrgState state, Timestamp at, Problem blamed, CancellationToken cancellation) =>
+        await journals.PlaceAt(state.Org, at, cancellation) is { } place ? place
+            : Fault.Invalid(blamed with { Rule = "at.before_journal", Message = $"The journal begins after {at}." });
+
+    /// <summary>The state that has reached a moment, which from then on cannot change.</summary>
+    public async ValueTask<Outcome<Snapshot>> Settled(OrgId org, Timestamp at) =>
+        (await journal.Settle(org, at, CancellationToken.None)).TryGet(out var state, out var fault) ? new Snapshot(state, TimeSpan.Zero) : fault;
+
+    /// <summary>The refusal of a key that is not there.</summary>
+    public static Fault UnknownKey(ConfigKey key, string environment)
+    {
+        var message = $"{key} does not exist in {environment}.";
+        return new Fault(FaultCode.NotFound, message, [Problem.Path("key", "key.unknown", message)]);
+    }
+
+    /// <summary>What a read shows.</summary>
+    /// <param name="Snapshot">A state that has reached the place.</param>
+    /// <param name="Environment">Its environment.</param>
+    /// <param name="Place">What is shown.</param>
+    /// <param name="After">The last item of the page before, or null.</param>
+    /// <param name="Consistency">How fresh the read was to be.</param>
+    /// <param name="Scope">What binds its cursors.</param>
+    public sealed record Shown(Snapshot Snapshot, EnvironmentState Environment, JournalPlace Place, string? After, Consistency Consistency, string[] Scope)
+    {
+        public OrgState State => Snapshot.State;
+
+        /// <summary>The cursor after an item.</summary>
+        public string Next(string after) => new PageCursor(Place.Revision, 0, after).Encode(Scope);
+
+        /// <summary>Says what is shown.</summary>
+        public void PlaceHeaders(HttpResponse response)
+        {
+            Answer.Place(response, Snapshot, Consistency);
+            Answer.Place(response, Place);
+        }
+    }
+}

@@ -1,0 +1,29 @@
+using Stele.Core.Access;
+using Stele.Core.Journal;
+
+namespace Stele.Server.Gateway;
+
+/// <summary>What the gate found out about a request: its id, who asks, and in which org. One object a request.</summary>
+internal sealed class Caller(Guid requestId)
+{
+    /// <summary>A UUIDv7, answered as Request-Id; a write's events take their ids from it.</summary>
+    public Guid RequestId { get; } = requestId;
+
+    /// <summary>Its text.</summary>
+    public string RequestIdText { get; } = requestId.ToString();
+
+    /// <summary>Who asks; set when the request was let in.</summary>
+    public Principal Principal { get; private set; } = Nobody;
+
+    /// <summary>In which org; set when the request was let in.</summary>
+    public OrgId Org { get; private set; }
+
+    /// <summary>The caller of a request that came through the gate.</summary>
+    public static Caller Of(HttpContext context) =>
+        context.Features.Get<Caller>() ?? throw new InvalidOperationException("the request did not come through RequestGate");
+
+    /// <summary>Lets it in.</summary>
+    public void Admit(Principal principal, OrgId org) => (Principal, Org) = (principal, org);
+
+    static readonly Principal Nobody = new("nobody", false);
+}

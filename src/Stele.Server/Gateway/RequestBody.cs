@@ -1,0 +1,88 @@
+using System.Buffers;
+using Microsoft.Net.Http.Headers;
+using Stele.Core.Faults;
+using Stele.Core.Limits;
+
+namespace Stele.Server.Gateway;
+
+/// <summary>All bytes of a request's body, in a pooled buffer: bodies are read whole, because all their problems are answered at once.</summary>
+internal sealed class RequestBody : IDisposable
+{
+    const int FirstBytes = 4 << 10;
+
+    byte[] buffer;
+    int length;
+
+    RequestBody(int expected) => buffer = ArrayPool<byte>.Shared.Rent(expected);
+
+    /// <summary>The bytes.</summary>
+    public ReadOnlySpan<byte> Bytes => buffer.AsSpan(0, length);
+
+    /// <summary>Reads it. Faults: unsupported_media_type, too_large.</summary>
+    public static async ValueTask<Outcome<RequestBody>> Read(HttpContext context)
+    {
+        var request = context.Request;
+        if (!IsJson(request.ContentType))
+            return new Fault(FaultCode.UnsupportedMediaType, "A body is JSON: send Content-Type: application/json.",
+                [Problem.Header("Content-Type", "content_type", "The content type is application/json, in UTF-8.")]);
+        if (request.ContentLength > SteleLimits.ChangeSetBytes.Value) return TooLarge;
+        // a length is only a claim: what is rented for it is bounded, and grows with what comes
+        var body = new RequestBody((int)Math.Min(request.ContentLength ?? FirstBytes, 1 << 20));
+        try
+        {
+            while (true)
+            {
+                var read = await request.BodyReader.ReadAsync(context.RequestAborted);
+                var fits = body.Append(read.Buffer);
+                request.BodyReader.AdvanceTo(read.Buffer.End);
+                if (!fits)
+                {
+                    body.Dispose();
+                    return TooLarge;
+                }
+                if (read.IsCompleted) return body;
+            }
+        }
+        catch
+        {
+            body.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The refusal of a body that is past the limit.</summary>
+    public static Fault TooLarge { get; } = new(FaultCode.TooLarge, $"A body has at most {SteleLimits.ChangeSetBytes.Value} bytes.",
+        [Problem.Body("", "body.bytes", $"A body has at most {SteleLimits.ChangeSetBytes.Value} bytes.")]);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        ArrayPool<byte>.Shared.Return(buffer);
+        buffer = [];
+        length = 0;
+    }
+
+    bool Append(ReadOnlySequence<byte> more)
+    {
+        var total = length + more.Length;
+        if (total > SteleLimits.ChangeSetBytes.Value) return false;
+        if (total > buffer.Length)
+        {
+            var larger = ArrayPool<byte>.Shared.Rent((int)Math.Max(total, buffer.Length * 2));
+            Bytes.CopyTo(larger);
+            ArrayPool<byte>.Shared.Return(buffer);
+            buffer = larger;
+        }
+        more.CopyTo(buffer.AsSpan(length));
+        length = (int)total;
+        return true;
+    }
+
+    static bool IsJson(string? contentType)
+    {
+        if (contentType is "application/json" or "application/json; charset=utf-8") return true;
+        return MediaTypeHeaderValue.TryParse(contentType, out var parsed)
+            && parsed.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase)
+            && (!parsed.Charset.HasValue || parsed.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase) || parsed.Charset.Equals("\"utf-8\"", StringComparison.OrdinalIgnoreCase));
+    }
+}

@@ -1,0 +1,111 @@
+using Npgsql;
+using Stele.Core.Access;
+using Stele.Core.Faults;
+using Stele.Server.Journal;
+
+namespace Stele.Server.Gateway;
+
+/// <summary>
+/// The one middleware: gives every request its id, lets in who has a token, and answers what nobody else answered: unknown
+/// routes, wrong methods, exceptions. It stands before routing, so that a request without a token learns nothing of what
+/// routes there are.
+/// </summary>
+internal sealed class RequestGate(RequestDelegate next, RequestIds ids, RootTokens tokens, OrgDirectory orgs, ILogger<RequestGate> log)
+{
+    const string Scheme = "Bearer ";
+
+    public Task Invoke(HttpContext context)
+    {
+        var caller = new Caller(ids.Next());
+        context.Features.Set(caller);
+        context.Response.Headers[RequestIdHeader] = caller.RequestIdText;
+        if (!IsOpen(context.Request.Path) && Admit(context.Request, caller) is { } fault) return HttpProblems.Write(context, fault);
+        Task task;
+        try
+        {
+            task = next(context);
+        }
+        catch (Exception e)
+        {
+            return Failed(context, e);
+        }
+        // without a state machine when there is nothing to wait for
+        return task.IsCompletedSuccessfully ? Unanswered(context) ?? task : Await(context, task);
+    }
+
+    async Task Await(HttpContext context, Task task)
+    {
+        try
+        {
+            await task;
+        }
+        catch (Exception e)
+        {
+            await Failed(context, e);
+            return;
+        }
+        if (Unanswered(context) is { } answer) await answer;
+    }
+
+    /// <summary>What an orchestrator asks has no token.</summary>
+    static bool IsOpen(PathString path) => path.Value is "/healthz" or "/readyz";
+
+    Fault? Admit(HttpRequest request, Caller caller)
+    {
+        var authorization = request.Headers.Authorization.ToString().AsSpan();
+        if (!authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) || !tokens.Holds(authorization[Scheme.Length..].Trim()))
+            return new Fault(FaultCode.Unauthenticated, authorization.IsEmpty
+                ? "Send a token: Authorization: Bearer TOKEN."
+                : "This token is not known.");
+        var name = request.Headers.TryGetValue(OrgHeader, out var named) ? named.ToString() : OrgDirectory.DefaultName;
+        if (!orgs.TryFind(name, out var org))
+            return new Fault(FaultCode.NotFound, $"There is no organization '{name}'.", [Problem.Header(OrgHeader, "org.unknown", $"There is no organization '{name}'.")]);
+        caller.Admit(Principal.Root, org);
+        return null;
+    }
+
+    /// <summary>The answer to what the router refused, or null when the request was answered.</summary>
+    static Task? Unanswered(HttpContext context)
+    {
+        var response = context.Response;
+        if (response.StatusCode < 400 || response.HasStarted || response.ContentType is not null) return null;
+        return response.StatusCode switch
+        {
+            StatusCodes.Status404NotFound => HttpProblems.Write(context, new Fault(FaultCode.NotFound, "There is nothing at this path.")),
+            StatusCodes.Status405MethodNotAllowed => HttpProblems.Write(context,
+                new Fault(FaultCode.MethodNotAllowed, $"{context.Request.Method} is not one of the methods here: {response.Headers.Allow}.")),
+            _ => null,
+        };
+    }
+
+    Task Failed(HttpContext context, Exception exception)
+    {
+        var caller = Caller.Of(context);
+        // the client has gone: nobody to answer
+        if (context.RequestAborted.IsCancellationRequested && exception is OperationCanceledException or IOException) return Task.CompletedTask;
+        var fault = FaultOf(exception);
+        if (fault.Code == FaultCode.Internal) log.Failed(exception, caller.RequestIdText, context.Request.Method, context.Request.Path);
+        else if (fault.Code == FaultCode.Unavailable) log.Away(exception.Message, caller.RequestIdText, context.Request.Method, context.Request.Path);
+        if (context.Response.HasStarted || context.Response.ContentType is not null)
+        {
+            // half an answer must not pass for a whole one
+            context.Abort();
+            return Task.CompletedTask;
+        }
+        context.Response.Clear();
+        context.Response.Headers[RequestIdHeader] = caller.RequestIdText;
+        return HttpProblems.Write(context, fault);
+    }
+
+    static Fault FaultOf(Exception exception) => exception switch
+    {
+        BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => RequestBody.TooLarge,
+        BadHttpRequestException bad => Fault.Invalid(Problem.Body("", "http.request", bad.Message)),
+        StoreUnavailableException or OperationCanceledException or TimeoutException => Fault.Unavailable("The database did not answer in time."),
+        NpgsqlException npgsql when npgsql.IsTransient || npgsql is not PostgresException => Fault.Unavailable("The database cannot be reached."),
+        _ => new Fault(FaultCode.Internal, "Something went wrong; the log has the request id."),
+    };
+
+    const string RequestIdHeader = "Request-Id";
+    const string OrgHeader = "Stele-Org";
+}

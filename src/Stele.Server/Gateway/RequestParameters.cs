@@ -1,0 +1,213 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Stele.Core.Configs;
+using Stele.Core.Faults;
+using Stele.Core.Journal;
+using Stele.Core.Limits;
+using Stele.Core.Orgs;
+using Stele.Server.Journal;
+
+namespace Stele.Server.Gateway;
+
+/// <summary>The query parameters there are.</summary>
+[Flags]
+internal enum Parameter
+{
+    None = 0,
+    Env = 1 << 0,
+    Consistency = 1 << 1,
+    MaxStaleness = 1 << 2,
+    Version = 1 << 3,
+    Revision = 1 << 4,
+    At = 1 << 5,
+    Prefix = 1 << 6,
+    KeysOnly = 1 << 7,
+    Limit = 1 << 8,
+    Cursor = 1 << 9,
+    ExpectedVersion = 1 << 10,
+    From = 1 << 11,
+    To = 1 << 12,
+    AfterRevision = 1 << 13,
+
+    /// <summary>What every read of current state takes.</summary>
+    Read = Consistency | MaxStaleness,
+
+    /// <summary>What every list takes.</summary>
+    Page = Limit | Cursor,
+}
+
+/// <summary>
+/// The query of a request, parsed: the one place that knows how each parameter is written. What an endpoint does not take
+/// is refused, because a misspelt condition that is ignored is a condition that does not hold. Percent-escapes are decoded
+/// once; <c>+</c> is itself, as in RFC 3986, so that an offset in a time survives.
+/// </summary>
+[StructLayout(LayoutKind.Auto)]
+internal struct RequestParameters
+{
+    const int LimitDefault = 100;
+
+    Parameter seen;
+
+    public EnvironmentName? Env { get; private set; }
+    public Consistency Consistency { get; private set; }
+    public TimeSpan? MaxStaleness { get; private set; }
+    public Cursor? MinCursor { get; private set; }
+    public int? Version { get; private set; }
+    public long? Revision { get; private set; }
+    public Timestamp? At { get; private set; }
+    public string? Prefix { get; private set; }
+    public bool KeysOnly { get; private set; }
+    public int Limit { get; private set; }
+    public string? Cursor { get; private set; }
+    public int? ExpectedVersion { get; private set; }
+    public string? From { get; private set; }
+    public string? To { get; private set; }
+    public long? AfterRevision { get; private set; }
+
+    /// <summary>How fresh a read must be.</summary>
+    public readonly ReadOptions Reading => new(Consistency, MaxStaleness, MinCursor);
+
+    /// <summary>Whether it asks for the past.</summary>
+    public readonly bool IsPast => (seen & (Parameter.Version | Parameter.Revision | Parameter.At)) != 0;
+
+    /// <summary>Reads the query and Stele-Min-Cursor.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="allowed">What the endpoint takes.</param>
+    /// <param name="problems">Gets every broken rule; made when the first one comes.</param>
+    public static RequestParameters Parse(HttpRequest request, Parameter allowed, ref List<Problem>? problems)
+    {
+        var parameters = new RequestParameters { Limit = LimitDefault };
+        if (request.QueryString.Value is { Length: > 1 } query)
+            foreach (var range in query.AsSpan(1).Split('&'))
+                if (query.AsSpan(1)[range] is { Length: > 0 } pair) parameters.Take(pair, allowed, ref problems);
+        if (request.Headers.TryGetValue("Stele-Min-Cursor", out var minCursor))
+        {
+            if (Core.Journal.Cursor.TryParse(minCursor, out var cursor)) parameters.MinCursor = cursor;
+            else Add(ref problems, Problem.Header("Stele-Min-Cursor", "cursor.malformed", "This is not a cursor that an answer carried."));
+        }
+        parameters.CheckTogether(ref problems);
+        return parameters;
+    }
+
+    void Take(ReadOnlySpan<char> pair, Parameter allowed, ref List<Problem>? problems)
+    {
+        var equals = pair.IndexOf('=');
+        var name = equals < 0 ? pair : pair[..equals];
+        var value = Decode(equals < 0 ? "" : pair[(equals + 1)..]);
+        var parameter = Named(name);
+        if ((parameter & allowed) == 0)
+            Add(ref problems, IsPlanned(name)
+                ? Problem.Query(name.ToString(), "not_supported", $"{name} is not supported yet.")
+                : Problem.Query(Decode(name), "parameter.unknown", $"This request takes no parameter '{Decode(name)}'."));
+        else if ((seen & parameter) != 0)
+            Add(ref problems, Problem.Query(name.ToString(), "parameter.repeated", $"{name} is given more than once."));
+        else if (Set(parameter, value) is { } problem)
+            Add(ref problems, problem);
+        seen |= parameter & allowed;
+    }
+
+    Problem? Set(Parameter parameter, string value)
+    {
+        switch (parameter)
+        {
+            case Parameter.Env:
+                if (!EnvironmentName.TryParse(value, out var environment)) return Problem.Query("env", EnvironmentName.Rule, EnvironmentName.Message);
+                Env = environment;
+                return null;
+            case Parameter.Consistency:
+                Consistency = value == "local" ? Consistency.Local : Consistency.Strong;
+                return value is "local" or "strong" ? null : Problem.Query("consistency", "consistency.value", "consistency is strong or local.");
+            case Parameter.MaxStaleness:
+                MaxStaleness = Duration(value);
+                return MaxStaleness is null ? Problem.Query("max_staleness", "duration", "A duration is a whole number with ms, s or m, such as 5s.") : null;
+            case Parameter.KeysOnly:
+                KeysOnly = value is "" or "true";
+                return KeysOnly || value == "false" ? null : Problem.Query("keys_only", "boolean", "keys_only is true or false.");
+            case Parameter.At:
+                if (!Timestamp.TryParse(value, out var at)) return Problem.Query("at", "at.time", "at is a time of RFC 3339, such as 2026-01-31T14:03:00Z.");
+                At = at;
+                return null;
+            case Parameter.Prefix: return SetPrefix(value);
+            case Parameter.Cursor: Cursor = value; return null;
+            case Parameter.From: From = value; return null;
+            case Parameter.To: To = value; return null;
+            default: return SetNumber(parameter, value);
+        }
+    }
+
+    Problem? SetNumber(Parameter parameter, string value)
+    {
+        (string name, string rule, long min, long max) = parameter switch
+        {
+            Parameter.Version => ("version", "version.number", 1, int.MaxValue),
+            Parameter.Revision => ("revision", "revision.number", 1, long.MaxValue),
+            Parameter.AfterRevision => ("after_revision", "revision.number", 0, long.MaxValue),
+            Parameter.ExpectedVersion => ("expected_version", "version.number", 0, int.MaxValue),
+            _ => ("limit", "limit.range", 1, SteleLimits.PageItems.Value),
+        };
+        if (!long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number < min || number > max)
+            return Problem.Query(name, rule, $"{name} is a whole number from {min} to {max}.");
+        switch (parameter)
+        {
+            case Parameter.Version: Version = (int)number; break;
+            case Parameter.Revision: Revision = number; break;
+            case Parameter.AfterRevision: AfterRevision = number; break;
+            case Parameter.ExpectedVersion: ExpectedVersion = (int)number; break;
+            default: Limit = (int)number; break;
+        }
+        return null;
+    }
+
+    Problem? SetPrefix(string value)
+    {
+        Prefix = value;
+        return KeyPrefix.Check(value) is var (rule, message) ? Problem.Query("prefix", rule, message) : null;
+    }
+
+    readonly void CheckTogether(ref List<Problem>? problems)
+    {
+        if (MaxStaleness is not null && Consistency != Consistency.Local)
+            Add(ref problems, Problem.Query("max_staleness", "max_staleness.local", "max_staleness goes with consistency=local."));
+        var past = seen & (Parameter.Version | Parameter.Revision | Parameter.At);
+        if ((past & (past - 1)) != 0)
+            Add(ref problems, Problem.Query((past & Parameter.At) != 0 ? "at" : "revision", "parameter.exclusive", "Give one of version, revision and at."));
+    }
+
+    static Parameter Named(ReadOnlySpan<char> name) => name switch
+    {
+        "env" => Parameter.Env,
+        "consistency" => Parameter.Consistency,
+        "max_staleness" => Parameter.MaxStaleness,
+        "version" => Parameter.Version,
+        "revision" => Parameter.Revision,
+        "at" => Parameter.At,
+        "prefix" => Parameter.Prefix,
+        "keys_only" => Parameter.KeysOnly,
+        "limit" => Parameter.Limit,
+        "cursor" => Parameter.Cursor,
+        "expected_version" => Parameter.ExpectedVersion,
+        "from" => Parameter.From,
+        "to" => Parameter.To,
+        "after_revision" => Parameter.AfterRevision,
+        _ => Parameter.None,
+    };
+
+    static bool IsPlanned(ReadOnlySpan<char> name) => name is "wait" or "after_cursor" or "wait_for" or "min_subscribers" or "timeout" or "schema" or "kinds";
+
+    static TimeSpan? Duration(string value)
+    {
+        var digits = value.AsSpan().TrimEnd("ms");
+        if (!int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var count)) return null;
+        return value.AsSpan(digits.Length) switch
+        {
+            "ms" => TimeSpan.FromMilliseconds(count),
+            "s" => TimeSpan.FromSeconds(count),
+            "m" => TimeSpan.FromMinutes(count),
+            _ => null,
+        };
+    }
+
+    static string Decode(ReadOnlySpan<char> text) => text.Contains('%') ? Uri.UnescapeDataString(text) : text.ToString();
+
+    static void Add(ref List<Problem>? problems, Problem problem) => (problems ??= []).Add(problem);
+}
