@@ -159,7 +159,7 @@ public sealed class SteleClientTests
         protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
             Asked++;
-            await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
+            await new TaskCompletionSource().Task.WaitAsync(cancellationToken);
             return new HttpResponseMessage(HttpStatusCode.OK);
         }
     }
