@@ -92,7 +92,7 @@ internal sealed class ImportSet
         {
             var entry = new ImportEntry(environment, key, leaf.Json, file.Name, leaf.Line);
             if (entries.TryGetValue((environment, key), out var earlier))
-                notes.Warnings.Add(new SourceNote(file.Name, leaf.Line, $"{key} is set twice for {environment}, before in {(earlier.File == file.Name ? "" : earlier.File + " ")}line {earlier.Line}; this last value is taken"));
+                notes.Warnings.Add(new SourceNote(file.Name, leaf.Line, $"{key} is set twice for {environment}, first in {(earlier.File == file.Name ? "" : earlier.File + " ")}line {earlier.Line}: this, the last value, is taken"));
             entries[(environment, key)] = entry;
         }
     }
