@@ -108,38 +108,4 @@ public sealed partial class SortedMap<TValue>
         for (var i = 0; i < nodes; i++)
             yield return (int)((long)count * (i + 1) / nodes - (long)count * i / nodes);
     }
-
-    /// <summary>For tests: throws unless order, bounds, balance, fill and count are as promised.</summary>
-    internal void AssertSound()
-    {
-        var (depth, found) = (-1, 0);
-        Walk(root, 0, null, null);
-        Check(found == Count, "count");
-
-        void Walk(Node node, int level, string? lower, string? upper)
-        {
-            Check(node.Count <= NodeMax && (node == root || node.Count >= NodeMin), "fill");
-            if (node is Inner inner)
-            {
-                Check(inner.Count >= 2, "fill of the root");
-                for (var i = 0; i < inner.Count; i++)
-                    Walk(inner.Links[i].Child, level + 1, i == 0 ? lower : inner.Links[i].Bound, i + 1 < inner.Count ? inner.Links[i + 1].Bound : upper);
-                return;
-            }
-            Check(depth < 0 || depth == level, "balance");
-            depth = level;
-            foreach (var value in ((Leaf)node).Values.AsSpan(0, node.Count))
-            {
-                Check(lower is null || string.CompareOrdinal(lower, value.Key) <= 0, "lower bound");
-                Check(upper is null || string.CompareOrdinal(value.Key, upper) < 0, "upper bound");
-                found++;
-            }
-            foreach (var rest in ((Leaf)node).Values.AsSpan(node.Count)) Check(rest is null, "a removed value is still referred to");
-        }
-
-        static void Check(bool holds, string what)
-        {
-            if (!holds) throw new InvalidOperationException($"The tree is broken: {what}.");
-        }
-    }
 }

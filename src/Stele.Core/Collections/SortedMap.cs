@@ -70,6 +70,9 @@ public sealed partial class SortedMap<TValue> : IReadOnlyCollection<TValue> wher
         return new SortedMap<TValue>(Load(values), values.Count);
     }
 
+    /// <summary>For the tests, which check the tree's promises.</summary>
+    internal Node Root => root;
+
     /// <summary>All values in order.</summary>
     public Enumerator GetEnumerator() => All().GetEnumerator();
 

@@ -95,7 +95,9 @@ public static class CanonicalJson
             if (value.IsEmpty) break;
             if (value[0] != '"')
             {
-                value = value[1..];
+                var blank = 1;
+                while (value[blank] is (byte)' ' or (byte)'\n' or (byte)'\r' or (byte)'\t') blank++;
+                value = value[blank..];
                 continue;
             }
             var length = ContentLength(value[1..]);

@@ -67,6 +67,20 @@ public sealed class CanonicalJsonTests
         Assert.Equal(canonical, Canonicalize(canonical).Canonical);
     }
 
+    [Fact]
+    public void Every_character_has_one_canonical_spelling_however_it_is_written()
+    {
+        // each alone, so that nothing else in the text makes it be spelled anew
+        for (var c = 1; c < 0x180; c++)
+        {
+            var canonical = Encoding.UTF8.GetString(CanonicalJson.FromString($"{(char)c}"));
+            Assert.Equal(canonical, Canonicalize(canonical).Canonical);
+            Assert.Equal(canonical, Canonicalize($"\"\\u{c:x4}\"").Canonical);
+            Assert.Equal(canonical, Canonicalize($"\"\\u{c:X4}\"").Canonical);
+        }
+        Assert.Equal("\"/\"", Canonicalize("\"\\/\"").Canonical);
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData(" ")]
@@ -147,6 +161,9 @@ public sealed class CanonicalJsonTests
         """, "json.surrogate")]
     [InlineData("""
         "\udc00\ud800"
+        """, "json.surrogate")]
+    [InlineData("""
+        "\udc00\udc00"
         """, "json.surrogate")]
     [InlineData("""
         "\uD800x"
