@@ -48,9 +48,11 @@ internal sealed class Call(Surroundings surroundings, ParseResult parsed, Global
     }
 
     /// <summary>The key that an argument gives, or null after saying what is wrong with it.</summary>
-    internal string? Key(Argument<string> argument)
+    internal string? Key(Argument<string> argument) => Key(parsed.GetRequiredValue(argument));
+
+    /// <summary>The same for a text.</summary>
+    internal string? Key(string text)
     {
-        var text = parsed.GetRequiredValue(argument);
         if (ConfigKey.TryParse(text, out _, out _, out var message)) return text;
         Note($"stele: {JsonText.Quote(text)} is not a key. {message}");
         return null;

@@ -83,9 +83,31 @@ public sealed record Rollback
 
     /// <summary>Only keys that begin with this text; null: all.</summary>
     public string? Prefix { get; init; }
+
+    /// <summary>Why.</summary>
+    public string? ChangeLog { get; init; }
 }
 
-/// <summary>The differences of two states.</summary>
+/// <summary>Which differences to read.</summary>
+public sealed record DifferenceRead
+{
+    /// <summary>The left side: <c>environment</c>, <c>environment@revision</c> or <c>environment@time</c>.</summary>
+    public required string From { get; init; }
+
+    /// <summary>The right side, likewise.</summary>
+    public required string To { get; init; }
+
+    /// <summary>Only keys that begin with this text; null: all.</summary>
+    public string? Prefix { get; init; }
+
+    /// <summary>Items of a page, 1 to 1,000; null: 100.</summary>
+    public int? Limit { get; init; }
+
+    /// <summary>The <see cref="Difference.NextCursor"/> of the page before; null: the first page.</summary>
+    public string? Cursor { get; init; }
+}
+
+/// <summary>A page of the differences of two states; all pages compare the same two.</summary>
 public sealed record Difference
 {
     /// <summary>The state on the left.</summary>
@@ -96,6 +118,9 @@ public sealed record Difference
 
     /// <summary>In the order of keys; empty when both are equal.</summary>
     public required IReadOnlyList<DifferenceItem> Items { get; init; }
+
+    /// <summary>For the next page; null on the last.</summary>
+    public string? NextCursor { get; init; }
 
     /// <summary>Members that this client does not know.</summary>
     [JsonExtensionData]

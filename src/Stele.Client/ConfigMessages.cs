@@ -181,4 +181,7 @@ public sealed record ConfigRollback
 
     /// <summary>Why.</summary>
     public string? ChangeLog { get; init; }
+
+    /// <summary>Write only if the key is at this version; null writes blindly.</summary>
+    public long? ExpectedVersion { get; init; }
 }

@@ -16,6 +16,9 @@ public sealed record EnvironmentItem
     /// <summary>Its name.</summary>
     public required string Name { get; init; }
 
+    /// <summary>Whether it is meant where none is named.</summary>
+    public bool Default { get; init; }
+
     /// <summary>Members that this client does not know.</summary>
     [JsonExtensionData]
     public Dictionary<string, JsonElement>? More { get; set; }

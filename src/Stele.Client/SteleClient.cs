@@ -81,13 +81,14 @@ public sealed class SteleClient : IDisposable
     public Task<ChangeSetResult> RollbackAsync(string? environment, Rollback rollback, CancellationToken cancellationToken) =>
         transport.Write(HttpMethod.Post, new QueryText("/v1/rollback").With("env", environment).ToString(), rollback, SteleJson.Default.Rollback, SteleJson.Default.ChangeSetResult, cancellationToken);
 
-    /// <summary>Compares two states, each <c>environment</c>, <c>environment@revision</c> or <c>environment@time</c>.</summary>
-    public Task<Difference> DiffAsync(string from, string to, string? prefix, CancellationToken cancellationToken) =>
-        transport.Get(new QueryText("/v1/diff").With("from", from).With("to", to).With("prefix", prefix).ToString(), SteleJson.Default.Difference, cancellationToken);
+    /// <summary>One page of what differs between two states.</summary>
+    public Task<Difference> DiffAsync(DifferenceRead read, CancellationToken cancellationToken) =>
+        transport.Get(new QueryText("/v1/diff").With("from", read.From).With("to", read.To).With("prefix", read.Prefix)
+            .With("limit", read.Limit).With("cursor", read.Cursor).ToString(), SteleJson.Default.Difference, cancellationToken);
 
-    /// <summary>The org's environments.</summary>
+    /// <summary>The org's environments, up to a thousand.</summary>
     public Task<EnvironmentList> ListEnvironmentsAsync(CancellationToken cancellationToken) =>
-        transport.Get("/v1/environments", SteleJson.Default.EnvironmentList, cancellationToken);
+        transport.Get("/v1/environments?limit=1000", SteleJson.Default.EnvironmentList, cancellationToken);
 
     /// <summary>Makes an environment.</summary>
     public Task<EnvironmentItem> CreateEnvironmentAsync(string name, CancellationToken cancellationToken) =>

@@ -68,13 +68,13 @@ internal static partial class ImportPlan
     }
 
     /// <summary>Change sets within the limits, in order; one when everything fits.</summary>
-    internal static List<List<Change>> Split(IEnumerable<Change> changes, long changesMax, long bytesMax)
+    internal static List<List<PlannedChange>> Split(IEnumerable<PlannedChange> changes, long changesMax, long bytesMax)
     {
-        var sets = new List<List<Change>>();
+        var sets = new List<List<PlannedChange>>();
         long bytes = 0;
         foreach (var change in changes)
         {
-            var size = Encoding.UTF8.GetByteCount(JsonSerializer.Serialize(change, SteleJson.Default.Change)) + 1;
+            var size = Encoding.UTF8.GetByteCount(JsonSerializer.Serialize(change.Change, SteleJson.Default.Change)) + 1;
             if (sets.Count == 0 || sets[^1].Count >= changesMax || bytes + size > bytesMax - EnvelopeBytes)
             {
                 sets.Add([]);
@@ -85,6 +85,10 @@ internal static partial class ImportPlan
         }
         return sets;
     }
+
+    /// <summary>The change that a pointer of a refusal (/changes/7/value) means.</summary>
+    internal static PlannedChange? Refused(IReadOnlyList<PlannedChange> set, string? pointer) =>
+        pointer?.Split('/') is ["", "changes", var index, ..] && int.TryParse(index, out var i) && i >= 0 && i < set.Count ? set[i] : null;
 
     static IEnumerable<(string List, int Index)> Items(string key) =>
         Index().Matches(key).Where(match => match.Index > 0).Select(match => (key[..match.Index], int.Parse(match.Groups[1].ValueSpan, System.Globalization.CultureInfo.InvariantCulture)));

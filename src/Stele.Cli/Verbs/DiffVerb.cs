@@ -19,7 +19,13 @@ internal static class DiffVerb
         return command.Does(surroundings, options, async call =>
         {
             var (left, right) = (Spell(call, call.Parsed.GetRequiredValue(from)), Spell(call, call.Parsed.GetRequiredValue(to)));
-            var difference = await call.Client.DiffAsync(left, right, call.Parsed.GetValue(prefix), call.Cancellation);
+            var read = new DifferenceRead { From = left, To = right, Prefix = call.Parsed.GetValue(prefix), Limit = ListVerb.PageItems };
+            var difference = await call.Client.DiffAsync(read, call.Cancellation);
+            while (difference.NextCursor is { } cursor)
+            {
+                var page = await call.Client.DiffAsync(read with { Cursor = cursor }, call.Cancellation);
+                difference = page with { Items = [.. difference.Items, .. page.Items] };
+            }
             var code = call.Parsed.GetValue(exitCode) && difference.Items.Count > 0 ? ExitCode.Refused : ExitCode.Done;
             if (call.Json)
             {

@@ -21,7 +21,7 @@ internal static class EnvironmentsVerb
     {
         var list = await call.Client.ListEnvironmentsAsync(call.Cancellation);
         if (call.Json) return call.Print(list, SteleJson.Default.EnvironmentList);
-        foreach (var item in list.Items) call.Line(item.Name);
+        foreach (var item in list.Items) call.Line(item.Default ? $"{item.Name} {call.Ink.Faint("(default)")}" : item.Name);
         return ExitCode.Done;
     }
 

@@ -33,7 +33,7 @@ internal sealed class ImportRun(Call call, ImportWish wish)
         var missing = plan.Where(one => !one.Exists).Select(one => one.Name).ToList();
         if (missing.Count > 0 && !wish.CreateEnvironments)
             return report.End(call.Usage($"there is no environment {string.Join(", ", missing)}: --create-environments makes {(missing.Count == 1 ? "it" : "them")}."));
-        var changes = plan.SelectMany(one => one.Changes).Select(change => change.Change).ToList();
+        var changes = plan.SelectMany(one => one.Changes).ToList();
         if (changes.Count == 0 && missing.Count == 0)
         {
             report.Nothing();
@@ -67,7 +67,7 @@ internal sealed class ImportRun(Call call, ImportWish wish)
         return common.Length == 0 ? null : common;
     }
 
-    async Task<List<List<Change>>> Split(List<Change> changes)
+    async Task<List<List<PlannedChange>>> Split(List<PlannedChange> changes)
     {
         var (count, bytes) = (SteleLimits.ChangeSetChanges.Value, SteleLimits.ChangeSetBytes.Value);
         try
@@ -83,7 +83,7 @@ internal sealed class ImportRun(Call call, ImportWish wish)
         return ImportPlan.Split(changes, count, bytes);
     }
 
-    async Task<int> Apply(List<string> missing, List<List<Change>> sets)
+    async Task<int> Apply(List<string> missing, List<List<PlannedChange>> sets)
     {
         var done = 0;
         try
@@ -92,9 +92,8 @@ internal sealed class ImportRun(Call call, ImportWish wish)
             foreach (var (i, set) in sets.Index())
             {
                 if (sets.Count > 1) call.Note($"{i + 1} of {sets.Count}: {set.Count} values …");
-                var result = await call.Client.ApplyChangesAsync(null, new ChangeSet { Changes = set, ChangeLog = wish.Message }, call.Cancellation);
+                report.Applied(await Apply(set), set.Count);
                 done += set.Count;
-                report.Applied(result.Revision, set.Count);
             }
         }
         catch (SteleException) when (done > 0)
@@ -103,5 +102,22 @@ internal sealed class ImportRun(Call call, ImportWish wish)
             throw;
         }
         return report.End(ExitCode.Done);
+    }
+
+    async Task<long> Apply(List<PlannedChange> set)
+    {
+        try
+        {
+            var changes = new ChangeSet { Changes = [.. set.Select(change => change.Change)], ChangeLog = wish.Message };
+            return (await call.Client.ApplyChangesAsync(null, changes, call.Cancellation)).Revision;
+        }
+        catch (SteleException e)
+        {
+            // The server counts changes; people know files and lines.
+            foreach (var error in e.Errors)
+                if (ImportPlan.Refused(set, error.Pointer) is { } change)
+                    call.Note($"stele: {new SourceNote(change.Entry.File, change.Entry.Line, $"{change.Entry.Key} in {change.Entry.Environment}: {error.Message}")}");
+            throw;
+        }
     }
 }

@@ -15,35 +15,38 @@ internal static class RollbackVerb
         var version = new Option<long?>("--version") { Description = "The version of KEY whose value comes back", HelpName = "N" };
         var revision = new Option<long?>("--revision") { Description = "The revision to go back to, without KEY", HelpName = "R" };
         var prefix = new Option<string?>("--prefix") { Description = "With --revision: only keys that begin with this", HelpName = "PREFIX" };
-        var message = new Option<string?>("--message", "-m") { Description = "With KEY: why, kept in the history", HelpName = "TEXT" };
+        var write = new WriteOptions();
         var yes = new Option<bool>("--yes", "-y") { Description = "Do not ask" };
-        var command = new Command("rollback", "Put an old value, or an old state, back as a new version") { key, version, revision, prefix, message, yes };
+        var command = new Command("rollback", "Put an old value, or an old state, back as a new version") { key, version, revision, prefix, yes };
+        write.AddTo(command);
         return command.Does(surroundings, options, async call =>
         {
             var (name, to, back) = (call.Parsed.GetValue(key), call.Parsed.GetValue(version), call.Parsed.GetValue(revision));
             if (name is not null && to is not null && back is null && call.Parsed.GetValue(prefix) is null)
-                return call.Key(key!) is { } one ? await One(call, one, to.Value, call.Parsed.GetValue(message)) : ExitCode.Usage;
-            if (name is null && to is null && back is not null && call.Parsed.GetValue(message) is null)
-                return await All(call, back.Value, call.Parsed.GetValue(prefix), call.Parsed.GetValue(yes));
-            return call.Usage("rollback KEY --version N [--message TEXT], or rollback --revision R [--prefix PREFIX].");
+                return call.Key(name) is { } one && write.Check(call) ? await One(call, write, one, to.Value) : ExitCode.Usage;
+            if (name is null && to is null && back is not null && !write.IsConditional(call))
+                return await All(call, new Rollback { Revision = back.Value, Prefix = call.Parsed.GetValue(prefix), ChangeLog = call.Parsed.GetValue(write.Message) }, call.Parsed.GetValue(yes));
+            return call.Usage("rollback KEY --version N, or rollback --revision R [--prefix PREFIX]; --force and --expect-version go with KEY.");
         });
     }
 
-    static async Task<int> One(Call call, string key, long version, string? message)
+    static async Task<int> One(Call call, WriteOptions write, string key, long version)
     {
-        var item = await call.Client.RollbackConfigAsync(key, call.Environment, new ConfigRollback { Version = version, ChangeLog = message }, call.Cancellation);
+        var rollback = new ConfigRollback { Version = version, ChangeLog = call.Parsed.GetValue(write.Message), ExpectedVersion = await write.ExpectedVersion(call, key) };
+        var item = await call.Client.RollbackConfigAsync(key, call.Environment, rollback, call.Cancellation);
         if (call.Json) return call.Print(item, SteleJson.Default.ConfigItem);
         call.Line($"{item.Key} = {Ink.Show(item.Value)} {call.Ink.Faint($"({item.Environment}, as in version {version}; now version {item.Version}, revision {item.Revision})")}");
         return ExitCode.Done;
     }
 
-    static async Task<int> All(Call call, long revision, string? prefix, bool yes)
+    static async Task<int> All(Call call, Rollback rollback, bool yes)
     {
-        var what = $"{(prefix is null ? "everything" : $"what begins with {prefix}")} in {call.Environment ?? "the default environment"}";
-        if (await call.Confirm($"Put {what} back as it was at revision {revision}?", yes) is { } no) return no;
-        var result = await call.Client.RollbackAsync(call.Environment, new Rollback { Revision = revision, Prefix = prefix }, call.Cancellation);
+        var what = $"{(rollback.Prefix is null ? "everything" : $"what begins with {rollback.Prefix}")} in {call.Environment ?? "the default environment"}";
+        if (await call.Confirm($"Put {what} back as it was at revision {rollback.Revision}?", yes) is { } no) return no;
+        var result = await call.Client.RollbackAsync(call.Environment, rollback, call.Cancellation);
         if (call.Json) return call.Print(result, SteleJson.Default.ChangeSetResult);
-        call.Line(result.Results is { Count: 0 } ? $"Nothing differs from revision {revision}." : $"{(result.Results is { } keys ? $"{keys.Count} keys are" : "All is")} as at revision {revision} {call.Ink.Faint($"(now revision {result.Revision})")}");
+        var count = result.Results?.Count;
+        call.Line(count == 0 ? $"Nothing differs from revision {rollback.Revision}." : $"{count} values are as at revision {rollback.Revision} {call.Ink.Faint($"(now revision {result.Revision})")}");
         return ExitCode.Done;
     }
 }

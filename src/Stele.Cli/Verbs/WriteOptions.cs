@@ -18,6 +18,9 @@ internal sealed class WriteOptions
         command.Add(Message);
     }
 
+    /// <summary>Whether one of --force and --expect-version is there.</summary>
+    internal bool IsConditional(Call call) => call.Parsed.GetValue(force) || call.Parsed.GetValue(expect) is not null;
+
     internal bool Check(Call call)
     {
         if (!call.Parsed.GetValue(force) || call.Parsed.GetValue(expect) is null) return true;

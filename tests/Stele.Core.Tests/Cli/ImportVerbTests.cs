@@ -115,6 +115,16 @@ public sealed class ImportVerbTests : IDisposable
     }
 
     [Fact]
+    public async Task What_the_server_refuses_is_told_by_file_and_line()
+    {
+        server.Intercept = sent => sent.Path.StartsWith("/v1/changes", StringComparison.Ordinal)
+            ? StubHandler.Problem(400, "invalid", errors: """[{"pointer":"/changes/5/value","rule":"value.bytes","message":"too long"}]""") : null;
+        var (code, _, error) = await Import("--yes", "--create-environments");
+        Assert.Equal(1, code);
+        Assert.Contains("customers-service.yml:2: customers-service.ratio in development: too long", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_list_that_grew_shorter_leaves_items_and_says_so()
     {
         for (var i = 0; i < 3; i++) server.Put("development", $"application.hosts[{i}]", "\"x\"");

@@ -56,6 +56,7 @@ public sealed class VerbTests
     [InlineData("rollback", "a.b")]
     [InlineData("rollback", "a.b", "--revision", "3")]
     [InlineData("rollback", "--revision", "3")]
+    [InlineData("rollback", "--revision", "3", "--yes", "--force")]
     [InlineData("environments", "create", "with space")]
     [InlineData("list", "--limit", "0")]
     [InlineData("get", "a", "--url", "nonsense")]
@@ -121,7 +122,7 @@ public sealed class VerbTests
         Assert.EndsWith("at=2026-01-31T00%3A00%3A00.000000Z", server.Handler.Requests[3].Path, StringComparison.Ordinal);
         server.Intercept = _ => StubHandler.Json("""{"items":[]}""");
         await server.Run("diff", "production@2h", "production@120");
-        Assert.EndsWith("/v1/diff?from=production%402026-01-31T10%3A00%3A00.000000Z&to=production%40120", server.Handler.Requests[^1].Path, StringComparison.Ordinal);
+        Assert.EndsWith("/v1/diff?from=production%402026-01-31T10%3A00%3A00.000000Z&to=production%40120&limit=1000", server.Handler.Requests[^1].Path, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -175,7 +176,7 @@ public sealed class VerbTests
         Assert.Equal(1, (await server.Run("rollback", "--revision", "3")).Code);
         Assert.Empty(server.Handler.Requests);
         server.Answers = "y\n";
-        Assert.Contains("1 keys are as at revision 3", (await server.Run("rollback", "--revision", "3", "--prefix", "a.")).Out, StringComparison.Ordinal);
+        Assert.Contains("1 values are as at revision 3", (await server.Run("rollback", "--revision", "3", "--prefix", "a.")).Out, StringComparison.Ordinal);
         Assert.Equal("""{"revision":3,"prefix":"a."}""", Assert.Single(server.Handler.Requests).Body);
     }
 
