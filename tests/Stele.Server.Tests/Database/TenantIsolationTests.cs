@@ -151,6 +151,23 @@ public sealed class TenantIsolationTests
 
     static readonly string[] Readable = ["configuration", "configuration_history", "service_configs", "config_history", "configurations", "organizations", "events", "revision"];
 
+    [Theory]
+    [InlineData(PostgresMajor.V15)]
+    [InlineData(PostgresMajor.V18)]
+    public async Task The_tail_can_end_a_server_session_that_blocks_a_head(PostgresMajor major)
+    {
+        await using var db = await TwoOrgs(major);
+        await using var frozen = await db.AsApp(1);
+        await frozen.Execute("BEGIN");
+        await frozen.Execute("SELECT FROM stele.lock_head(1)");
+        await using var waiting = await db.AsApp(1);
+        var raised = waiting.Ask<long>("SELECT stele.raise_fence(1)");
+        await using var tail = await db.AsTail();
+        while (!await tail.Ask<bool>("SELECT coalesce(bool_and(pg_terminate_backend(b)), false) FROM unnest(pg_blocking_pids($1)) AS b", waiting.Connection.ProcessID))
+            await Task.Yield();
+        Assert.Equal(1L, await raised);
+    }
+
     [Fact]
     public async Task The_owner_sees_all_rows_in_spite_of_force()
     {
