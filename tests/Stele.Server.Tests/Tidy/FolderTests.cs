@@ -43,7 +43,7 @@ public sealed partial class FolderTests
             "JournalLog", "JournalMetrics", "JournalNode", "JournalOptions", "JournalQueries", "JournalTail", "NotifyHints", "OrgJournal", "PendingCommand", "PostgresJournalReads",
             "PostgresJournalStore", "PostgresParameters", "PostgresProjectionStore", "ProjectionRunner", "RevisionRing", "StoreFaults",
         ],
-        ["Operation"] = ["Histogram", "Metrics", "OperationLog", "StatementTimer"],
+        ["Operation"] = ["Histogram", "Metrics", "OperationLog", "PortCheck", "StatementTimer"],
         ["Options"] = ["SteleOptions", "SteleSettings"],
     };
 
