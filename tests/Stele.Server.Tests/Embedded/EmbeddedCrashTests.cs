@@ -174,12 +174,13 @@ public sealed class EmbeddedCrashTests
     public async Task A_start_cut_short_inside_initdb_begins_again()
     {
         using var sandbox = new EmbeddedSandbox();
-        var unfinished = Directory.CreateDirectory(Path.Combine(sandbox.Options.DataDirectory, "postgres", "data.new", "base"));
+        var unfinished = Directory.CreateDirectory(Path.Combine(sandbox.Options.DataDirectory, "postgres", "data.new.1", "base"));
         File.WriteAllText(Path.Combine(unfinished.FullName, "half"), "half");
 
         await using var postgres = await sandbox.Start();
 
         Assert.Equal(1, await Ask(postgres, "SELECT 1"));
+        Assert.False(Directory.Exists(unfinished.Parent!.FullName));
     }
 
     static void WritePidFile(string data, int pid)

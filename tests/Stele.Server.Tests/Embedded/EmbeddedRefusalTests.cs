@@ -163,7 +163,7 @@ public sealed class EmbeddedRefusalTests
 
         Print(refusal.Message);
         Assert.Contains("the disk is full", refusal.Message);
-        Assert.False(Directory.Exists(Path.Combine(disk.Sandbox.Options.DataDirectory, "postgres", "data.new")));
+        Assert.Empty(Directory.EnumerateDirectories(Path.Combine(disk.Sandbox.Options.DataDirectory, "postgres"), "data*"));
     }
 
     [Fact]

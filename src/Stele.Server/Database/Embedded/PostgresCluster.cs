@@ -32,25 +32,39 @@ internal sealed class PostgresCluster(EmbeddedPostgresOptions options, PostgresP
     public async Task Make(PostgresBinaries binaries, CancellationToken ct)
     {
         CheckFreeBytes();
-        if (Directory.Exists(place.Unfinished))
-            Directory.Delete(place.Unfinished, recursive: true);
+        place.RemoveUnfinished();
         if (!File.Exists(place.Password))
             await WritePassword(ct);
-        await user.MakeDirectory(place.Unfinished, ct);
-        var passwordFile = Path.Combine(place.Root, "password.initdb");
-        await CopyPasswordFor(passwordFile, ct);
-        var made = await user.Run(binaries.InitDb, [$"--pgdata={place.Unfinished}", $"--username={Superuser}", $"--pwfile={passwordFile}", "--data-checksums",
-            "--encoding=UTF8", "--locale=C", "--auth-local=scram-sha-256", "--auth-host=scram-sha-256", .. Sync], ct);
-        File.Delete(passwordFile);
+        var unfinished = place.NewUnfinished();
+        await user.MakeDirectory(unfinished, ct);
+        var made = await InitDb(binaries, unfinished, ct);
         if (made.ExitCode != 0)
         {
-            Directory.Delete(place.Unfinished, recursive: true);
+            place.RemoveUnfinished();
             throw PostgresFailure.Explain($"PostgreSQL's data directory {place.Data} could not be made", made.Output, place, user);
         }
-        Directory.Move(place.Unfinished, place.Data);
+        Directory.Move(unfinished, place.Data);
         // the new name must be on the disk before anything is acknowledged: an unfinished directory is deleted at the next start
         await user.Run("sync", [place.Root], ct);
         log.Made(binaries.Version, place.Data);
+    }
+
+    async Task<PostgresCommandResult> InitDb(PostgresBinaries binaries, string directory, CancellationToken ct)
+    {
+        var passwordFile = Path.Combine(place.Root, "password.initdb");
+        try
+        {
+            await CopyPasswordFor(passwordFile, ct);
+            var made = await user.Run(binaries.InitDb, [$"--pgdata={directory}", $"--username={Superuser}", $"--pwfile={passwordFile}", "--data-checksums",
+                "--encoding=UTF8", "--locale=C", "--auth-local=scram-sha-256", "--auth-host=scram-sha-256", .. Sync], ct);
+            // a Ctrl-C reaches initdb too, and its complaint about that is of no interest
+            ct.ThrowIfCancellationRequested();
+            return made;
+        }
+        finally
+        {
+            File.Delete(passwordFile);
+        }
     }
 
     /// <summary>The running postmaster of this cluster, if it serves where we would have it serve.</summary>

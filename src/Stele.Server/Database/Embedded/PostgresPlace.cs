@@ -11,13 +11,12 @@ namespace Stele.Server.Database.Embedded;
 internal sealed partial record PostgresPlace(string Root, string Sockets)
 {
     const string NoteName = "postgres-location";
+    const string UnfinishedPrefix = "data.new.";
 
     // sockaddr_un holds 104 bytes on macOS, 108 on Linux, with a closing zero
     const int SocketPathBytesMax = 103;
 
     public string Data => Path.Combine(Root, "data");
-    /// <summary>What initdb fills; renamed to <see cref="Data"/> when it is whole, so that a half-made cluster is never taken for one.</summary>
-    public string Unfinished => Path.Combine(Root, "data.new");
     public string Lock => Path.Combine(Root, "lock");
     public string LockHolder => Path.Combine(Root, "lock.pid");
     public string Password => Path.Combine(Root, "password");
@@ -58,6 +57,25 @@ internal sealed partial record PostgresPlace(string Root, string Sockets)
         {
             throw new EmbeddedPostgresException($"Stele's data directory {stele} cannot be used: {failure.Message}", failure);
         }
+    }
+
+    /// <summary>
+    /// What initdb fills; renamed to <see cref="Data"/> when it is whole, so that a half-made cluster is never taken for one.
+    /// Each is new: an initdb whose server was killed may still be writing to the last one.
+    /// </summary>
+    public string NewUnfinished() => Path.Combine(Root, UnfinishedPrefix + Guid.NewGuid().ToString("N")[..8]);
+
+    public void RemoveUnfinished()
+    {
+        foreach (var unfinished in Directory.EnumerateDirectories(Root, UnfinishedPrefix + "*"))
+            try
+            {
+                Directory.Delete(unfinished, recursive: true);
+            }
+            catch (IOException)
+            {
+                // still being written to: the next start removes it
+            }
     }
 
     static async Task<bool> CanEnter(PostgresUser user, string directory, CancellationToken ct) =>
