@@ -18,7 +18,7 @@ internal sealed class DatabaseConnections : IAsyncDisposable
     // What ends a connection that a frozen node, or a dead network, left behind (design 3.4), in milliseconds. lock_timeout
     // is the bound after which whoever waits for a head has the blocker ended. There is no statement_timeout: an append must
     // not be cancelled, and reads carry their request's token.
-    const string ServerSettings = "-c idle_in_transaction_session_timeout=2000 -c lock_timeout=2000 -c tcp_user_timeout=5000 -c client_connection_check_interval=1000";
+    const string ServerSettings = "-c idle_in_transaction_session_timeout=2000 -c lock_timeout=2000 -c tcp_user_timeout=5000 -c client_connection_check_interval=1000 -c plan_cache_mode=force_generic_plan -c jit=off";
 
     readonly List<NpgsqlDataSource> owned = [];
 
