@@ -25,7 +25,7 @@ public sealed partial class FolderTests
         ["Database"] =
         [
             "DatabaseConnections", "DatabaseLog", "DatabaseLogins", "DatabaseOptions", "DatabaseRoles", "DatabaseSetupException", "EventPartitions",
-            "Migration", "Migrator",
+            "MigrateCommand", "Migration", "Migrator", "ShardsCommand",
         ],
         ["Database/Embedded"] =
         [
@@ -40,8 +40,8 @@ public sealed partial class FolderTests
         ["Journal"] =
         [
             "AppendStatement", "BatchPlan", "HeadChecks", "HeadReconciler", "IJournalStore", "IProjectionStore", "JournalAppender", "JournalEndpoints",
-            "JournalLog", "JournalMetrics", "JournalNode", "JournalOptions", "JournalQueries", "JournalTail", "NotifyHints", "OrgJournal", "PendingCommand", "PostgresJournalReads",
-            "PostgresJournalStore", "PostgresParameters", "PostgresProjectionStore", "ProjectionRunner", "RevisionRing", "StoreFaults",
+            "JournalLog", "JournalMetrics", "JournalNode", "JournalOptions", "JournalQueries", "JournalTail", "NotifyHints", "OrgJournal", "PendingCommand",
+            "PostgresJournalReads", "PostgresJournalStore", "PostgresParameters", "PostgresProjectionStore", "ProjectionRunner", "RevisionRing", "StoreFaults",
         ],
         ["Operation"] = ["Histogram", "Metrics", "OperationLog", "PortCheck", "StatementTimer"],
         ["Options"] = ["SteleOptions", "SteleSettings"],
