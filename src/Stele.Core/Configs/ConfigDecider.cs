@@ -74,15 +74,17 @@ public static class ConfigDecider
         {
             if (!environments.TryGetValue(group.Key, out var environment))
                 throw new InvalidOperationException($"revision {revision.Revision} of org {state.Org} names environment '{group.Key}', which is not there");
-            var live = environment.LiveConfigs;
+            var (live, bytes) = (environment.LiveConfigs, environment.ValueBytes);
             var builder = environment.Configs.ToBuilder();
             foreach (var e in group)
             {
                 var entry = Entry(environment.Config, revision, e);
-                live += Live(entry) - Live(environment.Config(entry.Key));
+                var before = environment.Config(entry.Key);
+                live += Live(entry) - Live(before);
+                bytes += Bytes(entry) - Bytes(before);
                 builder.Set(entry);
             }
-            environments = environments.Set(environment with { Configs = builder.ToMap(), LiveConfigs = live, ChangedRevision = revision.Revision });
+            environments = environments.Set(environment with { Configs = builder.ToMap(), LiveConfigs = live, ValueBytes = bytes, ChangedRevision = revision.Revision });
         }
         return ReferenceEquals(environments, state.Environments) ? state : state with { Environments = environments };
     }
@@ -93,10 +95,12 @@ public static class ConfigDecider
         var environment = state.Environment(set.Environment)
             ?? throw new InvalidOperationException($"revision {revision.Revision} of org {state.Org} names environment '{set.Environment}', which is not there");
         var entry = Entry(environment.Config, revision, revision.Events[0]);
+        var before = environment.Config(set.Key);
         var changed = environment with
         {
             Configs = environment.Configs.Set(entry),
-            LiveConfigs = environment.LiveConfigs + 1 - Live(environment.Config(set.Key)),
+            LiveConfigs = environment.LiveConfigs + 1 - Live(before),
+            ValueBytes = environment.ValueBytes + Bytes(entry) - Bytes(before),
             ChangedRevision = revision.Revision,
         };
         return state with { Environments = state.Environments.Set(changed) };
@@ -144,6 +148,8 @@ public static class ConfigDecider
         return new ConfigEntry(key, value, type, (int)e.StreamVersion, revision.Revision, revision.At, revision.Actor, revision.Reason,
             before is { Deleted: false } ? before.CreatedAt : revision.At, before?.Id ?? EventRecord.RowId(revision.Revision, e.Ordinal));
     }
+
+    static long Bytes(ConfigEntry? entry) => entry?.Value?.Length ?? 0;
 
     static int Live(ConfigEntry? entry) => entry is { Deleted: false } ? 1 : 0;
 }

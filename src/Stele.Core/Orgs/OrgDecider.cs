@@ -63,7 +63,7 @@ public static class OrgDecider
                 EnvironmentCreated created => state with
                 {
                     Environments = state.Environments.Set(new EnvironmentState(created.Name, created.Description, created.Ordinal,
-                        created.Version, revision.At, revision.Revision, SortedMap<ConfigEntry>.Empty, 0)),
+                        created.Version, revision.At, revision.Revision, SortedMap<ConfigEntry>.Empty, 0, 0)),
                 },
                 _ => state,
             };

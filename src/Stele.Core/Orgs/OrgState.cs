@@ -87,9 +87,10 @@ public sealed record OrgState
 /// <param name="ChangedRevision">The revision that last changed anything in it.</param>
 /// <param name="Configs">Its configuration by key, tombstones included.</param>
 /// <param name="LiveConfigs">How many of them are not deleted.</param>
+/// <param name="ValueBytes">Bytes of their values.</param>
 public sealed record EnvironmentState(
     string Name, string? Description, int Ordinal, int Version, Timestamp CreatedAt, long ChangedRevision,
-    SortedMap<ConfigEntry> Configs, int LiveConfigs) : IKeyed
+    SortedMap<ConfigEntry> Configs, int LiveConfigs, long ValueBytes) : IKeyed
 {
     /// <inheritdoc/>
     public string Key => Name;

@@ -105,5 +105,5 @@ internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, Conf
         return Answer.Send(context, ConfigJson.Results(new JsonText(), applied.Record, place));
     }
 
-    static readonly EnvironmentState NoEnvironment = new("", null, 0, 0, Timestamp.Epoch, 0, Core.Collections.SortedMap<ConfigEntry>.Empty, 0);
+    static readonly EnvironmentState NoEnvironment = new("", null, 0, 0, Timestamp.Epoch, 0, Core.Collections.SortedMap<ConfigEntry>.Empty, 0, 0);
 }

@@ -235,14 +235,19 @@ internal sealed class JournalNode
 
     JournalGauges Gauges()
     {
-        long count = 0, keys = 0, queued = 0;
+        long count = 0, keys = 0, bytes = 0, queued = 0, lag = 0;
         foreach (var loaded in orgs.Values)
         {
             count++;
             queued += loaded.Appender.Queued;
-            foreach (var environment in loaded.Journal.State.Environments) keys += environment.Configs.Count;
+            lag = Math.Max(lag, loaded.Journal.LagRevisions);
+            foreach (var environment in loaded.Journal.State.Environments)
+            {
+                keys += environment.Configs.Count;
+                bytes += environment.ValueBytes;
+            }
         }
-        return new JournalGauges(count, keys, 0, queued, 0);
+        return new JournalGauges(count, keys, bytes, queued, lag);
     }
 
     sealed record LoadedOrg(OrgJournal Journal, JournalAppender Appender);

@@ -18,7 +18,7 @@ internal sealed class OrgJournal
     readonly Lock gate = new();
     readonly SemaphoreSlim reading = new(1);
     OrgState state;
-    long confirmedAt, loadedAt;
+    long confirmedAt, loadedAt, headSeen;
     Fault? stopped;
 
     public OrgJournal(OrgState initial, long confirmedAt, IJournalStore store, TimeProvider time, JournalOptions options, JournalLog log)
@@ -46,6 +46,9 @@ internal sealed class OrgJournal
     /// <summary>How long ago a query was sent whose answer this state is level with.</summary>
     public TimeSpan ConfirmedAgo => time.GetElapsedTime(Volatile.Read(ref confirmedAt));
 
+    /// <summary>How far the last head that was seen is ahead of the state.</summary>
+    public long LagRevisions => Math.Max(0, Volatile.Read(ref headSeen) - State.Revision);
+
     /// <summary>A query sent at that timestamp showed nothing newer than the state.</summary>
     public void Confirm(long sentAt)
     {
@@ -63,6 +66,7 @@ internal sealed class OrgJournal
     {
         var now = State;
         if (round.Head(Org) is not { } head || round.AppliedOf(Org) is not { } applied) return false;
+        Volatile.Write(ref headSeen, head.Revision);
         var cluster = round.Answer.Cluster;
         if (cluster.System != cluster.RecordedSystem || cluster.Timeline != cluster.RecordedTimeline) return false;
         if (head.Incarnation != now.Incarnation || head.Incarnation != applied.Incarnation || head.Revision > now.Revision) return false;

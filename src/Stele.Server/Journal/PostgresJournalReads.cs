@@ -99,7 +99,7 @@ internal sealed partial class PostgresJournalStore
         var environments = new List<EnvironmentState>();
         while (await reader.ReadAsync(cancellation))
             environments.Add(new EnvironmentState(reader.GetString(0), reader.IsDBNull(1) ? null : reader.GetString(1), reader.GetInt32(2), 1,
-                Timestamp.From(reader.GetDateTime(3)), reader.GetInt64(4), SortedMap<ConfigEntry>.Empty, 0));
+                Timestamp.From(reader.GetDateTime(3)), reader.GetInt64(4), SortedMap<ConfigEntry>.Empty, 0, 0));
         await reader.NextResultAsync(cancellation);
         return new OrgState
         {
@@ -151,6 +151,7 @@ internal sealed partial class PostgresJournalStore
             {
                 Configs = SortedMap<ConfigEntry>.FromSorted(own),
                 LiveConfigs = own.Count(entry => !entry.Deleted),
+                ValueBytes = own.Sum(entry => (long)(entry.Value?.Length ?? 0)),
                 ChangedRevision = own.Aggregate(environment.ChangedRevision, (max, entry) => Math.Max(max, entry.Revision)),
             });
         }
