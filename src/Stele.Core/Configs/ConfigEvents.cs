@@ -45,7 +45,7 @@ public sealed record ConfigSet(string Environment, string Key, byte[] Value, Con
         string? environment = null, key = null, type = null;
         byte[]? value = null;
         var version = 0;
-        var reader = new Utf8JsonReader(data);
+        var reader = new Utf8JsonReader(data, EventCodec.AnyDepth);
         reader.Read();
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
@@ -104,7 +104,7 @@ public sealed record ConfigDeleted(string Environment, string Key, int Version) 
     {
         string? environment = null, key = null;
         var version = 0;
-        var reader = new Utf8JsonReader(data);
+        var reader = new Utf8JsonReader(data, EventCodec.AnyDepth);
         reader.Read();
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Stele.Core.Configs;
 using Stele.Core.Orgs;
 
@@ -12,6 +13,12 @@ public sealed class UnknownEventException(string message) : Exception(message);
 /// <summary>The closed list of event types: from stored bytes to typed events.</summary>
 public static class EventCodec
 {
+    /// <summary>
+    /// For reading events. Depth was bounded when the value was written; a bound here (64 by default, which an event
+    /// around the deepest value passes) could only make an accepted revision unreadable.
+    /// </summary>
+    internal static readonly JsonReaderOptions AnyDepth = new() { MaxDepth = int.MaxValue };
+
     /// <summary>The typed event; throws <see cref="UnknownEventException"/> for a type or a member that is not known here.</summary>
     public static JournalEvent Decode(string type, ReadOnlySpan<byte> data) => type switch
     {

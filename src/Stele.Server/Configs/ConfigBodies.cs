@@ -135,7 +135,7 @@ internal static class ConfigBodies
     static bool IsSecretReference(byte[] value)
     {
         if (value[0] != '{' || value.AsSpan().IndexOf("\"$secret\":"u8) < 0) return false;
-        var reader = new Utf8JsonReader(value);
+        var reader = new Utf8JsonReader(value, new JsonReaderOptions { MaxDepth = int.MaxValue });
         reader.Read();
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {

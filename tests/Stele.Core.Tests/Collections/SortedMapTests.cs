@@ -121,7 +121,8 @@ public sealed class SortedMapTests(ITestOutputHelper output)
                 var builder = map.ToBuilder();
                 foreach (var entry in chunk) Assert.Equal(model.Remove(entry.Key), builder.Remove(entry.Key));
                 map = builder.ToMap();
-                AssertEqual(model, map);
+                AssertSound(map);
+                Assert.True(model.Values.SequenceEqual(map), "the same entries in the same order");
             }
             foreach (var entry in entries.Where(entry => entry.Number % 3 == 0)) model[entry.Key] = entry;
             map = map.SetAll(entries.Where(entry => entry.Number % 3 == 0));
@@ -230,7 +231,7 @@ public sealed class SortedMapTests(ITestOutputHelper output)
                 Assert.True(upper is null || string.CompareOrdinal(value.Key, upper) < 0, "no key is above its bound");
                 found++;
             }
-            Assert.All(values.Skip(node.Count), Assert.Null);
+            Assert.True(values.AsSpan(node.Count).IndexOfAnyExcept((Entry?)null!) < 0, "what is removed is not referred to");
         }
     }
 }
