@@ -1,6 +1,69 @@
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Stele.Core.Limits;
+using Stele.Server.Commands;
+using Stele.Server.Configs;
+using Stele.Server.Database;
+using Stele.Server.Database.Embedded;
+using Stele.Server.Gateway;
+using Stele.Server.Journal;
+using Stele.Server.Operation;
+using Stele.Server.Options;
+using Stele.Server.Orgs;
+using Stele.Server.Stats;
+
 namespace Stele.Server;
 
 internal static class Program
 {
-    static int Main() => 0;
+    static async Task<int> Main(string[] args)
+    {
+        var word = args is [var first, ..] ? first : "serve";
+        if (word is "help" || args.Contains("--help") || args.Contains("-h")) return ServerWords.Help();
+        if (word != "serve" && !ServerWords.Has(word)) return ServerWords.Unknown(word);
+        if (word == "serve" && args.Length > 1) return ServerWords.Unknown(string.Join(' ', args));
+        var (options, problems) = SteleSettings.Load();
+        if (options is null) return Refuse(problems, exitCode: 2);
+        foreach (var (limit, value) in options.Limits) limit.Configure(value);
+        using var signals = new StopSignals();
+        try
+        {
+            return word == "serve" ? await Serve(options, signals.Token) : await ServerWords.Run(args, options, signals.Token);
+        }
+        catch (OperationCanceledException) when (signals.Token.IsCancellationRequested)
+        {
+            return 0;
+        }
+        catch (Exception e) when (e is EmbeddedPostgresException or DatabaseSetupException)
+        {
+            return Refuse([e.Message], exitCode: 1);
+        }
+    }
+
+    static async Task<int> Serve(SteleOptions options, CancellationToken stop)
+    {
+        if (PortCheck.Problem(SteleSettings.Http.Variable, options.Http) is { } taken) return Refuse([taken], exitCode: 1);
+        using var logs = Logging.Create(options);
+        await using var database = await DatabaseStart.Serve(options, TimeProvider.System, logs, stop);
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+        builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.Listen(options.Http, http => http.Protocols = HttpProtocols.Http1));
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(SteleLimits.ShutdownSeconds.Value));
+        builder.Services.AddSingleton(logs).AddSingleton(options).AddSingleton(database.Connections).AddSingleton(TimeProvider.System);
+        builder.Services.AddOperation().AddJournal().AddGateway().AddOrgs().AddConfigs();
+        builder.Services.AddSingleton(StatsProjection.Projection);
+
+        await using var app = builder.Build();
+        app.UseOperation().UseGateway();
+        app.MapOperation().MapGateway().MapOrgs().MapConfigs();
+
+        await app.StartAsync(stop);
+        Console.Out.Write(Announcement.Text(options, database, app.Urls.First()));
+        await app.WaitForShutdownAsync(stop);
+        return 0;
+    }
+
+    static int Refuse(IReadOnlyList<string> problems, int exitCode)
+    {
+        foreach (var problem in problems) Console.Error.WriteLine($"stele: {problem}");
+        return exitCode;
+    }
 }

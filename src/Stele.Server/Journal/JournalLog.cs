@@ -42,4 +42,7 @@ internal sealed partial class JournalLog(ILogger<JournalLog> logger)
 
     [LoggerMessage(12, LogLevel.Warning, "Projection {Projection} failed and will be tried again: {Detail}")]
     public partial void ProjectionFailed(string projection, string detail);
+
+    [LoggerMessage(13, LogLevel.Warning, "Shutting down with writes unanswered: PostgreSQL did not answer in time")]
+    public partial void WritesLeft();
 }

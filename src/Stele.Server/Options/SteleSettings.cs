@@ -51,6 +51,10 @@ internal sealed class SteleSettings
     public static Setting OfLimit(Limit limit) => new("STELE_LIMIT_" + limit.Name.ToUpperInvariant().Replace('.', '_'), "Limits:" + limit.Name,
         limit.Default.ToString(CultureInfo.InvariantCulture));
 
+    /// <summary>The options of this process: appsettings.json beside the binary, and the environment.</summary>
+    public static (SteleOptions? Options, IReadOnlyList<string> Problems) Load() => Read(new ConfigurationBuilder()
+        .SetBasePath(AppContext.BaseDirectory).AddJsonFile("appsettings.json", optional: true).AddEnvironmentVariables().Build());
+
     /// <summary>The options, or every problem with them. No problem's text holds a secret.</summary>
     public static (SteleOptions? Options, IReadOnlyList<string> Problems) Read(IConfiguration configuration)
     {
@@ -80,8 +84,8 @@ internal sealed class SteleSettings
             Limits = Limits(),
             UnknownVariables = Unknown(),
         };
-        if (options.Postgres is null && (options.PostgresApp ?? options.PostgresTail) is not null)
-            problems.Add($"{PostgresApp.Variable} and {PostgresTail.Variable} go with {Postgres.Variable}, which is not set.");
+        if (options.Postgres is null && options.PostgresApp is null != options.PostgresTail is null)
+            problems.Add($"Without {Postgres.Variable}, {PostgresApp.Variable} and {PostgresTail.Variable} go together; one of them is not set.");
         if (options.Http.Port != 0 && options.Http.Equals(options.Grpc))
             problems.Add($"{Http.Variable} and {Grpc.Variable} are both {options.Http}: each needs a port of its own.");
         return options;

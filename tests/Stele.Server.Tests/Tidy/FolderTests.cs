@@ -22,9 +22,10 @@ public sealed partial class FolderTests
     // The folders that features stand on, with all that each holds.
     static readonly Dictionary<string, string[]> foundations = new()
     {
+        ["Commands"] = ["ProjectionsCommand", "ServerWords"],
         ["Database"] =
         [
-            "DatabaseConnections", "DatabaseLog", "DatabaseLogins", "DatabaseOptions", "DatabaseRoles", "DatabaseSetupException", "EventPartitions",
+            "DatabaseConnections", "DatabaseLog", "DatabaseLogins", "DatabaseOptions", "DatabaseRoles", "DatabaseSetupException", "DatabaseStart", "EventPartitions",
             "MigrateCommand", "Migration", "Migrator", "ShardsCommand",
         ],
         ["Database/Embedded"] =
@@ -39,20 +40,27 @@ public sealed partial class FolderTests
         ],
         ["Journal"] =
         [
-            "AppendStatement", "BatchPlan", "HeadChecks", "HeadReconciler", "IJournalStore", "IProjectionStore", "JournalAppender", "JournalEndpoints",
-            "JournalLog", "JournalMetrics", "JournalNode", "JournalOptions", "JournalQueries", "JournalTail", "NotifyHints", "OrgJournal", "PendingCommand",
-            "PostgresJournalReads", "PostgresJournalStore", "PostgresParameters", "PostgresProjectionStore", "ProjectionRunner", "RevisionRing", "StoreFaults",
+            "AppendStatement", "BatchPlan", "HeadChecks", "HeadReconciler", "IJournalStore", "IProjectionStore", "JournalAppender", "JournalEndpoints", "JournalFeature",
+            "JournalLog", "JournalMetrics", "JournalNode", "JournalOptions", "JournalQueries", "JournalTail", "JournalVerification", "NotifyHints", "OrgJournal", "PendingCommand", "PostgresJournalReads",
+            "PostgresJournalStore", "PostgresParameters", "PostgresProjectionStore", "ProjectionRunner", "RevisionRing", "StoreFaults", "VerifyCommand",
         ],
-        ["Operation"] = ["Histogram", "Metrics", "OperationLog", "PortCheck", "StatementTimer"],
+        ["Operation"] =
+        [
+            "Announcement", "Bootstrap", "Histogram", "Logging", "Metrics", "OperationEndpoints", "OperationFeature", "OperationLog", "PortCheck", "ProcessMetrics", "RequestTimer",
+            "RootTokenFile", "StatementTimer", "StopSignals", "TokenStore", "Upkeep",
+        ],
         ["Options"] = ["SteleOptions", "SteleSettings"],
     };
 
     // Which folder may use which.
     static readonly Dictionary<string, string[]> edges = new()
     {
+        ["Commands"] = ["Database", "Journal", "Operation", "Options", "Stats"],
         ["Configs"] = ["Database", "Gateway", "Journal", "Operation"],
+        ["Database"] = ["Database/Embedded", "Options"],
         ["Gateway"] = ["Journal"],
         ["Journal"] = ["Configs", "Database", "Gateway", "Operation", "Orgs"],
+        ["Operation"] = ["Database", "Gateway", "Journal", "Options"],
         ["Orgs"] = ["Gateway", "Journal"],
         ["Stats"] = ["Journal"],
     };

@@ -1,0 +1,70 @@
+using Stele.Server.Database;
+using Stele.Server.Journal;
+using Stele.Server.Operation;
+using Stele.Server.Options;
+
+namespace Stele.Server.Commands;
+
+/// <summary>The words of the server's binary besides serve: those that work on the database itself.</summary>
+internal static class ServerWords
+{
+    const string Usage = """
+        usage: stele-server [WORD]
+
+          serve                          run a node (what happens without a word)
+          migrate [--check]              bring the schema up to date; --check says what is missing
+          verify [--org NAME] [--json]   walk the journal's chain and name the first bad revision
+          shards [--json]                count the rows of each partition
+          projections [rebuild NAME]     list the asynchronous projections, or build one anew
+
+        Exit codes: 0 done; 1 failed, or verify found something bad; 2 wrong usage or wrong settings;
+        3 with migrate --check: there is something to apply.
+        Settings are environment variables: docs/operations/settings.md lists them.
+
+        """;
+
+    /// <summary>Runs a word. Options are those of the server, so that it finds the same database.</summary>
+    public static async Task<int> Run(string[] args, SteleOptions options, CancellationToken stop)
+    {
+        using var logs = Logging.Create(options, LogLevel.Warning);
+        return args[0] switch
+        {
+            "migrate" => await WithOwner(options, logs, owner => MigrateCommand.Run(args[1..], owner, Console.Out, stop), stop),
+            "shards" => await WithOwner(options, logs, owner => ShardsCommand.Run(args[1..], owner, Console.Out, stop), stop),
+            "verify" => await WithPools(options, logs, pools => VerifyCommand.Run(args[1..], pools, Console.Out, Progress(), stop), stop),
+            _ => await WithPools(options, logs, pools => ProjectionsCommand.Run(args[1..], pools, Console.Out, Progress(), stop), stop),
+        };
+    }
+
+    /// <summary>Whether this class runs a word.</summary>
+    public static bool Has(string word) => word is "migrate" or "shards" or "verify" or "projections";
+
+    /// <summary>All words.</summary>
+    public static int Help()
+    {
+        Console.Out.Write(Usage);
+        return 0;
+    }
+
+    /// <summary>A word that is none.</summary>
+    public static int Unknown(string word)
+    {
+        Console.Error.Write($"stele-server has no word '{word}'.\n\n{Usage}");
+        return MigrateCommand.Usage;
+    }
+
+    static TextWriter? Progress() => Console.IsErrorRedirected ? null : Console.Error;
+
+    static async Task<int> WithOwner(SteleOptions options, ILoggerFactory logs, Func<string, Task<int>> run, CancellationToken stop)
+    {
+        await using var embedded = await DatabaseStart.AttachEmbedded(options, TimeProvider.System, logs, stop);
+        var owner = embedded?.ConnectionString ?? options.Postgres ?? throw new DatabaseSetupException("This needs the owner's connection: set STELE_POSTGRES.");
+        return await run(owner);
+    }
+
+    static async Task<int> WithPools(SteleOptions options, ILoggerFactory logs, Func<DatabaseConnections, Task<int>> run, CancellationToken stop)
+    {
+        await using var database = await DatabaseStart.Attach(options, TimeProvider.System, logs, stop);
+        return await run(database.Connections);
+    }
+}

@@ -1,0 +1,155 @@
+using System.Globalization;
+using System.Text.Json;
+using Npgsql;
+using Stele.Core.Journal;
+using Stele.Server.Database;
+
+namespace Stele.Server.Journal;
+
+/// <summary>
+/// <c>stele verify [--org NAME] [--json]</c>: walks the journal of each org, page by page, while servers write. Exit code 0:
+/// all is well; 1: a bad revision was found, and the first of each org is named; 2: wrong usage.
+/// </summary>
+internal static class VerifyCommand
+{
+    const int PageRevisions = 500, OrgsMax = 100_000, PageSeconds = 60;
+
+    /// <summary>What was found of one org.</summary>
+    internal sealed record Finding(string Org, long Revisions, long Events, long Redacted, string Cursor, BadRevision? Bad);
+
+    /// <summary>Runs the command.</summary>
+    public static async Task<int> Run(string[] args, DatabaseConnections pools, TextWriter output, TextWriter? progress, CancellationToken cancellation)
+    {
+        string? only = null;
+        var json = false;
+        for (var i = 0; i < args.Length; i++)
+        {
+            if (args[i] == "--json") json = true;
+            else if (args[i] == "--org" && i + 1 < args.Length) only = args[++i];
+            else
+            {
+                await output.WriteLineAsync("usage: stele verify [--org NAME] [--json]");
+                return MigrateCommand.Usage;
+            }
+        }
+        var orgs = (await Orgs(pools, cancellation)).Where(org => only is null || org.Name == only).ToList();
+        if (only is not null && orgs.Count == 0)
+        {
+            await output.WriteLineAsync($"error: there is no organization '{only}'");
+            return MigrateCommand.Usage;
+        }
+        var findings = new List<Finding>();
+        foreach (var (org, name) in orgs)
+        {
+            findings.Add(await Walk(org, name, pools, progress, cancellation));
+            if (!json) await output.WriteLineAsync(Line(findings[^1]));
+        }
+        if (json) await output.WriteLineAsync(Json(findings));
+        return findings.TrueForAll(finding => finding.Bad is null) ? MigrateCommand.Done : MigrateCommand.Failed;
+    }
+
+    static async Task<Finding> Walk(OrgId org, string name, DatabaseConnections pools, TextWriter? progress, CancellationToken cancellation)
+    {
+        var walk = new JournalVerification(org);
+        BadRevision? bad = null;
+        while (bad is null)
+        {
+            var (page, head) = await Page(org, walk.Revision, pools.App, cancellation);
+            foreach (var stored in page)
+                if ((bad = walk.Next(stored)) is not null) break;
+            progress?.Write($"\r{name}: {walk.Revision} of {head.Revision} revisions ");
+            // the head was read in the page's snapshot: a short page must have brought us level with it
+            if (bad is not null || page.Count == PageRevisions) continue;
+            bad = walk.End(head);
+            break;
+        }
+        progress?.Write('\r');
+        return new Finding(name, walk.Revision, walk.Events, walk.Redacted, walk.Cursor.ToString(), bad);
+    }
+
+    static async Task<IReadOnlyList<(OrgId Org, string Name)>> Orgs(DatabaseConnections pools, CancellationToken cancellation)
+    {
+        await using var command = pools.Tail.CreateCommand(OrgsSql);
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = OrgsMax });
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        var orgs = new List<(OrgId, string)>();
+        while (await reader.ReadAsync(cancellation))
+            orgs.Add((new OrgId(reader.GetInt32(0)), reader.IsDBNull(1) ? $"#{reader.GetInt32(0)}" : reader.GetString(1)));
+        return orgs;
+    }
+
+    // an org that lost its row in the directory still has a journal
+    const string OrgsSql = """
+        SELECT h.org_id, o.name FROM stele.journal_head h LEFT JOIN stele.org o ON o.org_id = h.org_id ORDER BY h.org_id LIMIT $1
+        """;
+
+    static async Task<(List<StoredRevision> Page, Head Head)> Page(OrgId org, long after, NpgsqlDataSource app, CancellationToken cancellation)
+    {
+        await using var connection = await app.OpenConnectionAsync(cancellation);
+        await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancellation);
+        await using var batch = new NpgsqlBatch(connection, transaction) { Timeout = PageSeconds };
+        batch.BatchCommands.Add(PostgresParameters.SetOrg(org));
+        batch.BatchCommands.Add(PostgresParameters.Command(HeadSql, org.Value));
+        batch.BatchCommands.Add(PostgresParameters.Command(RedactionsSql, org.Value, after, after + PageRevisions));
+        batch.BatchCommands.Add(PostgresParameters.Command(EventsSql, org.Value, after, after + PageRevisions));
+        batch.BatchCommands.Add(PostgresParameters.Command(RevisionsSql, org.Value, after, PageRevisions));
+        await using var reader = await batch.ExecuteReaderAsync(cancellation);
+        await reader.NextResultAsync(cancellation);
+        await reader.ReadAsync(cancellation);
+        var head = new Head(org, reader.GetGuid(0), reader.GetInt64(1), reader.GetInt64(2), (byte[])reader[3], Timestamp.From(reader.GetDateTime(4)), reader.GetInt32(5));
+        await reader.NextResultAsync(cancellation);
+        var redacted = new HashSet<(long Revision, int Ordinal)>();
+        while (await reader.ReadAsync(cancellation)) redacted.Add((reader.GetInt64(0), reader.GetInt32(1)));
+        await reader.NextResultAsync(cancellation);
+        var events = new List<(long Revision, Timestamp At, EventRecord Event)>();
+        while (await reader.ReadAsync(cancellation)) events.Add((reader.GetInt64(0), Timestamp.From(reader.GetDateTime(1)), ReadEvent(reader)));
+        await reader.NextResultAsync(cancellation);
+        var byRevision = events.ToLookup(e => e.Revision);
+        var page = new List<StoredRevision>();
+        while (await reader.ReadAsync(cancellation))
+        {
+            var revision = reader.GetInt64(0);
+            page.Add(new StoredRevision(
+                new RevisionRecord(org, revision, Timestamp.From(reader.GetDateTime(2)), reader.GetString(3), reader.IsDBNull(4) ? null : reader.GetString(4),
+                    reader.GetGuid(5), (byte[])reader[1], [.. byRevision[revision].Select(e => e.Event)]),
+                [.. byRevision[revision].Select(e => e.At)],
+                byRevision[revision].Select(e => e.Event.Ordinal).Where(ordinal => redacted.Contains((revision, ordinal))).ToHashSet()));
+        }
+        return (page, head);
+    }
+
+    static EventRecord ReadEvent(NpgsqlDataReader reader) => new(reader.GetInt32(2), reader.GetGuid(3), null, reader.GetString(6), reader.GetString(4),
+        reader.GetInt64(5), reader.IsDBNull(7) ? null : (byte[])reader[7], (byte[])reader[8]);
+
+    const string HeadSql = """
+        SELECT incarnation, fence, revision, chain, last_at, format FROM stele.journal_head WHERE org_id = $1
+        """;
+
+    const string RedactionsSql = """
+        SELECT revision, ordinal FROM stele.redaction WHERE org_id = $1 AND revision > $2 AND revision <= $3
+        """;
+
+    // without the times of the revisions, although they would find the partition: an event with another time must be seen
+    const string EventsSql = """
+        SELECT revision, at, ordinal, event_id, stream, stream_version, type, data, data_hash FROM stele.event
+        WHERE org_id = $1 AND revision > $2 AND revision <= $3 ORDER BY revision, ordinal
+        """;
+
+    const string RevisionsSql = """
+        SELECT revision, chain, at, actor, reason, request_id FROM stele.revision WHERE org_id = $1 AND revision > $2 ORDER BY revision LIMIT $3
+        """;
+
+    static string Line(Finding finding) => string.Create(CultureInfo.InvariantCulture, $"{finding.Org}: ") + (finding.Bad is { } bad
+        ? $"revision {bad.Revision} is bad: {bad.Reason}. The {finding.Revisions} before it are good."
+        : $"{finding.Revisions} revisions and {finding.Events} events are good{(finding.Redacted > 0 ? $", {finding.Redacted} of them redacted" : "")}, up to {finding.Cursor}");
+
+    static string Json(List<Finding> findings) => JsonSerializer.Serialize(new
+    {
+        ok = findings.TrueForAll(finding => finding.Bad is null),
+        orgs = findings.Select(finding => new
+        {
+            org = finding.Org, revisions = finding.Revisions, events = finding.Events, redacted = finding.Redacted, cursor = finding.Cursor,
+            first_bad = finding.Bad is null ? null : new { revision = finding.Bad.Revision, reason = finding.Bad.Reason },
+        }),
+    });
+}

@@ -1,0 +1,54 @@
+using System.Text;
+using Stele.Core.Faults;
+using Stele.Core.Journal;
+using Stele.Server.Gateway;
+using Stele.Server.Journal;
+
+namespace Stele.Server.Operation;
+
+/// <summary>What orchestrators, Prometheus and tools ask.</summary>
+internal sealed class OperationEndpoints(JournalNode journal, Metrics metrics, IHostApplicationLifetime lifetime)
+{
+    const string PrometheusText = "text/plain; version=0.0.4; charset=utf-8";
+
+    static readonly byte[] OpenApiDocument = ReadDocument();
+
+    /// <summary>The process is there. Asks nothing of anybody.</summary>
+    public static Task Health(HttpContext context) => Answer.Send(context, new JsonText().Raw("{\"status\":\"ok\"}"u8));
+
+    /// <summary>The node can serve: strong reads, or with <c>?consistency=local</c> local ones. Not while it shuts down.</summary>
+    public async Task Ready(HttpContext context)
+    {
+        Fault? fault = null;
+        var consistency = context.Request.Query["consistency"].ToString();
+        if (consistency is not ("" or "strong" or "local"))
+            fault = Fault.Invalid(Problem.Query("consistency", "consistency.value", "consistency is strong or local."));
+        else if (lifetime.ApplicationStopping.IsCancellationRequested)
+            fault = Fault.Unavailable("This node is shutting down.");
+        else
+            fault = (await journal.Read(OrgId.Default, new ReadOptions(consistency == "local" ? Consistency.Local : Consistency.Strong, null, null), context.RequestAborted)).Fault;
+        if (fault is null) await Answer.Send(context, new JsonText().Raw("{\"status\":\"ready\"}"u8));
+        else await HttpProblems.Write(context, fault);
+    }
+
+    /// <summary>Everything measured, for Prometheus.</summary>
+    public Task Scrape(HttpContext context) => Send(context, PrometheusText, Encoding.UTF8.GetBytes(metrics.Write()));
+
+    /// <summary>The contract, as docs/openapi/v1.json has it.</summary>
+    public static Task OpenApi(HttpContext context) => Send(context, Answer.Json, OpenApiDocument);
+
+    static Task Send(HttpContext context, string type, byte[] body)
+    {
+        context.Response.ContentType = type;
+        context.Response.ContentLength = body.Length;
+        return context.Response.Body.WriteAsync(body, context.RequestAborted).AsTask();
+    }
+
+    static byte[] ReadDocument()
+    {
+        using var resource = typeof(OperationEndpoints).Assembly.GetManifestResourceStream("openapi/v1.json")!;
+        using var copy = new MemoryStream();
+        resource.CopyTo(copy);
+        return copy.ToArray();
+    }
+}

@@ -1,0 +1,45 @@
+using Stele.Server.Database;
+using Stele.Server.Options;
+
+namespace Stele.Server.Operation;
+
+/// <summary>
+/// How the node is run. What it promises: <c>/healthz</c> answers as long as the process does; <c>/readyz</c> is 503 when a
+/// strong read would be, and while the node shuts down, so that a balancer takes it out first; both need no token.
+/// <c>/metrics</c> needs the root token like everything else. Measuring costs a request under a microsecond.
+/// </summary>
+internal static class OperationFeature
+{
+    public static IServiceCollection AddOperation(this IServiceCollection services) => services
+        .AddSingleton<Metrics>()
+        .AddSingleton<RequestTimer>()
+        .AddSingleton<ProcessMetrics>()
+        .AddSingleton<OperationEndpoints>()
+        .AddSingleton<TokenStore>()
+        .AddSingleton(provider => ActivatorUtilities.CreateInstance<StatementTimer>(provider, provider.GetRequiredService<SteleOptions>().SlowStatement))
+        .AddSingleton(provider => new EventPartitions(provider.GetRequiredService<DatabaseConnections>().Tail,
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<EventPartitions>>()))
+        .AddHostedService<Bootstrap>()
+        .AddHostedService<Upkeep>();
+
+    /// <summary>Before everything else: it times the rest.</summary>
+    public static IApplicationBuilder UseOperation(this IApplicationBuilder app)
+    {
+        var services = app.ApplicationServices;
+        services.GetRequiredService<ProcessMetrics>();
+        var (lifetime, log) = (services.GetRequiredService<IHostApplicationLifetime>(), services.GetRequiredService<ILogger<Bootstrap>>());
+        lifetime.ApplicationStopping.Register(log.Stopping);
+        lifetime.ApplicationStopped.Register(log.Stopped);
+        return app.Use(services.GetRequiredService<RequestTimer>().Around);
+    }
+
+    public static IEndpointRouteBuilder MapOperation(this IEndpointRouteBuilder routes)
+    {
+        var endpoints = routes.ServiceProvider.GetRequiredService<OperationEndpoints>();
+        routes.MapGet("/healthz", OperationEndpoints.Health);
+        routes.MapGet("/readyz", endpoints.Ready);
+        routes.MapGet("/metrics", endpoints.Scrape);
+        routes.MapGet("/openapi/v1.json", OperationEndpoints.OpenApi);
+        return routes;
+    }
+}
