@@ -63,9 +63,9 @@ public sealed class SortedMapTests(ITestOutputHelper output)
                 var between = builder.ToMap();
                 var expected = between.ToArray();
                 foreach (var change in chunk) builder.Remove(KeyOf(change.Key));
-                Assert.Equal(expected, between);
+                Assert.True(expected.SequenceEqual(between), "a map stays when its builder goes on");
             }
-            foreach (var (version, entries) in versions) Assert.Equal(entries, version);
+            foreach (var (version, entries) in versions) Assert.True(entries.SequenceEqual(version), "a version stays as it was");
         }).Check(Config.QuickThrowOnFailure.WithEndSize(40));
 
     [Fact]
@@ -108,15 +108,15 @@ public sealed class SortedMapTests(ITestOutputHelper output)
     [Fact]
     public void A_deep_tree_stays_sound_while_it_shrinks_in_any_order_and_grows_again()
     {
-        // three levels above the leaves, so that inner nodes too are split, merged and evened out
+        // two levels of inner nodes, so that inner nodes too are split, merged and evened out
         var random = new Random(1);
-        var entries = Enumerable.Range(0, 40_000).Select(i => new Entry(i.ToString("x6", null), i)).ToArray();
+        var entries = Enumerable.Range(0, 20_000).Select(i => new Entry(i.ToString("x6", null), i)).ToArray();
         foreach (var order in new[] { entries.OrderBy(_ => random.Next()), entries.AsEnumerable(), entries.Reverse(), entries.OrderBy(e => e.Number % 1_000) })
         {
             var model = Model();
             foreach (var entry in entries) model.Add(entry.Key, entry);
             var map = SortedMap<Entry>.FromSorted(entries);
-            foreach (var chunk in order.Take(39_000).Chunk(3_000))
+            foreach (var chunk in order.Take(19_500).Chunk(1_500))
             {
                 var builder = map.ToBuilder();
                 foreach (var entry in chunk) Assert.Equal(model.Remove(entry.Key), builder.Remove(entry.Key));
@@ -163,7 +163,7 @@ public sealed class SortedMapTests(ITestOutputHelper output)
     [Fact]
     public void Speed_is_shown()
     {
-        var entries = Enumerable.Range(0, 200_000).Select(i => new Entry($"services.service{i % 500:d3}.setting{i:d7}", i)).OrderBy(e => e.Key, StringComparer.Ordinal).ToArray();
+        var entries = Enumerable.Range(0, 50_000).Select(i => new Entry($"services.service{i % 500:d3}.setting{i:d7}", i)).OrderBy(e => e.Key, StringComparer.Ordinal).ToArray();
         var map = SortedMap<Entry>.Empty;
         Show("FromSorted", entries.Length, () => map = SortedMap<Entry>.FromSorted(entries));
         Show("builder Set", entries.Length, () => SortedMap<Entry>.Empty.SetAll(entries));
@@ -195,7 +195,7 @@ public sealed class SortedMapTests(ITestOutputHelper output)
     static void AssertEqual(SortedDictionary<string, Entry> model, SortedMap<Entry> map)
     {
         Assert.Equal(model.Count, map.Count);
-        Assert.Equal(model.Values, map);
+        Assert.True(model.Values.SequenceEqual(map), "the same entries in the same order");
         foreach (var entry in model.Values)
         {
             Assert.True(map.TryGetValue(entry.Key, out var value));
