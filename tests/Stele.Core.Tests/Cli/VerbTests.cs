@@ -114,6 +114,14 @@ public sealed class VerbTests
     }
 
     [Fact]
+    public async Task The_whole_answer_keeps_what_the_tool_does_not_know_and_how_times_are_written()
+    {
+        server.Intercept = _ => StubHandler.Json("""{"key":"a","environment":"e","value":[1.10],"value_type":"json","version":1,"revision":2,"updated_at":"2026-01-31T10:00:00.123456Z","updated_by":"u","redacted":true}""");
+        var json = (await server.Run("get", "a", "--json")).Out;
+        foreach (var part in new[] { "1.10", "\"2026-01-31T10:00:00.123456Z\"", "\"redacted\": true" }) Assert.Contains(part, json, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Times_may_be_moments_dates_or_ages()
     {
         foreach (var time in new[] { "2026-01-31T10:00:00Z", "2026-01-31T12:00:00+02:00", "2h" }) await server.Run("get", "a.b", "--at", time);
