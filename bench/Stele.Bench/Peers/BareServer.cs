@@ -13,7 +13,11 @@ internal static class BareServer
         var answer = arguments.Like is null ? CannedAnswer.Sample : CannedAnswer.Load(arguments.Like);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.ListenLocalhost(arguments.Port));
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.ListenLocalhost(arguments.Port);
+        });
         await using var app = builder.Build();
         app.Run(context =>
         {
