@@ -18,9 +18,9 @@ internal static class Announcement
             The root token is {where}.
 
             Try:
-              ./stele set greeting.text hello
-              ./stele get greeting.text
-              ./stele history greeting.text
+              ./stele set services.payment.timeout 30
+              ./stele get services.payment.timeout
+              ./stele history services.payment.timeout
 
             """;
     }

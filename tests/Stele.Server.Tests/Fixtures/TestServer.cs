@@ -1,0 +1,97 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Http.Headers;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Stele.Server.Database;
+using Stele.Server.Options;
+
+namespace Stele.Server.Tests.Fixtures;
+
+/// <summary>The whole server as Program composes it, on a database that is there, on a free port. Any number may run on one database.</summary>
+sealed class TestServer : IAsyncDisposable
+{
+    readonly DatabaseStart database;
+    readonly WebApplication app;
+
+    TestServer(DatabaseStart database, WebApplication app, CapturedLogs logs, string data, HttpClient client) =>
+        (this.database, this.app, Logs, Data, Client) = (database, app, logs, data, client);
+
+    public const string Token = "root-token-of-a-test-server";
+
+    /// <summary>With the root token.</summary>
+    public HttpClient Client { get; }
+
+    /// <summary>Every line that was logged, at every level.</summary>
+    public CapturedLogs Logs { get; }
+
+    /// <summary>Its STELE_DATA.</summary>
+    public string Data { get; }
+
+    public IServiceProvider Services => app.Services;
+
+    /// <summary>Every route, as method and pattern.</summary>
+    public IEnumerable<(string Method, string Pattern)> Routes() =>
+        ((IEndpointRouteBuilder)app).DataSources.SelectMany(source => source.Endpoints).OfType<RouteEndpoint>()
+            .SelectMany(endpoint => endpoint.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods.Select(method => (method, endpoint.RoutePattern.RawText!)));
+
+    /// <param name="db">Where.</param>
+    /// <param name="token">STELE_ROOT_TOKEN; null: one is generated, or the stored one stays.</param>
+    /// <param name="data">STELE_DATA; null: a new directory.</param>
+    public static async Task<TestServer> Start(TestDatabase db, string? token = Token, string? data = null)
+    {
+        var logs = new CapturedLogs();
+        var options = new SteleOptions
+        {
+            Postgres = db.Owner, PostgresApp = db.App, PostgresTail = db.Tail, RootToken = token, Node = "test",
+            Http = new IPEndPoint(IPAddress.Loopback, 0), Grpc = new IPEndPoint(IPAddress.Loopback, 0),
+            Data = data ?? Directory.CreateTempSubdirectory("stele-test-").FullName, SlowStatement = TimeSpan.Zero,
+        };
+        var factory = LoggerFactory.Create(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(logs));
+        var database = await DatabaseStart.Serve(options, TimeProvider.System, factory, CancellationToken.None);
+        var app = Program.Compose(options, database, factory);
+        await app.StartAsync();
+        var client = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
+        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token ?? File.ReadAllText(Path.Combine(options.Data, "root-token")).Trim());
+        return new TestServer(database, app, logs, options.Data, client);
+    }
+
+    /// <summary>As SIGTERM does it.</summary>
+    public Task Stop() => app.StopAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        await app.StopAsync();
+        await app.DisposeAsync();
+        await database.DisposeAsync();
+        if (Directory.Exists(Data)) Directory.Delete(Data, recursive: true);
+    }
+}
+
+/// <summary>Logs that a test reads.</summary>
+sealed class CapturedLogs : ILoggerProvider
+{
+    readonly ConcurrentQueue<string> lines = new();
+
+    public IReadOnlyCollection<string> Lines => lines;
+
+    public ILogger CreateLogger(string categoryName) => new Logger(categoryName, lines);
+
+    public void Dispose()
+    {
+        // nothing is held
+    }
+
+    sealed class Logger(string category, ConcurrentQueue<string> lines) : ILogger
+    {
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            lines.Enqueue($"{logLevel} {category} {formatter(state, exception)} {state} {exception}");
+    }
+}
