@@ -11,6 +11,9 @@ internal sealed class GatewayEndpoints(JournalNode journal, OrgDirectory orgs, T
 {
     static readonly string Version = typeof(GatewayEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
 
+    // an idle node asks every second
+    static readonly TimeSpan Reachable = TimeSpan.FromSeconds(3);
+
     readonly Timestamp startedAt = Timestamp.From(time.GetUtcNow());
 
     /// <summary><c>GET /v1/limits</c></summary>
@@ -51,7 +54,7 @@ internal sealed class GatewayEndpoints(JournalNode journal, OrgDirectory orgs, T
             Org(json, org);
             if (checkedAgo is null || org.ConfirmedAgo < checkedAgo) checkedAgo = org.ConfirmedAgo;
         }
-        json.Raw("],\"primary\":{\"reachable\":"u8).Boolean(journal.Heads.AnsweredWithin(TimeSpan.FromMilliseconds(SteleLimits.PrimaryWaitMilliseconds.Value)))
+        json.Raw("],\"primary\":{\"reachable\":"u8).Boolean(journal.Heads.AnsweredWithin(Reachable))
             .Raw(",\"checked_ms_ago\":"u8);
         if (checkedAgo is null) json.Raw("null"u8);
         else json.Number((long)checkedAgo.Value.TotalMilliseconds);

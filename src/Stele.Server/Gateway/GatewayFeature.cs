@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Stele.Core.Limits;
 using Stele.Server.Journal;
 
 namespace Stele.Server.Gateway;
@@ -32,7 +31,7 @@ internal static class GatewayFeature
         services.Configure<KestrelServerOptions>(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = SteleLimits.ChangeSetBytes.Value;
+            kestrel.Limits.MaxRequestBodySize = RequestBody.ReadBytesMax;
         });
         return services;
     }

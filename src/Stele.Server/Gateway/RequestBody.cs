@@ -15,6 +15,9 @@ internal sealed class RequestBody : IDisposable
 
     RequestBody(int expected) => buffer = ArrayPool<byte>.Shared.Rent(expected);
 
+    /// <summary>How much is read of a body that is refused; past it the connection is cut.</summary>
+    public static long ReadBytesMax => 2 * SteleLimits.ChangeSetBytes.Value;
+
     /// <summary>The bytes.</summary>
     public ReadOnlySpan<byte> Bytes => buffer.AsSpan(0, length);
 
@@ -25,22 +28,22 @@ internal sealed class RequestBody : IDisposable
         if (!IsJson(request.ContentType))
             return new Fault(FaultCode.UnsupportedMediaType, "A body is JSON: send Content-Type: application/json.",
                 [Problem.Header("Content-Type", "content_type", "The content type is application/json, in UTF-8.")]);
-        if (request.ContentLength > SteleLimits.ChangeSetBytes.Value) return TooLarge;
+        if (request.ContentLength > ReadBytesMax) return TooLarge;
         // a length is only a claim: what is rented for it is bounded, and grows with what comes
         var body = new RequestBody((int)Math.Min(request.ContentLength ?? FirstBytes, 1 << 20));
+        var fits = true;
         try
         {
             while (true)
             {
                 var read = await request.BodyReader.ReadAsync(context.RequestAborted);
-                var fits = body.Append(read.Buffer);
+                // what is past the limit is read and dropped: most clients read no answer before they have sent everything
+                fits = fits && body.Append(read.Buffer);
                 request.BodyReader.AdvanceTo(read.Buffer.End);
-                if (!fits)
-                {
-                    body.Dispose();
-                    return TooLarge;
-                }
-                if (read.IsCompleted) return body;
+                if (!read.IsCompleted) continue;
+                if (fits) return body;
+                body.Dispose();
+                return TooLarge;
             }
         }
         catch

@@ -1,0 +1,86 @@
+using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Http;
+using Stele.Core.Faults;
+using Stele.Server.Gateway;
+using Xunit;
+
+namespace Stele.Server.Tests.Http;
+
+public sealed partial class GateTests(HttpServer server) : IClassFixture<HttpServer>
+{
+    [Theory]
+    [InlineData("")]
+    [InlineData("Bearer")]
+    [InlineData("Bearer wrong")]
+    [InlineData("Basic " + HttpServer.Token)]
+    [InlineData(HttpServer.Token)]
+    public async Task Every_route_without_a_token_is_refused(string authorization)
+    {
+        using var bare = new HttpClient { BaseAddress = server.Client.BaseAddress };
+        foreach (var (method, pattern) in server.Routes().Append(("GET", "/v1/no/such/route")))
+        {
+            using var request = new HttpRequestMessage(new HttpMethod(method), Hole().Replace(pattern, "x"));
+            if (authorization.Length > 0) request.Headers.TryAddWithoutValidation("Authorization", authorization);
+            using var response = await bare.SendAsync(request);
+            Assert.True((int)response.StatusCode == 401, $"{method} {pattern} answered {(int)response.StatusCode} without a token");
+            Assert.Equal("application/problem+json", response.Content.Headers.ContentType!.MediaType);
+            Assert.Equal("Bearer", response.Headers.WwwAuthenticate.ToString());
+        }
+    }
+
+    [Fact]
+    public async Task An_unknown_route_and_a_wrong_method_are_problems()
+    {
+        (await server.Get("/v1/no/such/route")).IsProblem(404, "not_found");
+        (await server.Get("/")).IsProblem(404, "not_found");
+        var answer = (await server.Send("PATCH", "/v1/config/app.x", "{}")).IsProblem(405, "method_not_allowed");
+        Assert.Equal(["DELETE", "GET", "PUT"], answer.Headers["Allow"].Split(", ").Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task An_exception_is_answered_with_the_request_id_only()
+    {
+        var answer = (await server.Get("/v1/test/bug")).IsProblem(500, "internal");
+        Assert.DoesNotContain("secret", answer.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Every_answer_has_a_request_id_of_its_own()
+    {
+        var ids = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var path in (string[])["/v1/limits", "/v1/config", "/v1/nowhere", "/v1/config?x=1"])
+        {
+            var id = (await server.Get(path)).Headers["Request-Id"];
+            Assert.Equal(7, Guid.Parse(id).Version);
+            Assert.True(ids.Add(id));
+        }
+    }
+
+    [Fact]
+    public void Every_code_of_the_list_has_its_status_and_name()
+    {
+        var mapped = Enum.GetValues<FaultCode>().Select(HttpProblems.Of).ToList();
+        Assert.Equal(mapped.Count, mapped.Select(map => map.Code).Distinct().Count());
+        Assert.All(mapped, map => Assert.InRange(map.Status, 400, 503));
+        // the name is the member's, in snake case
+        Assert.All(Enum.GetValues<FaultCode>(), code => Assert.Equal(Upper().Replace(code.ToString(), "_$0").TrimStart('_').ToLowerInvariant(), HttpProblems.Of(code).Code));
+    }
+
+    [Fact]
+    public async Task Limits_and_status_are_shown()
+    {
+        var limits = (await server.Get("/v1/limits")).Is(200)["items"];
+        Assert.Contains(limits.EnumerateArray(), limit => limit.GetProperty("name").GetString() == "value.bytes" && limit.GetProperty("value").GetInt64() == 8 << 20);
+        await server.Revision();
+        var status = (await server.Get("/v1/status")).Is(200);
+        Assert.Equal("default", status["orgs"][0].GetProperty("name").GetString());
+        Assert.True(status["orgs"][0].GetProperty("revision").GetInt64() >= 1);
+        Assert.True(status["primary"].GetProperty("reachable").GetBoolean());
+    }
+
+    [GeneratedRegex(@"\{[^}]+\}")]
+    private static partial Regex Hole();
+
+    [GeneratedRegex("[A-Z]")]
+    private static partial Regex Upper();
+}

@@ -1,0 +1,137 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Stele.Core.Journal;
+using Stele.Server.Configs;
+using Stele.Server.Database;
+using Stele.Server.Gateway;
+using Stele.Server.Operation;
+using Stele.Server.Orgs;
+using Stele.Server.Tests.Fixtures;
+using Xunit;
+
+namespace Stele.Server.Tests.Http;
+
+/// <summary>The HTTP surface on Kestrel, over a node on a database of its own: what a class of tests shares.</summary>
+public sealed class HttpServer : IAsyncLifetime
+{
+    public const string Token = "a-root-token-of-tests";
+
+    TestDatabase database = null!;
+    TestNode node = null!;
+    DatabaseConnections connections = null!;
+    WebApplication app = null!;
+
+    public HttpClient Client { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        database = await Postgres.NewDatabase();
+        node = await TestNode.Start(database);
+        await node.CreateOrg();
+        connections = await DatabaseConnections.Open(new DatabaseOptions { Owner = database.Owner, App = database.App, Tail = database.Tail }, NullLoggerFactory.Instance, CancellationToken.None);
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.Services.AddSingleton(TimeProvider.System).AddSingleton(connections).AddSingleton(node.Journal)
+            .AddSingleton(new StatementTimer(new Metrics(), NullLogger<StatementTimer>.Instance, TimeSpan.FromSeconds(10)))
+            .AddGateway().AddConfigs().AddOrgs();
+        app = builder.Build();
+        app.UseGateway();
+        app.MapGateway().MapConfigs().MapOrgs();
+        app.MapGet("/v1/test/bug", _ => throw new InvalidOperationException("a secret detail"));
+        app.Services.GetRequiredService<RootTokens>().Set([RootTokens.Hash(Token)]);
+        app.Services.GetRequiredService<OrgDirectory>().Set([new("default", OrgId.Default)]);
+        await app.StartAsync();
+        Client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = new Uri(app.Urls.First()) };
+        Client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Token);
+    }
+
+    /// <summary>Every route, as method and pattern.</summary>
+    public IEnumerable<(string Method, string Pattern)> Routes() =>
+        ((IEndpointRouteBuilder)app).DataSources.SelectMany(source => source.Endpoints).OfType<RouteEndpoint>()
+            .SelectMany(endpoint => endpoint.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods.Select(method => (method, endpoint.RoutePattern.RawText!)));
+
+    public Task<HttpAnswer> Get(string path, params (string Name, string Value)[] headers) => Send("GET", path, null, headers);
+
+    public Task<HttpAnswer> Put(string key, string body, string query = "", params (string Name, string Value)[] headers) =>
+        Send("PUT", $"/v1/config/{key}{query}", body, headers);
+
+    public Task<HttpAnswer> Post(string path, string body, params (string Name, string Value)[] headers) => Send("POST", path, body, headers);
+
+    public Task<HttpAnswer> Send(string method, string path, string? body, params (string Name, string Value)[] headers) =>
+        SendBytes(method, path, body is null ? null : Encoding.UTF8.GetBytes(body), headers);
+
+    public async Task<HttpAnswer> SendBytes(string method, string path, byte[]? body, params (string Name, string Value)[] headers)
+    {
+        using var request = new HttpRequestMessage(new HttpMethod(method), path);
+        if (body is not null)
+        {
+            request.Content = new ByteArrayContent(body);
+            request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        }
+        foreach (var (name, value) in headers)
+            if (name == "Content-Type") request.Content!.Headers.ContentType = value.Length == 0 ? null : MediaTypeHeaderValue.Parse(value);
+            else if (name == "Authorization") request.Headers.Authorization = AuthenticationHeaderValue.Parse(value);
+            else request.Headers.TryAddWithoutValidation(name, value);
+        using var response = await Client.SendAsync(request);
+        var text = await response.Content.ReadAsStringAsync();
+        return new HttpAnswer(response.StatusCode, text.Length == 0 ? default : JsonDocument.Parse(text).RootElement, text,
+            response.Headers.Concat(response.Content.Headers).ToDictionary(header => header.Key, header => string.Join(", ", header.Value), StringComparer.OrdinalIgnoreCase));
+    }
+
+    /// <summary>The org's revision.</summary>
+    public async Task<long> Revision() => (await node.Read()).Revision;
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        await app.StopAsync();
+        await app.DisposeAsync();
+        await connections.DisposeAsync();
+        await node.DisposeAsync();
+        await database.DisposeAsync();
+    }
+}
+
+/// <summary>An answer, read whole.</summary>
+public sealed record HttpAnswer(HttpStatusCode Status, JsonElement Json, string Text, IReadOnlyDictionary<string, string> Headers)
+{
+    public JsonElement this[string member] => Json.GetProperty(member);
+
+    /// <summary>The answer, if it has that status.</summary>
+    public HttpAnswer Is(int status)
+    {
+        Assert.True((int)Status == status, $"expected {status}, got {(int)Status}: {Text}");
+        return this;
+    }
+
+    /// <summary>Asserts a problem with a code, and one of its errors as <c>rule@pointer</c>, <c>rule@query:name</c> …; the rule alone is enough.</summary>
+    public HttpAnswer IsProblem(int status, string code, params string[] errors)
+    {
+        Is(status);
+        Assert.Equal("application/problem+json", Headers["Content-Type"]);
+        Assert.Equal(code, this["code"].GetString());
+        Assert.Equal(status, this["status"].GetInt32());
+        Assert.Equal($"urn:stele:fault:{code}", this["type"].GetString());
+        Assert.Equal(Headers["Request-Id"], this["request_id"].GetString());
+        Assert.NotEqual("", this["title"].GetString());
+        Assert.NotEqual("", this["detail"].GetString());
+        var found = Errors();
+        foreach (var error in errors) Assert.True(found.Contains(error), $"expected {error}, got {Text}");
+        return this;
+    }
+
+    /// <summary>The errors as <c>rule@place</c>.</summary>
+    public List<string> Errors() => !Json.TryGetProperty("errors", out var errors) ? [] : [.. errors.EnumerateArray().Select(error =>
+        error.GetProperty("rule").GetString() + "@" + (error.TryGetProperty("pointer", out var pointer)
+            ? pointer.GetString()
+            : error.GetProperty("in").GetString() + ":" + error.GetProperty("name").GetString()))];
+}
