@@ -45,6 +45,16 @@ internal sealed class Migrator(string ownerConnectionString, IReadOnlyList<Migra
         return await Compare(connection, cancellation);
     }
 
+    /// <summary>
+    /// Throws unless the schema is what this binary needs: for a server that must not migrate (<c>STELE_MIGRATE=off</c>).
+    /// Every role of the server may look, so stele_app's connection string serves.
+    /// </summary>
+    public async Task Require(CancellationToken cancellation)
+    {
+        if (await Check(cancellation) is { Migrations: [var first, ..] } report)
+            throw new DatabaseSetupException($"The schema is at migration {report.Before} and lacks {report.Migrations.Count}, from {first.Name} on. Run 'stele migrate', or let the server do it (STELE_MIGRATE).");
+    }
+
     async Task<NpgsqlConnection> Open(CancellationToken cancellation)
     {
         // a connection of its own, so that the advisory lock ends with it whatever happens; a migration takes the time that it takes

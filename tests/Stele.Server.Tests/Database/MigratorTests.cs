@@ -49,6 +49,16 @@ public sealed class MigratorTests
     }
 
     [Fact]
+    public async Task A_server_that_must_not_migrate_looks_as_itself_and_refuses_an_older_schema()
+    {
+        await using var db = await Postgres.NewDatabase();
+        await new Migrator(db.App, NullLogger.Instance).Require(CancellationToken.None);
+        var refusal = await Assert.ThrowsAsync<DatabaseSetupException>(() =>
+            new Migrator(db.App, [.. Migration.Embedded, Later], Server, NullLogger.Instance).Require(CancellationToken.None));
+        Assert.Contains("0900_later.sql", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Migrators_that_start_together_apply_each_file_once()
     {
         await using var db = await Postgres.NewEmptyDatabase();

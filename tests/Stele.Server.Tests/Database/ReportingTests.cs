@@ -92,7 +92,7 @@ public sealed class ReportingTests
         await Assert.ThrowsAsync<PostgresException>(() => JournalRows.Set(app, 1, "production", "ai.threshold", 2, 7, "x", Start));
         var bad = await Assert.ThrowsAsync<PostgresException>(() => JournalRows.Set(app, 1, "production", "x.y", 1, 7, "x", Start, "xml"));
         Assert.Equal("23514", bad.SqlState);
-        Assert.Equal("configuration_history_value_type", bad.ConstraintName);
+        Assert.Equal("configuration_history_shape", bad.ConstraintName);
     }
 
     [Fact]

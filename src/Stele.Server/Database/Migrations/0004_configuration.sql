@@ -36,9 +36,7 @@ CREATE TABLE stele.configuration (
     deleted           boolean     NOT NULL,
     org_id            int         NOT NULL,
     CONSTRAINT configuration_pkey PRIMARY KEY (org_id, environment, key),
-    CONSTRAINT configuration_value_type CHECK (value_type IN ('string', 'number', 'boolean', 'json')),
-    CONSTRAINT configuration_value_unless_deleted CHECK (deleted = (value IS NULL)),
-    CONSTRAINT configuration_version_positive CHECK (version > 0 AND revision > 0)
+    CONSTRAINT configuration_shape CHECK (deleted = (value IS NULL) AND version > 0 AND value_type IN ('string', 'number', 'boolean', 'json'))
 ) PARTITION BY HASH (key);
 
 -- Every version of every key. The first nine columns are those of the users' own table of this name, in their order.
@@ -57,9 +55,7 @@ CREATE TABLE stele.configuration_history (
     deleted           boolean     NOT NULL,
     org_id            int         NOT NULL,
     CONSTRAINT configuration_history_pkey PRIMARY KEY (org_id, environment, key, version),
-    CONSTRAINT configuration_history_value_type CHECK (value_type IN ('string', 'number', 'boolean', 'json')),
-    CONSTRAINT configuration_history_no_value_when_deleted CHECK (NOT deleted OR value IS NULL),
-    CONSTRAINT configuration_history_version_positive CHECK (version > 0 AND revision > 0)
+    CONSTRAINT configuration_history_shape CHECK ((NOT deleted OR value IS NULL) AND version > 0 AND value_type IN ('string', 'number', 'boolean', 'json'))
 ) PARTITION BY HASH (key);
 
 CALL stele.make_tenant_table('stele.configuration');
