@@ -21,7 +21,8 @@ internal sealed class BatchPlan
     /// <summary>Decides each command on the state that the one before leads to.</summary>
     public static BatchPlan Decide(OrgState before, IReadOnlyList<PendingCommand> batch, TimeProvider time)
     {
-        var at = Timestamp.Later(Timestamp.From(time.GetUtcNow()), before.LastAt);
+        // after last_at, never at it: what was true then has been read (configurations_at answers up to last_at itself)
+        var at = Timestamp.Later(Timestamp.From(time.GetUtcNow()), new Timestamp(before.LastAt.Microseconds + 1));
         var answers = new List<(PendingCommand, Outcome<Applied>)>(batch.Count);
         var revisions = new List<RevisionRecord>(batch.Count);
         List<IdempotencyRow>? keys = null;
@@ -69,11 +70,11 @@ internal sealed class BatchPlan
     }
 
     /// <summary>Those whose requests are in the journal have their answer; the others are decided again.</summary>
-    public void SettleLanded(IReadOnlyDictionary<Guid, long> landed, OrgState state)
+    public void SettleLanded(IReadOnlyDictionary<Guid, long> landed)
     {
         foreach (var (pending, answer) in answers)
             if (answer.Fault is null && answer.Value.Record is { } record && landed.ContainsKey(record.RequestId))
-                pending.Settle(new Applied(state, record));
+                pending.Settle(answer);
     }
 }
 
@@ -94,8 +95,8 @@ internal static class Replay
         if (!await org.CatchUp(found.Revision, CancellationToken.None)) return Fault.Unavailable("This node could not read the revision that the first request made.");
         var record = org.Ring.Find(found.Revision)
             ?? (await store.Read(org.Org, found.Revision - 1, 1, CancellationToken.None)).FirstOrDefault();
-        return record is null
-            ? new Fault(FaultCode.Integrity, $"Revision {found.Revision} is not in the journal.")
-            : new Applied(org.State, record);
+        return record?.RequestId == found.RequestId
+            ? new Applied(org.State, record)
+            : Fault.Unavailable("PostgreSQL lost writes, and this node has not caught up with that yet.");
     }
 }

@@ -92,7 +92,7 @@ internal sealed class HeadChecks(IJournalStore store, TimeProvider time, Journal
             var answer = await store.Heads(ids, CancellationToken.None);
             var took = time.GetElapsedTime(sentAt);
             metrics.HeadCheck(took);
-            Volatile.Write(ref primary, new PrimaryView(answer.Cluster, answer.Now.ToDateTime() - (clockBefore.UtcDateTime + took / 2), took));
+            Note(answer, clockBefore.UtcDateTime, sentAt, took);
             Volatile.Write(ref lastSuccess, sentAt);
             round.Complete(new HeadRound(answer, applied, sentAt));
         }
@@ -109,6 +109,15 @@ internal sealed class HeadChecks(IJournalStore store, TimeProvider time, Journal
         {
             Volatile.Write(ref running[slot], null);
         }
+    }
+
+    // an answer that was long under way says little of the clocks: an older, quicker one says more, and stays true
+    void Note(HeadsAnswer answer, DateTime clockBefore, long sentAt, TimeSpan took)
+    {
+        var view = Volatile.Read(ref primary) is { } before && took > options.ClockSkew && before.RoundTrip <= took
+            ? before with { Cluster = answer.Cluster }
+            : new PrimaryView(answer.Cluster, answer.Now.ToDateTime() - (clockBefore + took / 2), took, clockBefore, sentAt);
+        Volatile.Write(ref primary, view);
     }
 
     /// <summary>Those who wait for one query.</summary>
@@ -181,6 +190,12 @@ internal sealed record HeadRound(HeadsAnswer Answer, IReadOnlyList<OrgState> App
 
 /// <summary>The primary as last seen.</summary>
 /// <param name="Cluster">Its identity.</param>
-/// <param name="Skew">How far its clock is ahead of this node's.</param>
+/// <param name="Skew">How far its clock was ahead of this node's.</param>
 /// <param name="RoundTrip">How long the query took.</param>
-internal sealed record PrimaryView(ClusterIdentity Cluster, TimeSpan Skew, TimeSpan RoundTrip);
+/// <param name="Clock">This node's clock when the query was sent.</param>
+/// <param name="SentAt">TimeProvider timestamp of the sending.</param>
+internal sealed record PrimaryView(ClusterIdentity Cluster, TimeSpan Skew, TimeSpan RoundTrip, DateTime Clock, long SentAt)
+{
+    /// <summary>How far its clock is ahead of this node's now: a step of this node's clock since then shows against the monotonic one.</summary>
+    public TimeSpan SkewNow(TimeProvider time) => Skew - (time.GetUtcNow().UtcDateTime - Clock - time.GetElapsedTime(SentAt));
+}

@@ -19,7 +19,9 @@ internal sealed class HeadReconciler(IJournalStore store, JournalOptions options
             await NotePromotion(round.Answer.Cluster);
             var head = round.Head(org.Org);
             if (Suspect(round, org, head)) return await LookAgain(org);
-            if (head!.Incarnation != org.State.Incarnation)
+            // an org that is about to be made
+            if (head is null) return true;
+            if (head.Incarnation != org.State.Incarnation)
             {
                 if (round.SentAt <= org.LoadedAt) return true;
                 metrics.Reset();
@@ -44,8 +46,11 @@ internal sealed class HeadReconciler(IJournalStore store, JournalOptions options
         if (round.AppliedOf(org.Org) is not { } applied || applied.Revision == 0) return head is null && org.State.Revision > 0;
         if (head is null) return true;
         if (head.Incarnation != applied.Incarnation) return false;
-        return head.Revision < applied.Revision || (head.Revision == applied.Revision && !head.Chain.AsSpan().SequenceEqual(applied.Place.Chain));
+        return IsBehind(head, applied) || (head.Revision == applied.Revision && !head.Chain.AsSpan().SequenceEqual(applied.Place.Chain));
     }
+
+    // a fence may be lost alone; whoever believed in it would lose every race from then on
+    static bool IsBehind(Head head, OrgState applied) => head.Revision < applied.Revision || head.Fence < applied.Fence;
 
     async Task<bool> LookAgain(OrgJournal org)
     {
@@ -62,7 +67,7 @@ internal sealed class HeadReconciler(IJournalStore store, JournalOptions options
                 await org.Reload(CancellationToken.None);
                 return org.Stopped is null;
             }
-            var holds = answer.Cluster.System != answer.Cluster.RecordedSystem || head is null || head.Revision < applied.Revision
+            var holds = answer.Cluster.System != answer.Cluster.RecordedSystem || head is null || IsBehind(head, applied)
                 || !await SameHistory(org.Org, applied);
             if (!holds) return await org.CatchUp(head!.Revision, CancellationToken.None);
             log.Rewound(org.Org, head is null ? "nothing" : Cursor.At(head.Revision, head.Chain).ToString(), applied.Place.CursorText);

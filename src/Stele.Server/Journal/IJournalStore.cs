@@ -84,8 +84,8 @@ internal readonly record struct AppendAnswer(AppendStatus Status, string? Detail
 /// <param name="Fingerprint">SHA-256 of method, path, query and body.</param>
 internal sealed record Idempotency(string Key, byte[] Fingerprint);
 
-/// <summary>What was committed under an idempotency key.</summary>
-internal sealed record IdempotentOutcome(byte[] Fingerprint, long Revision);
+/// <summary>What was committed under an idempotency key, and the request that did it: a revision's number alone may mean another one in a history that was lost.</summary>
+internal sealed record IdempotentOutcome(byte[] Fingerprint, long Revision, Guid RequestId);
 
 /// <summary>An idempotency record that commits with its revision.</summary>
 internal sealed record IdempotencyRow(string Principal, string Key, byte[] Fingerprint, long Revision);

@@ -144,6 +144,8 @@ internal sealed class JournalAppender(
         {
             batch.RemoveAll(pending => pending.IsSettled);
             if (batch.Count == 0) return;
+            // a node that has just started has not seen the primary's clock
+            if (heads.Primary is null) await heads.Join(org);
             if (org.Stopped is { } stopped || ClockFault() is { } skewed && (stopped = skewed) is not null)
             {
                 foreach (var pending in batch) pending.Settle(stopped);
@@ -202,6 +204,8 @@ internal sealed class JournalAppender(
     async Task<AppendBatch?> PlanLocked(List<PendingCommand> batch, Head head)
     {
         if (head.Incarnation != org.State.Incarnation || !await org.CatchUp(head.Revision, CancellationToken.None)) return null;
+        // it may have waited long for the lock
+        if (ClockFault() is not null) return null;
         org.Believe(head);
         if (!TryPlan(batch, out var append)) return null;
         // the head is locked and the state is level with it, so where there is nothing to write the answers hold
@@ -309,7 +313,7 @@ internal sealed class JournalAppender(
         {
             await CatchUp(landed.Values.Max());
             log.Settled(org.Org, batch.Count, landed.Count);
-            plan?.SettleLanded(landed, org.State);
+            plan?.SettleLanded(landed);
             committed(org.Org, org.State.Revision);
         }
         foreach (var pending in batch)
@@ -353,8 +357,10 @@ internal sealed class JournalAppender(
 
     Fault? ClockFault()
     {
-        if (heads.Primary is not { } primary || primary.Skew.Duration() <= options.ClockSkew + primary.RoundTrip) return null;
-        log.ClockSkew(primary.Skew.TotalMilliseconds);
-        return Fault.Unavailable($"This node's clock is {primary.Skew.TotalMilliseconds:0} ms from the database's (limit clock.skew_ms); nothing was written.");
+        if (heads.Primary is not { } primary) return Fault.Unavailable("This node has not compared its clock with the primary's yet; nothing was written.");
+        var skew = primary.SkewNow(time);
+        if (skew.Duration() <= options.ClockSkew + primary.RoundTrip) return null;
+        log.ClockSkew(skew.TotalMilliseconds);
+        return Fault.Unavailable($"This node's clock is {skew.TotalMilliseconds:0} ms from the database's (limit clock.skew_ms); nothing was written.");
     }
 }

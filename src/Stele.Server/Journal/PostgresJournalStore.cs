@@ -145,12 +145,13 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
         batch.BatchCommands.Add(PostgresParameters.Command(FindOutcomeSql, org.Value, principal, key));
         await using var reader = await batch.ExecuteReaderAsync(cancellation);
         await reader.NextResultAsync(cancellation);
-        return await reader.ReadAsync(cancellation) ? new IdempotentOutcome((byte[])reader[0], reader.GetInt64(1)) : null;
+        return await reader.ReadAsync(cancellation) ? new IdempotentOutcome((byte[])reader[0], reader.GetInt64(1), reader.GetGuid(2)) : null;
     });
 
     const string FindOutcomeSql = """
-        SELECT fingerprint, revision FROM stele.idempotency
-        WHERE org_id = $1 AND principal = $2 AND key = $3 AND created_at >= now() - interval '24 hours'
+        SELECT i.fingerprint, i.revision, r.request_id
+        FROM stele.idempotency i JOIN stele.revision r ON r.org_id = i.org_id AND r.revision = i.revision
+        WHERE i.org_id = $1 AND i.principal = $2 AND i.key = $3 AND i.created_at >= now() - interval '24 hours'
         """;
 
     public Task<bool> BeginIncarnation(Guid expected, Guid next, CancellationToken cancellation) => Guard("begin_incarnation", async () =>
