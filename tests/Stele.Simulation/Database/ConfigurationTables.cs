@@ -1,0 +1,116 @@
+using System.Collections.Immutable;
+using System.Text;
+using System.Text.Json;
+using Stele.Core.Collections;
+using Stele.Core.Configs;
+using Stele.Core.Journal;
+using Stele.Core.Orgs;
+
+namespace Stele.Simulation.Database;
+
+/// <summary>
+/// The query tables of one org, written from the stored bytes of events and not from the writer's state, so that a state
+/// that is loaded from them owes nothing to the code that it is compared with.
+/// </summary>
+internal sealed record ConfigurationTables(
+    OrganizationRow? Organization,
+    ImmutableSortedDictionary<string, EnvironmentRow> Environments,
+    ImmutableSortedDictionary<(string Environment, string Key), ConfigurationRow> Configuration)
+{
+    public static readonly ConfigurationTables Empty = new(null,
+        ImmutableSortedDictionary.Create<string, EnvironmentRow>(StringComparer.Ordinal),
+        ImmutableSortedDictionary.Create<(string, string), ConfigurationRow>(OrdinalPair.Instance));
+
+    /// <summary>The tables after the events of a revision.</summary>
+    public ConfigurationTables Project(RevisionRecord revision)
+    {
+        var tables = this;
+        foreach (var e in revision.Events) tables = tables.Project(revision, e);
+        return tables;
+    }
+
+    /// <summary>The state that a node loads from these tables and a head.</summary>
+    public OrgState Load(OrgId org, Guid incarnation, long fence, int format, JournalPlace place, Timestamp lastAt)
+    {
+        var environments = new List<EnvironmentState>();
+        foreach (var row in Environments.Values)
+        {
+            var configs = new List<ConfigEntry>();
+            foreach (var ((environment, key), c) in Configuration)
+            {
+                if (environment != row.Name) continue;
+                if (!ConfigValueTypes.TryParse(c.ValueType, out var type)) throw new InvalidOperationException($"value type {c.ValueType}");
+                configs.Add(new ConfigEntry(key, c.Value is null ? null : Encoding.UTF8.GetBytes(c.Value), type, c.Version, c.Revision, c.UpdatedAt,
+                    c.UpdatedBy, c.ChangeLog, c.CreatedAt, c.Id));
+            }
+            environments.Add(new EnvironmentState(row.Name, row.Description, row.Ordinal, row.Version, row.CreatedAt, row.ChangedRevision,
+                SortedMap<ConfigEntry>.FromSorted(configs), configs.Count(config => !config.Deleted), configs.Sum(config => (long)(config.Value?.Length ?? 0))));
+        }
+        return new OrgState
+        {
+            Org = org, Incarnation = incarnation, Fence = fence, Format = format, Place = place, LastAt = lastAt,
+            Name = Organization?.Name, DefaultEnvironment = Organization?.DefaultEnvironment, Version = Organization?.Version ?? 0,
+            Environments = SortedMap<EnvironmentState>.FromSorted(environments),
+        };
+    }
+
+    ConfigurationTables Project(RevisionRecord revision, EventRecord e)
+    {
+        using var document = JsonDocument.Parse(e.Data!);
+        var data = document.RootElement;
+        switch (e.Type)
+        {
+            case "org.created":
+                return this with
+                {
+                    Organization = new OrganizationRow(data.GetProperty("name").GetString()!, data.GetProperty("default_environment").GetString()!,
+                        data.GetProperty("version").GetInt32()),
+                };
+            case "environment.created":
+                var name = data.GetProperty("name").GetString()!;
+                return this with
+                {
+                    Environments = Environments.SetItem(name, new EnvironmentRow(name, data.GetProperty("description").GetString(),
+                        data.GetProperty("ordinal").GetInt32(), data.GetProperty("version").GetInt32(), revision.At, revision.Revision)),
+                };
+            case "config.set" or "config.deleted":
+                return Configure(revision, e, data);
+            default:
+                throw new InvalidOperationException($"no projection for {e.Type}");
+        }
+    }
+
+    ConfigurationTables Configure(RevisionRecord revision, EventRecord e, JsonElement data)
+    {
+        var at = (Environment: data.GetProperty("environment").GetString()!, Key: data.GetProperty("key").GetString()!);
+        var before = Configuration.GetValueOrDefault(at);
+        var deleted = e.Type == "config.deleted";
+        var row = new ConfigurationRow(
+            before?.Id ?? (revision.Revision << 14) + e.Ordinal,
+            deleted ? null : data.GetProperty("value").GetRawText(),
+            deleted ? before!.ValueType : data.GetProperty("value_type").GetString()!,
+            data.GetProperty("version").GetInt32(), revision.Revision, revision.At, revision.Actor, revision.Reason,
+            before?.Value is null ? revision.At : before.CreatedAt);
+        return this with
+        {
+            Configuration = Configuration.SetItem(at, row),
+            Environments = Environments.SetItem(at.Environment, Environments[at.Environment] with { ChangedRevision = revision.Revision }),
+        };
+    }
+
+    sealed class OrdinalPair : IComparer<(string, string)>
+    {
+        public static readonly OrdinalPair Instance = new();
+
+        public int Compare((string, string) x, (string, string) y) =>
+            string.CompareOrdinal(x.Item1, y.Item1) is var first and not 0 ? first : string.CompareOrdinal(x.Item2, y.Item2);
+    }
+}
+
+internal sealed record OrganizationRow(string Name, string DefaultEnvironment, int Version);
+
+internal sealed record EnvironmentRow(
+    string Name, string? Description, int Ordinal, int Version, Timestamp CreatedAt, long ChangedRevision);
+
+internal sealed record ConfigurationRow(
+    long Id, string? Value, string ValueType, int Version, long Revision, Timestamp UpdatedAt, string UpdatedBy, string? ChangeLog, Timestamp CreatedAt);

@@ -1,0 +1,194 @@
+using Stele.Server.Journal;
+using Stele.Simulation.Scheduling;
+
+namespace Stele.Simulation.Database;
+
+/// <summary>A session was ended under its transaction, which is rolled back.</summary>
+internal sealed class SessionEndedException : Exception;
+
+/// <summary>
+/// The way from one node to the database and back: latency, lost requests and answers, stragglers, partitions. What is done
+/// at the database runs in the database's process; what the node awaits continues in the node's.
+/// </summary>
+internal sealed class DatabaseLink(SimulatedScheduler scheduler, SimulatedDatabase database, SimulatedProcess node, FaultPlan faults)
+{
+    public Dice Dice => faults.Dice;
+
+    /// <summary>Whether the node is cut off.</summary>
+    public bool Partitioned { get; set; }
+
+    /// <summary>A call that writes nothing that anybody would have to settle: broken, it throws that the store is unavailable.</summary>
+    public Task<T> Ask<T>(string name, CancellationToken cancellation, Func<Session, Task<T>> work)
+    {
+        var call = new Call<T>(name, (_, why) => throw new StoreUnavailableException(why));
+        if (cancellation.CanBeCanceled)
+            cancellation.Register(() => call.Completion.TrySetCanceled(cancellation));
+        Send(call, work);
+        return call.Completion.Task;
+    }
+
+    /// <summary>A call that appends: broken, it answers what is known.</summary>
+    public Task<AppendAnswer> Append(string name, Func<Session, Task<AppendAnswer>> work)
+    {
+        var call = new Call<AppendAnswer>(name, (sent, why) => new AppendAnswer(sent ? AppendStatus.Unknown : AppendStatus.NotWritten, why));
+        Send(call, work);
+        return call.Completion.Task;
+    }
+
+    /// <summary>
+    /// A call that talks back and forth. What breaks before the commit is sent is rolled back, and known to be; see
+    /// <see cref="SendCommit"/> for what comes after.
+    /// </summary>
+    public Task<AppendAnswer> Converse(string name, Func<Session, Task<AppendAnswer>> work)
+    {
+        var call = new Call<AppendAnswer>(name, (sent, why) => new AppendAnswer(sent ? AppendStatus.Unknown : AppendStatus.NotWritten, why)) { Converses = true };
+        Send(call, work);
+        return call.Completion.Task;
+    }
+
+    /// <summary>The last message of a conversation: from here on only the fence can tell.</summary>
+    public async Task SendCommit(Session session)
+    {
+        session.CommitSent = true;
+        if (faults.Strikes(FaultKind.RequestLost)) throw new SessionEndedException();
+        if (!faults.Strikes(FaultKind.Straggler)) return;
+        session.BreakClient();
+        await Delay(Dice.Milliseconds(3, Dice.Chance(0.5) ? 30 : 4_000));
+    }
+
+    /// <summary>Has the node run something in the middle of a transaction, and waits for it.</summary>
+    public async Task CallBack(Func<Task> run)
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await Delay(Latency());
+        if (Partitioned) await Forever();
+        node.Post(_ => Forward(run, done), null);
+        await done.Task;
+        await Delay(Latency());
+        if (Partitioned) await Forever();
+    }
+
+    /// <summary>Whether the client stalls in the middle of what it sends.</summary>
+    public bool Stalls() => faults.Strikes(FaultKind.Stall);
+
+    /// <summary>How long it stalls.</summary>
+    public Task StallTime() => Delay(Dice.Milliseconds(100, 9_000));
+
+    /// <summary>The commit's write to disk; throws when the session was ended before it.</summary>
+    public async Task Fsync(Session session)
+    {
+        if (!session.Alive) throw new SessionEndedException();
+        await Delay(Dice.Milliseconds(0.2, Dice.Chance(0.05) ? 60 : 1.5));
+        if (!session.Alive) throw new SessionEndedException();
+    }
+
+    void Send<T>(Call<T> call, Func<Session, Task<T>> work)
+    {
+        scheduler.Note(call.Name.Length * 31 + call.Name[0]);
+        database.Process.Post(_ => Guard(Carry(call, work)), null);
+    }
+
+    async Task Carry<T>(Call<T> call, Func<Session, Task<T>> work)
+    {
+        if (Partitioned || faults.Strikes(FaultKind.NotSent))
+        {
+            // a partition is noticed by a timeout, a closed port at once
+            await Delay(Partitioned && Dice.Chance(0.5) ? Dice.Milliseconds(500, 3_000) : Dice.Milliseconds(0.2, 5));
+            call.Break(sent: false, "could not connect");
+            return;
+        }
+        if (!call.Converses && faults.Strikes(FaultKind.RequestLost))
+        {
+            await Delay(Dice.Milliseconds(1, 2_500));
+            call.Break(sent: true, "the connection broke");
+            return;
+        }
+        if (!call.Converses && faults.Strikes(FaultKind.Straggler))
+        {
+            Guard(BreakAfter(call, Dice.Milliseconds(0.1, 3)));
+            await Delay(Dice.Milliseconds(3, Dice.Chance(0.5) ? 30 : 4_000));
+        }
+        await Delay(faults.Strikes(FaultKind.Slow) ? Dice.Milliseconds(50, 2_500) : Latency());
+        if (database.Down)
+        {
+            call.Break(sent: !call.Converses && Dice.Chance(0.3), "the database system is starting up");
+            return;
+        }
+        await Serve(call, work);
+    }
+
+    async Task Serve<T>(Call<T> call, Func<Session, Task<T>> work)
+    {
+        var session = database.Open(node);
+        session.CommitSent = !call.Converses;
+        session.BreakClient = () => call.Break(sent: true, "the connection broke");
+        try
+        {
+            var result = await work(session);
+            database.Close(session);
+            if (Partitioned || faults.Strikes(FaultKind.AnswerLost) || (!session.Alive && Dice.Chance(0.5)))
+            {
+                await Delay(Dice.Milliseconds(0.2, 2_500));
+                call.Break(session.CommitSent, "the connection broke");
+                return;
+            }
+            await Delay(faults.Strikes(FaultKind.Slow) ? Dice.Milliseconds(50, 2_500) : Latency());
+            call.Completion.TrySetResult(result);
+        }
+        catch (SessionEndedException)
+        {
+            database.Close(session);
+            await Delay(Latency());
+            call.Break(session.CommitSent, "terminating connection due to administrator command");
+        }
+        catch (StoreUnavailableException e)
+        {
+            database.Close(session);
+            await Delay(Latency());
+            call.Completion.TrySetException(e);
+        }
+    }
+
+    async Task BreakAfter<T>(Call<T> call, TimeSpan after)
+    {
+        await Delay(after);
+        call.Break(sent: true, "the connection broke");
+    }
+
+    async void Forward(Func<Task> run, TaskCompletionSource done)
+    {
+        await run();
+        done.TrySetResult();
+    }
+
+    // an async void would do, but its exception must reach the scheduler with its cause
+    static async void Guard(Task task) => await task;
+
+    Task Delay(TimeSpan time) => database.Process.Time.Wait(time);
+
+    static Task Forever() => new TaskCompletionSource().Task;
+
+    TimeSpan Latency() => Dice.Milliseconds(0.03, Dice.Chance(0.03) ? 20 : 0.5);
+
+    sealed class Call<T>(string name, Func<bool, string, T> broken)
+    {
+        public string Name => name;
+
+        /// <summary>Whether the node has a say in the middle of it.</summary>
+        public bool Converses { get; init; }
+
+        public TaskCompletionSource<T> Completion { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public void Break(bool sent, string why)
+        {
+            try
+            {
+                Completion.TrySetResult(broken(sent, why));
+            }
+            catch (StoreUnavailableException e)
+            {
+                Completion.TrySetException(e);
+            }
+        }
+    }
+}

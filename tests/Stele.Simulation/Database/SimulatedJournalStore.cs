@@ -1,0 +1,246 @@
+using System.Text;
+using Stele.Core.Journal;
+using Stele.Core.Orgs;
+using Stele.Server.Journal;
+using Stele.Simulation.Scheduling;
+
+namespace Stele.Simulation.Database;
+
+/// <summary>One node's way to the simulated PostgreSQL: what each call does there. How it gets there is in <see cref="DatabaseLink"/>.</summary>
+internal sealed class SimulatedJournalStore(SimulatedDatabase database, DatabaseLink link, Mutant mutant) : IJournalStore
+{
+    // appends of this store that are at work, for Unblock
+    readonly List<(Session Session, OrgId Org)> appending = [];
+    HeadsAnswer? staleHeads;
+
+    /// <summary>A value that holds this text is data that the database refuses.</summary>
+    public const string Poison = "poison";
+
+    static readonly TimeSpan SettleWait = TimeSpan.FromSeconds(5);
+    static readonly TimeSpan IdempotencyTime = TimeSpan.FromHours(24);
+
+    public Task<OrgState?> Load(OrgId org, CancellationToken cancellation) => link.Ask("load", cancellation, _ =>
+    {
+        // the snapshot is taken first; a slow load answers from an old one
+        var state = database.Current.Org(org)?.Load();
+        return Task.FromResult(state);
+    });
+
+    public Task<AppendAnswer> Append(AppendBatch batch)
+    {
+        if (mutant == Mutant.AcknowledgeBeforeCommit)
+        {
+            _ = link.Append("append", session => AppendIn(session, batch, batch.Org));
+            return Task.FromResult(new AppendAnswer(AppendStatus.Committed));
+        }
+        return Mutate(link.Append("append", session => AppendIn(session, batch, batch.Org)));
+    }
+
+    public Task<AppendAnswer> AppendLocked(OrgId org, Func<Head, Task<AppendBatch?>> decide) => Mutate(link.Converse("append locked", async session =>
+    {
+        appending.Add((session, org));
+        try
+        {
+            if (await database.Locks.Take(session, LockTable.Head(org), SettleWait) is var end and not LockEnd.Taken) return Rollback(end);
+            if (database.Current.Org(org) is not { } rows) return new AppendAnswer(AppendStatus.NotWritten, "the org has no head");
+            AppendBatch? batch = null;
+            Exception? thrown = null;
+            if (!await session.HearClient(() => link.CallBack(async () =>
+            {
+                try
+                {
+                    batch = await decide(rows.Head);
+                }
+                catch (StoreUnavailableException e)
+                {
+                    thrown = e;
+                }
+            }))) return new AppendAnswer(AppendStatus.NotWritten, "terminating connection due to administrator command");
+            if (batch is null) return new AppendAnswer(AppendStatus.NotWritten, thrown?.Message);
+            await link.SendCommit(session);
+            return await Transact(session, batch, org);
+        }
+        finally
+        {
+            appending.Remove((session, org));
+        }
+    }));
+
+    public Task<HeadsAnswer> Heads(IReadOnlyCollection<OrgId> orgs, CancellationToken cancellation) => link.Ask("heads", cancellation, _ =>
+    {
+        var heads = new List<Head>();
+        foreach (var org in orgs)
+            if (database.Current.Org(org)?.Head is { } head) heads.Add(head);
+        var answer = new HeadsAnswer(heads, database.Now, database.Identity());
+        if (mutant == Mutant.StaleHeads && staleHeads is not null && link.Dice.Chance(0.7)) return Task.FromResult(staleHeads);
+        return Task.FromResult(staleHeads = answer);
+    });
+
+    public Task<IReadOnlyList<RevisionRecord>> Read(OrgId org, long afterRevision, int limit, CancellationToken cancellation) =>
+        link.Ask("read", cancellation, _ =>
+        {
+            IReadOnlyList<RevisionRecord> found = database.Current.Org(org)?.Read(afterRevision, limit) ?? [];
+            if (mutant == Mutant.TornRevision) found = [.. found.Select(Torn)];
+            return Task.FromResult(found);
+        });
+
+    public Task<IReadOnlyDictionary<Guid, long>> Settle(OrgId org, IReadOnlyCollection<Guid> requestIds, CancellationToken cancellation) =>
+        link.Ask("settle", cancellation, async session =>
+        {
+            if (mutant != Mutant.SettleWithoutFence)
+            {
+                await Lock(session, org);
+                await link.Fsync(session);
+                if (database.Current.Org(org) is { } before)
+                    database.Commit(database.Current.With(before with { Head = before.Head with { Fence = before.Head.Fence + 1 } }));
+                database.Locks.Release(session);
+            }
+            var landed = new Dictionary<Guid, long>();
+            if (database.Current.Org(org) is { } rows)
+                foreach (var id in requestIds)
+                    if (rows.Requests.TryGetValue(id, out var revision)) landed[id] = revision;
+            return (IReadOnlyDictionary<Guid, long>)landed;
+        });
+
+    public Task<AppendAnswer> RaiseLastAt(OrgId org, Guid incarnation, long fence, JournalPlace place, Timestamp at) => link.Append("raise last_at", async session =>
+    {
+        if (at > database.Now) return new AppendAnswer(AppendStatus.BadData, $"{at} has not come yet");
+        if (await database.Locks.Take(session, LockTable.Head(org), SettleWait) is var end and not LockEnd.Taken) return Rollback(end);
+        if (database.Current.Org(org) is not { } rows || rows.Head.Incarnation != incarnation || rows.Head.Fence != fence
+            || rows.Head.Revision != place.Revision || !rows.Head.Chain.AsSpan().SequenceEqual(place.Chain)) return new AppendAnswer(AppendStatus.LostRace);
+        await link.Fsync(session);
+        if (mutant != Mutant.IgnoreLastAt)
+            database.Commit(database.Current.With(rows with { Head = rows.Head with { LastAt = Timestamp.Later(rows.Head.LastAt, at) } }));
+        return new AppendAnswer(AppendStatus.Committed);
+    });
+
+    public Task<IdempotentOutcome?> FindOutcome(OrgId org, string principal, string key, CancellationToken cancellation) =>
+        link.Ask("find outcome", cancellation, _ =>
+        {
+            var rows = database.Current.Org(org);
+            var found = rows?.Outcomes.GetValueOrDefault((principal, key));
+            if (mutant == Mutant.ForgetIdempotency) found = null;
+            return Task.FromResult(found is null || Forgotten(found) ? null
+                : new IdempotentOutcome(found.Fingerprint, found.Revision, rows!.Revisions[(int)found.Revision - 1].RequestId));
+        });
+
+    public Task<bool> BeginIncarnation(Guid expected, Guid next, CancellationToken cancellation) => link.Ask("begin incarnation", cancellation, async session =>
+    {
+        foreach (var org in database.Current.Orgs.Values) await Lock(session, org.Head.Org);
+        await link.Fsync(session);
+        var now = database.Current;
+        if (now.Cluster.Incarnation != expected) return false;
+        var changed = now with { Cluster = new ClusterRow(next, now.Cluster.Counter + 1, database.System, database.Timeline) };
+        foreach (var rows in now.Orgs.Values)
+            changed = changed.With(rows with { Head = rows.Head with { Incarnation = next, Fence = rows.Head.Fence + 1 } });
+        database.Commit(changed);
+        return true;
+    });
+
+    public Task RaiseCounter(long expectedCounter, int timeline, CancellationToken cancellation) => link.Ask("raise counter", cancellation, _ =>
+    {
+        var cluster = database.Current.Cluster;
+        if (cluster.Counter != expectedCounter) return Task.FromResult(false);
+        database.Commit(database.Current with { Cluster = cluster with { Counter = cluster.Counter + 1, Timeline = timeline } });
+        return Task.FromResult(true);
+    });
+
+    public Task Unblock(OrgId org, CancellationToken cancellation)
+    {
+        // taken on the client, as the real one does: the backends that this node's appends run on
+        Session[] waiting = [.. appending.Where(at => at.Org == org).Select(at => at.Session)];
+        return waiting.Length == 0 ? Task.CompletedTask : link.Ask("unblock", cancellation, _ =>
+        {
+            foreach (var session in waiting)
+                if (database.Locks.BlockerOf(session) is { WaitsForClient: true } blocker) database.Kill(blocker);
+            return Task.FromResult(true);
+        });
+    }
+
+    async Task<AppendAnswer> AppendIn(Session session, AppendBatch batch, OrgId org)
+    {
+        appending.Add((session, org));
+        try
+        {
+            return await Transact(session, batch, org);
+        }
+        finally
+        {
+            appending.Remove((session, org));
+        }
+    }
+
+    async Task<AppendAnswer> Transact(Session session, AppendBatch batch, OrgId org)
+    {
+        // the projections come first, so that the head is held for as short as can be; their rows are locked in order
+        if (batch.Revisions.Any(Poisoned)) return new AppendAnswer(AppendStatus.BadData, "invalid byte sequence");
+        foreach (var row in batch.Idempotency.OrderBy(row => row.Key, StringComparer.Ordinal))
+        {
+            if (await database.Locks.Take(session, $"key/{row.Principal}/{row.Key}", null) is var end and not LockEnd.Taken) return Rollback(end);
+            if (mutant != Mutant.ForgetIdempotency && database.Current.Org(org)?.Outcomes.GetValueOrDefault((row.Principal, row.Key)) is { } taken && !Forgotten(taken))
+                return new AppendAnswer(AppendStatus.IdempotencyKeyTaken);
+        }
+        foreach (var stream in batch.Revisions.SelectMany(revision => revision.Events).Select(e => e.Stream).Distinct().Order(StringComparer.Ordinal))
+            if (await database.Locks.Take(session, $"row/{org}/{stream}", null) is var end and not LockEnd.Taken) return Rollback(end);
+        if (await database.Locks.Take(session, LockTable.Head(org), null) is var head and not LockEnd.Taken) return Rollback(head);
+        if (link.Stalls() && !await session.HearClient(link.StallTime)) throw new SessionEndedException();
+        if (!Fits(batch, org, out var rows)) return new AppendAnswer(AppendStatus.LostRace);
+        await link.Fsync(session);
+        var after = rows!.With(batch, database.Now);
+        if (mutant == Mutant.ProjectionDrift) after = after with { Tables = Drifted(rows.Tables, after.Tables) };
+        database.Commit(database.Current.With(after));
+        return new AppendAnswer(AppendStatus.Committed);
+    }
+
+    bool Fits(AppendBatch batch, OrgId org, out OrgRows? rows)
+    {
+        var before = batch.Before;
+        rows = database.Current.Org(org);
+        if (rows is null && before.Revision == 0) rows = OrgRows.Create(org, database.Current.Cluster.Incarnation, before.Format);
+        return rows is { Head: var head }
+            && head.Incarnation == before.Incarnation
+            && (head.Fence == before.Fence || mutant == Mutant.IgnoreFence)
+            && head.Revision == before.Revision
+            && (head.Chain.AsSpan().SequenceEqual(before.Place.Chain) || mutant == Mutant.IgnoreChain)
+            && head.Format == before.Format
+            && (head.LastAt <= batch.Revisions[0].At || mutant == Mutant.IgnoreLastAt);
+    }
+
+    async Task Lock(Session session, OrgId org)
+    {
+        var end = await database.Locks.Take(session, LockTable.Head(org), TimeSpan.FromSeconds(2));
+        // whoever waits for the head that long has the blocker ended, if it is its client that it waits for
+        if (end == LockEnd.TimedOut) throw new StoreUnavailableException("canceling statement due to lock timeout");
+        if (end != LockEnd.Taken) throw new SessionEndedException();
+    }
+
+    bool Forgotten(StoredOutcome outcome) =>
+        database.Now.Microseconds - outcome.CreatedAt.Microseconds > (long)IdempotencyTime.TotalMicroseconds;
+
+    static bool Poisoned(RevisionRecord revision) =>
+        revision.Events.Any(e => e.Data.AsSpan().IndexOf(Encoding.UTF8.GetBytes(Poison)) >= 0);
+
+    static AppendAnswer Rollback(LockEnd end) => end switch
+    {
+        LockEnd.Deadlock => new AppendAnswer(AppendStatus.NotWritten, "deadlock detected"),
+        LockEnd.TimedOut => new AppendAnswer(AppendStatus.NotWritten, "canceling statement due to lock timeout"),
+        _ => throw new SessionEndedException(),
+    };
+
+    async Task<AppendAnswer> Mutate(Task<AppendAnswer> append)
+    {
+        var answer = await append;
+        return mutant == Mutant.UnknownAsNotWritten && answer.Status == AppendStatus.Unknown ? new AppendAnswer(AppendStatus.NotWritten) : answer;
+    }
+
+    static RevisionRecord Torn(RevisionRecord revision) =>
+        revision.Events.Count < 2 ? revision : revision with { Events = [.. revision.Events.Take(revision.Events.Count - 1)] };
+
+    static ConfigurationTables Drifted(ConfigurationTables before, ConfigurationTables after)
+    {
+        foreach (var (at, row) in after.Configuration)
+            if (row.Value is null && before.Configuration.GetValueOrDefault(at)?.Value is not null)
+                return after with { Configuration = after.Configuration.SetItem(at, before.Configuration[at]) };
+        return after;
+    }
+}

@@ -1,0 +1,69 @@
+using Microsoft.Extensions.Logging;
+using Stele.Core.Journal;
+using Stele.Core.Orgs;
+using Stele.Server.Journal;
+using Stele.Server.Operation;
+using Stele.Simulation.Database;
+using Stele.Simulation.Scheduling;
+
+namespace Stele.Simulation.Workload;
+
+/// <summary>One server process: the real journal logic on a simulated store. Killed and started anew, it has lost its memory.</summary>
+internal sealed class SimulatedNode(int number, SimulatedScheduler scheduler, SimulatedDatabase database, FaultPlan faults, Mutant mutant, ILoggerFactory logs)
+{
+    readonly List<Action> ends = [];
+
+    public int Number => number;
+
+    public SimulatedProcess Process { get; private set; } = null!;
+
+    public DatabaseLink Link { get; private set; } = null!;
+
+    public JournalNode Journal { get; private set; } = null!;
+
+    /// <summary>Passes a hint of this node on to the others.</summary>
+    public Action<SimulatedNode, OrgId, long> OnHint { get; set; } = static (_, _, _) => { };
+
+    /// <summary>The states in this node's memory.</summary>
+    public IEnumerable<OrgState> States => Journal.Orgs.Where(org => org.State.Name is not null).Select(org => org.State);
+
+    public void Start()
+    {
+        Process = scheduler.Start($"node {number}");
+        Link = new DatabaseLink(scheduler, database, Process, faults);
+        var options = new JournalOptions { NewId = faults.Dice.Id, ReadRevisions = 7, RingRevisions = 16, BatchCommands = 8, QueueCommands = 64 };
+        var log = new JournalLog(logs.CreateLogger<JournalLog>());
+        Journal = new JournalNode(new SimulatedJournalStore(database, Link, mutant), Process.Time, options, new JournalMetrics(new Metrics()), log);
+        Journal.OnCommitted((org, revision) => OnHint(this, org, revision));
+        var tail = new JournalTail(Journal, Process.Time, options, log);
+        Process.Post(async void (_) => await tail.Run(CancellationToken.None), null);
+        hear = tail.Hint;
+    }
+
+    Func<OrgId, long, Task> hear = static (_, _) => Task.CompletedTask;
+
+    public void Hear(OrgId org, long revision) => Process.Post(async void (_) => await hear(org, revision), null);
+
+    public void Kill()
+    {
+        Process.Kill();
+        database.Forget(Process);
+        foreach (var end in ends) end();
+        ends.Clear();
+        Start();
+    }
+
+    /// <summary>Has the node do something for a client. Null: it was killed, or did not answer in time.</summary>
+    public async Task<T?> Call<T>(Func<JournalNode, Task<T>> call, TimeProvider clientTime, TimeSpan patience) where T : struct
+    {
+        // one source for all three ends: Task.WhenAny would go through the thread pool
+        var answer = new TaskCompletionSource<T?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        void End() => answer.TrySetResult(null);
+        ends.Add(End);
+        Process.Post(async void (_) => answer.TrySetResult(await call(Journal)), null);
+        using var timer = clientTime.CreateTimer(_ => End(), null, patience, Timeout.InfiniteTimeSpan);
+        var result = await answer.Task;
+        ends.Remove(End);
+        return result;
+    }
+}
