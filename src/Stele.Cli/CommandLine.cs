@@ -12,6 +12,9 @@ internal static class CommandLine
 {
     const string DefaultUrl = "http://127.0.0.1:7300";
 
+    /// <summary>Somebody waits at a terminal: rather an answer, even a refusal, than the client's usual patience.</summary>
+    const int Attempts = 3;
+
     internal static async Task<int> Run(string[] arguments, Surroundings surroundings)
     {
         var root = Root(surroundings);
@@ -21,7 +24,7 @@ internal static class CommandLine
         if (Suggestions.UnknownOptions(parsed, arguments) is { Count: > 0 } unknown)
             return Usage(surroundings, parsed, unknown.Select(option => $"there is no option {option} here. What follows -- is never taken for one."), unknown);
         if (parsed.Errors.Count > 0 && parsed.Action is ParseErrorAction)
-            return Usage(surroundings, parsed, parsed.Errors.Select(error => error.Message).Distinct(), parsed.UnmatchedTokens);
+            return Usage(surroundings, parsed, parsed.UnmatchedTokens.Count > 0 ? parsed.UnmatchedTokens.Select(word => $"{word} is not known here.") : parsed.Errors.Select(error => error.Message).Distinct(), parsed.UnmatchedTokens);
         try
         {
             using var help = new StringWriter();
@@ -72,6 +75,7 @@ internal static class CommandLine
                 Token = Given(surroundings, "STELE_TOKEN"),
                 Organization = parsed.GetValue(options.Organization) ?? Given(surroundings, "STELE_ORG"),
                 Clock = surroundings.Clock,
+                Attempts = Attempts,
             };
             using var stele = surroundings.Handler is { } handler ? new SteleClient(client, handler) : new SteleClient(client);
             return await action(new Call(surroundings, parsed, options, stele, cancellation));
