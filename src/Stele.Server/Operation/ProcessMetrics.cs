@@ -15,8 +15,11 @@ internal sealed class ProcessMetrics : IDisposable
     readonly Lock gate = new();
     readonly Dictionary<string, List<(string[] Labels, double Value)>> pools = new()
     {
-        [CountInstrument] = [], [MaxInstrument] = [], [PendingInstrument] = [],
+        [CountInstrument] = [], [MaxInstrument] = [],
     };
+
+    // waits are told as they begin and end, and not asked for
+    readonly Dictionary<string, long> waiting = [];
 
     public ProcessMetrics(Metrics metrics, SteleOptions options)
     {
@@ -38,10 +41,10 @@ internal sealed class ProcessMetrics : IDisposable
         metrics.AddGauge("dotnet_thread_pool_queue_length", "Work items that wait for a thread.", () => ThreadPool.PendingWorkItemCount);
         metrics.AddSeries("db_client_connections_usage", "gauge", "Connections of each pool, by state.", () => Pools(CountInstrument));
         metrics.AddSeries("db_client_connections_max", "gauge", "Connections that each pool may have.", () => Pools(MaxInstrument));
-        metrics.AddSeries("db_client_connections_pending_requests", "gauge", "Waits for a connection of each pool.", () => Pools(PendingInstrument));
+        metrics.AddSeries("db_client_connections_pending_requests", "gauge", "Waits for a connection of each pool.", Waiting);
         listener.InstrumentPublished = (instrument, self) =>
         {
-            if (instrument.Meter.Name == DriverMeter && pools.ContainsKey(instrument.Name)) self.EnableMeasurementEvents(instrument);
+            if (instrument.Meter.Name == DriverMeter && (pools.ContainsKey(instrument.Name) || instrument.Name == PendingInstrument)) self.EnableMeasurementEvents(instrument);
         };
         listener.SetMeasurementEventCallback<int>((instrument, value, tags, _) => Keep(instrument.Name, value, tags));
         listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Keep(instrument.Name, value, tags));
@@ -74,13 +77,25 @@ internal sealed class ProcessMetrics : IDisposable
         }
     }
 
+    IEnumerable<(string[] Labels, double Value)> Waiting()
+    {
+        // the pools there are, with a zero where nobody ever waited
+        var all = Pools(MaxInstrument).Select(pool => pool.Labels[1]).ToList();
+        lock (gate) return [.. all.Select(pool => ((string[])["pool", pool], (double)waiting.GetValueOrDefault(pool)))];
+    }
+
     void Keep(string instrument, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
     {
         var labels = new List<string>();
         foreach (var (name, tag) in tags)
             if (Label(name) is { } label) labels.AddRange([label, tag?.ToString() ?? ""]);
         // connections outside our pools are named by their connection strings, and gone by now
-        if (!labels.Any(label => label.Contains('='))) pools[instrument].Add(([.. labels], value));
+        if (labels.Count < 2 || labels.Any(label => label.Contains('='))) return;
+        lock (gate)
+        {
+            if (instrument == PendingInstrument) waiting[labels[1]] = waiting.GetValueOrDefault(labels[1]) + (long)value;
+            else pools[instrument].Add(([.. labels], value));
+        }
     }
 
     static string? Label(string tag) => tag switch

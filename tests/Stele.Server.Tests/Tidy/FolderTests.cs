@@ -62,7 +62,7 @@ public sealed partial class FolderTests
         ["Journal"] = ["Configs", "Database", "Gateway", "Operation", "Orgs"],
         ["Operation"] = ["Database", "Gateway", "Journal", "Options"],
         ["Orgs"] = ["Gateway", "Journal"],
-        ["Stats"] = ["Journal"],
+        ["Stats"] = ["Database", "Gateway", "Journal"],
     };
 
     [Fact]
