@@ -119,8 +119,10 @@ CREATE TABLE stele.token_lookup (
     org_id     int         NULL,      -- NULL: the root token, which chooses
     created_at timestamptz NOT NULL,
     CONSTRAINT token_lookup_pkey PRIMARY KEY (hash),
-    CONSTRAINT token_lookup_hash_length CHECK (octet_length(hash) = 32)
+    CONSTRAINT token_lookup_shape CHECK (octet_length(hash) = 32)
 );
+-- Every node keeps the few root tokens in mind and looks for new ones: this finds them among however many others.
+CREATE INDEX token_lookup_root ON stele.token_lookup (hash) WHERE org_id IS NULL;
 CALL stele.make_tenant_table('stele.token_lookup');
 DROP POLICY token_lookup_app ON stele.token_lookup;
 CREATE POLICY token_lookup_tail ON stele.token_lookup TO stele_tail USING (true) WITH CHECK (true);
