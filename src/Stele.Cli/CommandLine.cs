@@ -88,6 +88,9 @@ internal static class CommandLine
         var options = new GlobalOptions();
         var root = new RootCommand("Stele: configuration, versioned and in order.\n\n" + ExitCode.Help);
         foreach (var option in options.All) root.Add(option);
+        // `set KEY /h` writes "/h".
+        foreach (var help in root.Options.OfType<HelpOption>())
+            foreach (var alias in help.Aliases.Where(alias => alias[0] == '/').ToList()) help.Aliases.Remove(alias);
         foreach (var verb in new Func<Surroundings, GlobalOptions, Command>[]
         {
             GetVerb.Make, SetVerb.Make, DeleteVerb.Make, ListVerb.Make, HistoryVerb.Make, RollbackVerb.Make, DiffVerb.Make, ImportVerb.Make, ExportVerb.Make,

@@ -16,6 +16,8 @@ public sealed class VerbTests
     [InlineData("007", "\"007\"")]
     [InlineData("-5", "-5")]
     [InlineData("@x", "\"@x\"")]
+    [InlineData("/h", "\"/h\"")]
+    [InlineData("a=b:c", "\"a=b:c\"")]
     [InlineData("", "\"\"")]
     [InlineData("null", "null")]
     [InlineData("{\"a\": [1.0]}", "{\"a\":[1.0]}")]
