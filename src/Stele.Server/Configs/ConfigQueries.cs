@@ -96,11 +96,12 @@ internal sealed class ConfigQueries(DatabaseConnections database, StatementTimer
     }
 
     // Bisects the gapless versions of each key: revisions rise with versions, and a key may have a hundred thousand. An
-    // index on revision would answer the same, and would cost every write.
+    // index on revision would answer the same, and would cost every write. Each LIMIT 1 keeps its look-up a look-up: as
+    // plain joins, before the first ANALYZE of a table, these became merges over every key of the environment.
     const string VersionsSql = """
         SELECT s.key, s.version, s.revision, s.value, s.value_type, s.updated_at, s.updated_by, s.change_log, s.deleted
-        FROM (SELECT h.key, h.version, h.revision, h.value, h.value_type, h.updated_at, h.updated_by, h.change_log, h.deleted,
-                     coalesce(sum(octet_length(h.value)) OVER (ORDER BY h.key ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
+        FROM (SELECT k.key, found.low AS version, h.revision, h.value, h.value_type, h.updated_at, h.updated_by, h.change_log, h.deleted,
+                     coalesce(sum(octet_length(h.value)) OVER (ORDER BY k.key ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
               FROM unnest($3::text[], $4::bigint[]) AS k (key, below)
               CROSS JOIN LATERAL (
                   WITH RECURSIVE bisection (low, high) AS (
@@ -108,14 +109,17 @@ internal sealed class ConfigQueries(DatabaseConnections database, StatementTimer
                       UNION ALL
                       SELECT CASE WHEN m.revision <= $5 THEN m.version ELSE b.low END, CASE WHEN m.revision <= $5 THEN b.high ELSE m.version END
                       FROM bisection b
-                      JOIN stele.configuration_history m ON m.org_id = $1 AND m.environment = $2 AND m.key = k.key AND m.version = (b.low + b.high) / 2
+                      CROSS JOIN LATERAL (SELECT c.version, c.revision FROM stele.configuration_history c
+                          WHERE c.org_id = $1 AND c.environment = $2 AND c.key = k.key AND c.version = (b.low + b.high) / 2 LIMIT 1) AS m
                       WHERE b.high - b.low > 1
                   )
                   SELECT b.low FROM bisection b WHERE b.high - b.low = 1
               ) AS found
-              JOIN stele.configuration_history h ON h.org_id = $1 AND h.environment = $2 AND h.key = k.key AND h.version = found.low) AS s
+              CROSS JOIN LATERAL (SELECT c.revision, c.value, c.value_type, c.updated_at, c.updated_by, c.change_log, c.deleted
+                  FROM stele.configuration_history c
+                  WHERE c.org_id = $1 AND c.environment = $2 AND c.key = k.key AND c.version = found.low LIMIT 1) AS h) AS s
         WHERE s.before <= $6
-        ORDER BY s.key
+        ORDER BY s.key COLLATE "C"
         """;
 
     // in the order of the chunk; `changed` are those of its entries that memory cannot answer
