@@ -171,11 +171,12 @@ internal sealed class JournalNode
     {
         try
         {
-            var found = await store.FindOutcome(journal.Org, command.Principal.ActorId, idempotency.Key, CancellationToken.None);
+            // bounded here: a primary that is frozen would hold the question longer than a write may wait
+            var found = await store.FindOutcome(journal.Org, command.Principal.ActorId, idempotency.Key, CancellationToken.None).WaitAsync(options.PrimaryWait, time);
             if (found is null) return null;
             return await Replay.Answer(journal, store, idempotency, found);
         }
-        catch (StoreUnavailableException)
+        catch (Exception e) when (e is StoreUnavailableException or TimeoutException)
         {
             return Fault.Unavailable("The primary could not say whether this Idempotency-Key was used; nothing was written.");
         }

@@ -25,9 +25,11 @@ public sealed class FaultTests
             var started = Stopwatch.GetTimestamp();
             var read = node.Journal.Read(OrgId.Default, new ReadOptions(Consistency.Strong, null, null), CancellationToken.None).AsTask();
             var write = node.Set("app.x", "2");
+            var keyed = node.Set("app.x", "2", idempotency: new Idempotency("k", [1]));
             Assert.Equal(FaultCode.Unavailable, (await read).Fault!.Code);
             var refused = (await write).Fault!.Code;
             Assert.True(refused is FaultCode.Unavailable or FaultCode.OutcomeUnknown);
+            Assert.Equal(FaultCode.Unavailable, (await keyed).Fault!.Code);
             Assert.True(Stopwatch.GetElapsedTime(started) < TwoSeconds, $"{Stopwatch.GetElapsedTime(started)}");
             var local = (await node.Journal.Read(OrgId.Default, new ReadOptions(Consistency.Local, null, null), CancellationToken.None)).Value;
             Assert.True(local.ConfirmedAgo > TimeSpan.FromSeconds(1));
