@@ -62,7 +62,7 @@ internal static class Program
 
         var app = builder.Build();
         app.UseOperation().UseGateway();
-        app.MapOperation().MapGateway().MapOrgs().MapConfigs().MapStats();
+        app.MapOperation().MapGateway().MapJournal().MapOrgs().MapConfigs().MapStats();
         return app;
     }
 

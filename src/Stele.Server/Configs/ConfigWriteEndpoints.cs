@@ -41,11 +41,12 @@ internal sealed class ConfigWriteEndpoints(JournalNode journal, ConfigQueries qu
             Op = ChangeOp.Delete, Environment = request.Parameters.Env, Key = RouteKey(context, request), ExpectedVersion = request.Parameters.ExpectedVersion,
         };
         var expected = Problem.Query("expected_version", "expected_version", "");
-        if (!(await Write(context, request, change, null, expected)).TryGet(out var record, out var fault))
+        if (!(await Write(context, request, change, null, expected)).TryGet(out var applied, out var fault))
         {
             await HttpProblems.Write(context, InQuery(fault));
             return;
         }
+        var record = Written(applied);
         var written = record.Events[0];
         var stream = written.Stream.Split('/', 3);
         Answer.Place(context.Response, new JournalPlace(record.Revision, record.Chain));
@@ -110,7 +111,7 @@ internal sealed class ConfigWriteEndpoints(JournalNode journal, ConfigQueries qu
 
     /// <summary>Sends one change, unless something is wrong with the request.</summary>
     /// <param name="expected">The problem that an expected version beside a header's has.</param>
-    async Task<Outcome<RevisionRecord>> Write(HttpContext context, WriteRequest request, Change change, string? reason, Problem expected)
+    async Task<Outcome<Applied>> Write(HttpContext context, WriteRequest request, Change change, string? reason, Problem expected)
     {
         var caller = request.Caller;
         var conditions = Preconditions.Parse(context.Request, request.Problems);
@@ -128,17 +129,20 @@ internal sealed class ConfigWriteEndpoints(JournalNode journal, ConfigQueries qu
         if (conditions.Any)
             change = change with { ExpectedVersion = conditions.Version, ExpectedByHeader = true, MustExist = conditions.MustExist };
         var command = new ChangeSet(caller.Principal, caller.RequestId, reason, [change]);
-        if (!(await journal.Append(caller.Org, command, request.Idempotency, CancellationToken.None)).TryGet(out var applied, out var fault)) return fault;
-        return applied.Record ?? throw new InvalidOperationException("a change without a revision");
+        return await journal.Append(caller.Org, command, request.Idempotency, CancellationToken.None);
     }
 
-    static Task AnswerSet(HttpContext context, Outcome<RevisionRecord> outcome)
+    static RevisionRecord Written(Applied applied) => applied.Record ?? throw new InvalidOperationException("a change without a revision");
+
+    static Task AnswerSet(HttpContext context, Outcome<Applied> outcome)
     {
-        if (!outcome.TryGet(out var record, out var fault)) return HttpProblems.Write(context, fault);
+        if (!outcome.TryGet(out var applied, out var fault)) return HttpProblems.Write(context, fault);
+        var record = Written(applied);
         Answer.Place(context.Response, new JournalPlace(record.Revision, record.Chain));
         if (record.Events[0].Payload is not ConfigSet set)
             return HttpProblems.Write(context, new Fault(FaultCode.Gone, $"Revision {record.Revision} is what this key's request wrote; its value was redacted since."));
         var entry = new ConfigEntry(set.Key, set.Value, set.ValueType, set.Version, record.Revision, record.At, record.Actor, record.Reason, record.At, 0);
+        context.Response.Headers.ETag = EntityTag.Of(set.Version, applied.State.Incarnation).ToString();
         return Answer.Send(context, ConfigJson.Entry(ConfigJson.For(entry), set.Environment, entry));
     }
 

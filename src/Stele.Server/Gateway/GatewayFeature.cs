@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Stele.Server.Journal;
 
 namespace Stele.Server.Gateway;
 
@@ -26,8 +25,6 @@ internal static class GatewayFeature
         services.AddSingleton<RootTokens>();
         services.AddSingleton<OrgDirectory>();
         services.AddSingleton<GatewayEndpoints>();
-        services.AddSingleton<JournalQueries>();
-        services.AddSingleton<JournalEndpoints>();
         services.Configure<KestrelServerOptions>(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -51,7 +48,6 @@ internal static class GatewayFeature
         var endpoints = routes.ServiceProvider.GetRequiredService<GatewayEndpoints>();
         routes.MapGet("/v1/limits", endpoints.Limits);
         routes.MapGet("/v1/status", endpoints.Status);
-        routes.MapGet("/v1/events", routes.ServiceProvider.GetRequiredService<JournalEndpoints>().Events);
         return routes;
     }
 }

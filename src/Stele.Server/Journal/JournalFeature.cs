@@ -18,9 +18,17 @@ internal static class JournalFeature
         .AddSingleton<IJournalStore>(Store)
         .AddSingleton<JournalNode>()
         .AddSingleton<JournalTail>()
+        .AddSingleton<JournalQueries>()
+        .AddSingleton<JournalEndpoints>()
         .AddSingleton(provider => ActivatorUtilities.CreateInstance<NotifyHints>(provider, provider.GetRequiredService<DatabaseConnections>().Tail))
         .AddSingleton<IProjectionStore>(Projections)
         .AddHostedService<JournalLoops>();
+
+    public static IEndpointRouteBuilder MapJournal(this IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/v1/events", routes.ServiceProvider.GetRequiredService<JournalEndpoints>().Events);
+        return routes;
+    }
 
     static PostgresJournalStore Store(IServiceProvider provider)
     {

@@ -19,6 +19,7 @@ public sealed class ConfigHttpTests(HttpServer server) : IClassFixture<HttpServe
         Assert.Equal(put.Text, get.Text);
         Assert.Equal("application/json; charset=utf-8", get.Headers["Content-Type"]);
         Assert.Matches("^\"1-[0-9a-f]{8}\"$", get.Headers["ETag"]);
+        Assert.Equal(get.Headers["ETag"], put.Headers["ETag"]);
         (await server.Get("/v1/config/basic.timeout")).IsProblem(404, "not_found", "key.unknown@path:key");
     }
 

@@ -1,63 +1,31 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Routing;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
-using Stele.Core.Journal;
-using Stele.Server.Configs;
-using Stele.Server.Database;
-using Stele.Server.Gateway;
-using Stele.Server.Operation;
-using Stele.Server.Orgs;
 using Stele.Server.Tests.Fixtures;
 using Xunit;
 
 namespace Stele.Server.Tests.Http;
 
-/// <summary>The HTTP surface on Kestrel, over a node on a database of its own: what a class of tests shares.</summary>
+/// <summary>The whole server on a database of its own, which a class of tests shares, and short ways to ask it.</summary>
 public sealed class HttpServer : IAsyncLifetime
 {
-    public const string Token = "a-root-token-of-tests";
+    public const string Token = TestServer.Token;
 
     TestDatabase database = null!;
-    TestNode node = null!;
-    DatabaseConnections connections = null!;
-    WebApplication app = null!;
+    TestServer server = null!;
 
-    public HttpClient Client { get; private set; } = null!;
+    public HttpClient Client => server.Client;
 
     public async ValueTask InitializeAsync()
     {
         database = await Postgres.NewDatabase();
-        node = await TestNode.Start(database);
-        await node.CreateOrg();
-        connections = await DatabaseConnections.Open(new DatabaseOptions { Owner = database.Owner, App = database.App, Tail = database.Tail }, NullLoggerFactory.Instance, CancellationToken.None);
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.UseUrls("http://127.0.0.1:0");
-        builder.Services.AddSingleton(TimeProvider.System).AddSingleton(connections).AddSingleton(node.Journal)
-            .AddSingleton(new StatementTimer(new Metrics(), NullLogger<StatementTimer>.Instance, TimeSpan.FromSeconds(10)))
-            .AddGateway().AddConfigs().AddOrgs();
-        app = builder.Build();
-        app.UseGateway();
-        app.MapGateway().MapConfigs().MapOrgs();
-        app.MapGet("/v1/test/bug", _ => throw new InvalidOperationException("a secret detail"));
-        app.Services.GetRequiredService<RootTokens>().Set([RootTokens.Hash(Token)]);
-        app.Services.GetRequiredService<OrgDirectory>().Set([new("default", OrgId.Default)]);
-        await app.StartAsync();
-        Client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = new Uri(app.Urls.First()) };
-        Client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Token);
+        server = await TestServer.Start(database);
     }
 
     /// <summary>Every route, as method and pattern.</summary>
-    public IEnumerable<(string Method, string Pattern)> Routes() =>
-        ((IEndpointRouteBuilder)app).DataSources.SelectMany(source => source.Endpoints).OfType<RouteEndpoint>()
-            .SelectMany(endpoint => endpoint.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods.Select(method => (method, endpoint.RoutePattern.RawText!)));
+    public IEnumerable<(string Method, string Pattern)> Routes() => server.Routes();
 
     public Task<HttpAnswer> Get(string path, params (string Name, string Value)[] headers) => Send("GET", path, null, headers);
 
@@ -88,15 +56,11 @@ public sealed class HttpServer : IAsyncLifetime
     }
 
     /// <summary>The org's revision.</summary>
-    public async Task<long> Revision() => (await node.Read()).Revision;
+    public async Task<long> Revision() => long.Parse((await Get("/v1/environments")).Is(200).Headers["Stele-Revision"], CultureInfo.InvariantCulture);
 
     public async ValueTask DisposeAsync()
     {
-        Client.Dispose();
-        await app.StopAsync();
-        await app.DisposeAsync();
-        await connections.DisposeAsync();
-        await node.DisposeAsync();
+        await server.DisposeAsync();
         await database.DisposeAsync();
     }
 }
