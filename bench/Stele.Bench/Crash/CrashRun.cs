@@ -57,34 +57,38 @@ internal sealed class CrashRun(BenchArguments arguments, string work) : IAsyncDi
         return failures;
     }
 
-    async Task Round(CrashLoad load, int round, string what, Random random, Func<Task> kill)
+    // "kill" gives the moment of the kill: all times count from there
+    async Task Round(CrashLoad load, int round, string what, Random random, Func<Task<long>> kill)
     {
         await Pause(TimeSpan.FromSeconds(arguments.Seconds / 2 + random.NextDouble() * 2));
         var before = load.Acknowledged;
-        var watch = Stopwatch.StartNew();
-        await kill();
-        var killed = Stopwatch.GetTimestamp();
+        var killed = await kill();
+        var acknowledged = load.FirstAcknowledgedAfter(killed, TimeSpan.FromMinutes(2));
         await stele!.WaitUntilReady("/readyz", CancellationToken.None);
-        var ready = watch.Elapsed;
-        var first = await load.FirstAcknowledgedAfter(killed, TimeSpan.FromMinutes(2)) - killed;
+        var ready = Stopwatch.GetElapsedTime(killed);
+        var first = await acknowledged - killed;
         var line = string.Create(CultureInfo.InvariantCulture, $"| {round} | {what} | {before} | {first * 1e3 / Stopwatch.Frequency:0} ms | {ready.TotalMilliseconds:0} ms |");
         report.AppendLine(line);
         Console.Error.WriteLine(line);
     }
 
-    async Task KillServer()
+    async Task<long> KillServer()
     {
         await stele!.Process.Kill();
+        var killed = Stopwatch.GetTimestamp();
         await stele.DisposeAsync();
         await Start();
+        return killed;
     }
 
-    async Task KillPostgres()
+    async Task<long> KillPostgres()
     {
         var postmaster = EmbeddedPostgres.Postmaster(PeerStarts.SteleData(work)) ?? throw new InvalidOperationException("The embedded PostgreSQL's process is not to be found.");
         using var process = Process.GetProcessById(postmaster);
         process.Kill();
+        var killed = Stopwatch.GetTimestamp();
         await process.WaitForExitAsync();
+        return killed;
     }
 
     Task Start()
