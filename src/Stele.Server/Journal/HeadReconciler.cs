@@ -18,6 +18,8 @@ internal sealed class HeadReconciler(IJournalStore store, JournalOptions options
         {
             await NotePromotion(round.Answer.Cluster);
             var head = round.Head(org.Org);
+            // a standby that took over may lack what was applied, also what an answer still on its way says
+            if (org.IsNewPrimary(round.Answer.Cluster) && head is not null) return await LookAgain(org);
             if (Suspect(round, org, head)) return await LookAgain(org);
             // an org that is about to be made
             if (head is null) return true;

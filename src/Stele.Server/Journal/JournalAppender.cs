@@ -145,7 +145,7 @@ internal sealed class JournalAppender(
             batch.RemoveAll(pending => pending.IsSettled);
             if (batch.Count == 0) return;
             // a node that has just started has not seen the primary's clock
-            if (heads.Primary is null) await heads.Join(org);
+            if (heads.Primary is not { } seen || seen.RoundTrip > options.ClockSkew) await heads.Join(org);
             if (org.Stopped is { } stopped || ClockFault() is { } skewed && (stopped = skewed) is not null)
             {
                 foreach (var pending in batch) pending.Settle(stopped);
@@ -231,8 +231,11 @@ internal sealed class JournalAppender(
     {
         var startedAt = time.GetTimestamp();
         Volatile.Write(ref appendingSince, startedAt);
+        var primary = org.Primary;
         var answer = await send();
         Volatile.Write(ref appendingSince, 0);
+        if (answer.Status == AppendStatus.Committed && primary is not null && org.Primary != primary)
+            answer = new AppendAnswer(AppendStatus.Unknown, "a standby took over before the answer came");
         if (answer.Status == AppendStatus.Committed && plan?.Append is not null) Finish(plan, startedAt);
         return answer;
     }
@@ -357,7 +360,8 @@ internal sealed class JournalAppender(
 
     Fault? ClockFault()
     {
-        if (heads.Primary is not { } primary) return Fault.Unavailable("This node has not compared its clock with the primary's yet; nothing was written.");
+        if (heads.Primary is not { } primary || primary.RoundTrip > options.ClockSkew)
+            return Fault.Unavailable("The primary answers too slowly for this node to compare its clock with it; nothing was written.");
         var skew = primary.SkewNow(time);
         if (skew.Duration() <= options.ClockSkew + primary.RoundTrip) return null;
         log.ClockSkew(skew.TotalMilliseconds);

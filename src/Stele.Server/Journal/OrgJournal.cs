@@ -20,6 +20,7 @@ internal sealed class OrgJournal
     OrgState state;
     long confirmedAt, loadedAt, headSeen;
     Fault? stopped;
+    PrimaryId? primary;
 
     public OrgJournal(OrgState initial, long confirmedAt, IJournalStore store, TimeProvider time, JournalOptions options, JournalLog log)
     {
@@ -49,6 +50,20 @@ internal sealed class OrgJournal
     /// <summary>How far the last head that was seen is ahead of the state.</summary>
     public long LagRevisions => Math.Max(0, Volatile.Read(ref headSeen) - State.Revision);
 
+    /// <summary>The primary that answered last, as far as this org knows; null before the first. What an earlier one said may still be on its way.</summary>
+    public PrimaryId? Primary => Volatile.Read(ref primary);
+
+    /// <summary>Takes note of who answered; true when it is another than before, so that what is applied may have been lost.</summary>
+    public bool IsNewPrimary(ClusterIdentity cluster)
+    {
+        var before = Primary;
+        if (before is not null && before.Is(cluster)) return false;
+        // an answer of an earlier one that comes late changes nothing, and does not count
+        if (before is null || before.System != cluster.System || before.Timeline < cluster.Timeline)
+            Volatile.Write(ref primary, new PrimaryId(cluster.System, cluster.Timeline));
+        return before is not null;
+    }
+
     /// <summary>A query sent at that timestamp showed nothing newer than the state.</summary>
     public void Confirm(long sentAt)
     {
@@ -68,9 +83,9 @@ internal sealed class OrgJournal
         if (round.Head(Org) is not { } head || round.AppliedOf(Org) is not { } applied) return false;
         Volatile.Write(ref headSeen, head.Revision);
         var cluster = round.Answer.Cluster;
-        if (cluster.System != cluster.RecordedSystem || cluster.Timeline != cluster.RecordedTimeline) return false;
+        if (cluster.System != cluster.RecordedSystem || cluster.Timeline != cluster.RecordedTimeline || Primary?.Is(cluster) != true) return false;
         if (head.Incarnation != now.Incarnation || head.Incarnation != applied.Incarnation || head.Revision > now.Revision) return false;
-        if (head.Revision < applied.Revision || head.Fence > now.Fence || head.Format > RevisionChain.Format) return false;
+        if (head.Revision < applied.Revision || head.Fence < applied.Fence || head.Fence > now.Fence || head.Format > RevisionChain.Format) return false;
         // a head between what was applied then and what is applied now is a commit of this node
         if (head.Revision == now.Revision && !head.Chain.AsSpan().SequenceEqual(now.Place.Chain)) return false;
         if (head.Revision == applied.Revision && !head.Chain.AsSpan().SequenceEqual(applied.Place.Chain)) return false;
@@ -135,7 +150,9 @@ internal sealed class OrgJournal
         {
             while (State.Revision < revision)
             {
+                var asked = Primary;
                 var page = await store.Read(Org, State.Revision, options.ReadRevisions, cancellation);
+                if (Primary != asked) continue;
                 if (page.Count == 0 || !Advance(page)) return false;
             }
             return true;
@@ -157,8 +174,16 @@ internal sealed class OrgJournal
         await reading.WaitAsync(cancellation);
         try
         {
-            var sentAt = time.GetTimestamp();
-            if (await store.Load(Org, cancellation) is not { } loaded)
+            long sentAt;
+            OrgState? loaded;
+            PrimaryId? asked;
+            do
+            {
+                (asked, sentAt) = (Primary, time.GetTimestamp());
+                loaded = await store.Load(Org, cancellation);
+            }
+            while (Primary != asked);
+            if (loaded is null)
             {
                 Stop("it is not in the database any more");
                 return;
@@ -183,4 +208,10 @@ internal sealed class OrgJournal
         if (Interlocked.CompareExchange(ref stopped, Fault.Unavailable($"Organization {Org} is not served by this node: {reason}.",
             (int)SteleLimits.RequestSeconds.Value), null) is null) log.Stopped(Org, reason);
     }
+}
+
+/// <summary>A primary: another one has taken over when either changes.</summary>
+internal sealed record PrimaryId(long System, int Timeline)
+{
+    public bool Is(ClusterIdentity cluster) => cluster.System == System && cluster.Timeline == Timeline;
 }

@@ -35,7 +35,9 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
         {
             using var timing = statements.Start("append");
             var watch = new CommitWatch(connection);
-            appending[connection.ProcessID] = append.Org;
+            // asked once: a connection that broke does not tell any more
+            var session = connection.ProcessID;
+            appending[session] = append.Org;
             try
             {
                 await using var batch = Statements(connection, append);
@@ -48,7 +50,7 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
             }
             finally
             {
-                appending.TryRemove(connection.ProcessID, out _);
+                appending.TryRemove(session, out _);
                 watch.Dispose();
             }
         }
@@ -69,7 +71,8 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
         {
             using var timing = statements.Start("append_locked");
             var watch = new CommitWatch(connection);
-            appending[connection.ProcessID] = org;
+            var session = connection.ProcessID;
+            appending[session] = org;
             var sent = false;
             try
             {
@@ -89,7 +92,7 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
             }
             finally
             {
-                appending.TryRemove(connection.ProcessID, out _);
+                appending.TryRemove(session, out _);
                 watch.Dispose();
             }
         }

@@ -177,7 +177,8 @@ internal sealed class DatabaseLink(SimulatedScheduler scheduler, SimulatedDataba
         /// <summary>Whether the node has a say in the middle of it.</summary>
         public bool Converses { get; init; }
 
-        public TaskCompletionSource<T> Completion { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        // not RunContinuationsAsynchronously: a bounded wait for it would hop to the thread pool; awaits go by their context anyway
+        public TaskCompletionSource<T> Completion { get; } = new();
 
         public void Break(bool sent, string why)
         {

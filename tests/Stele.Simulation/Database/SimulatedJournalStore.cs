@@ -13,8 +13,8 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
     readonly List<(Session Session, OrgId Org)> appending = [];
     HeadsAnswer? staleHeads;
 
-    /// <summary>A value that holds this text is data that the database refuses.</summary>
-    public const string Poison = "poison";
+    /// <summary>U+0000 in JSON: what a column of type text refuses.</summary>
+    public const string Poison = "\\u0000";
 
     static readonly TimeSpan SettleWait = TimeSpan.FromSeconds(5);
     static readonly TimeSpan IdempotencyTime = TimeSpan.FromHours(24);
@@ -36,7 +36,18 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
         return Mutate(link.Append("append", session => AppendIn(session, batch, batch.Org)));
     }
 
-    public Task<AppendAnswer> AppendLocked(OrgId org, Func<Head, Task<AppendBatch?>> decide) => Mutate(link.Converse("append locked", async session =>
+    public async Task<AppendAnswer> AppendLocked(OrgId org, Func<Head, Task<AppendBatch?>> decide)
+    {
+        // a client whose connection breaks while it decides hears of it when it has decided; one that has heard is not asked
+        var deciding = Task.CompletedTask;
+        var answered = false;
+        var answer = await Mutate(AskLocked(org, head => answered ? Task.FromResult<AppendBatch?>(null) : (Task<AppendBatch?>)(deciding = decide(head))));
+        answered = true;
+        await ((Task)deciding).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        return answer;
+    }
+
+    Task<AppendAnswer> AskLocked(OrgId org, Func<Head, Task<AppendBatch?>> decide) => link.Converse("append locked", async session =>
     {
         appending.Add((session, org));
         try
@@ -64,7 +75,7 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
         {
             appending.Remove((session, org));
         }
-    }));
+    });
 
     public Task<HeadsAnswer> Heads(IReadOnlyCollection<OrgId> orgs, CancellationToken cancellation) => link.Ask("heads", cancellation, _ =>
     {
@@ -184,7 +195,7 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
             if (await database.Locks.Take(session, $"row/{org}/{stream}", null) is var end and not LockEnd.Taken) return Rollback(end);
         if (await database.Locks.Take(session, LockTable.Head(org), null) is var head and not LockEnd.Taken) return Rollback(head);
         if (link.Stalls() && !await session.HearClient(link.StallTime)) throw new SessionEndedException();
-        if (!Fits(batch, org, out var rows)) return new AppendAnswer(AppendStatus.LostRace);
+        if (!Fits(batch, org, out var rows) || batch.Revisions.Any(revision => rows!.Requests.ContainsKey(revision.RequestId))) return new AppendAnswer(AppendStatus.LostRace);
         await link.Fsync(session);
         var after = rows!.With(batch, database.Now);
         if (mutant == Mutant.ProjectionDrift) after = after with { Tables = Drifted(rows.Tables, after.Tables) };
