@@ -11,7 +11,7 @@ internal static class ServerVerbs
     static readonly (string Word, string Does)[] Words =
     [
         ("verify", "Walk the journal's chain and name the first bad revision"),
-        ("shards", "Count the rows of each partition"),
+        ("shards", "Count the rows of each partition, or change their number with --set"),
         ("migrate", "Bring the schema up to date"),
         ("projections", "Rebuild a projection"),
     ];

@@ -82,6 +82,8 @@ public static class SteleLimits
     public static readonly Limit ShutdownSeconds = new("shutdown.seconds", 10, "seconds", "what is still queued then is refused", true);
     /// <summary>Characters of an actor id.</summary>
     public static readonly Limit ActorCharacters = new("actor.characters", 255, "characters", "a longer id is refused");
+    /// <summary>Hash partitions of each configuration table.</summary>
+    public static readonly Limit Shards = new("shards.count", 128, "partitions", "stele shards --set refuses more: a statement that names no key locks every partition");
 
     /// <summary>All of them, in the order in which <c>stele limits</c> shows them.</summary>
     public static IReadOnlyList<Limit> All { get; } =
@@ -89,6 +91,6 @@ public static class SteleLimits
         KeyCharacters, ServiceCharacters, EnvironmentCharacters, EnvironmentsPerOrg, ValueBytes, NumberDigits, NumberExponent, JsonDepth,
         BodyProblems, ChangeLogCharacters, ChangeSetChanges, ChangeSetBytes, QueueCommands, BatchCommands, BatchBytes, RequestSeconds,
         PrimaryWaitMilliseconds, ClockSkewMilliseconds, PageItems, PageBytes, DescriptionCharacters, IdempotencyKeyCharacters, IdempotencyHours, RingRevisions,
-        ShutdownSeconds, ActorCharacters,
+        ShutdownSeconds, ActorCharacters, Shards,
     ];
 }

@@ -15,7 +15,8 @@ internal static class ServerWords
           migrate [--check]              bring the schema up to date; --check says what is missing
           verify [--org NAME] [--json]   walk the journal's chain and name the first bad revision
           shards [--json]                count the rows of each partition
-          projections [rebuild NAME]     list the asynchronous projections, or build one anew
+          shards --set N                 spread the configuration tables over N partitions, while servers run
+          projections [rebuild NAME]     list the projections, or build one anew from the journal, while servers run
 
         Exit codes: 0 done; 1 failed, or verify found something bad; 2 wrong usage or wrong settings;
         3 with migrate --check: there is something to apply.
@@ -30,7 +31,7 @@ internal static class ServerWords
         return args[0] switch
         {
             "migrate" => await WithOwner(options, logs, owner => MigrateCommand.Run(args[1..], owner, Console.Out, stop), stop),
-            "shards" => await WithOwner(options, logs, owner => ShardsCommand.Run(args[1..], owner, Console.Out, stop), stop),
+            "shards" => await WithOwner(options, logs, owner => ShardsCommand.Run(args[1..], owner, Console.Out, Steps(), stop), stop),
             "verify" => await WithPools(options, logs, pools => VerifyCommand.Run(args[1..], pools, Console.Out, Progress(), stop), stop),
             _ => await WithPools(options, logs, pools => ProjectionsCommand.Run(args[1..], pools, Console.Out, Progress(), stop), stop),
         };
@@ -52,6 +53,8 @@ internal static class ServerWords
         Console.Error.Write($"stele-server has no word '{word}'.\n\n{Usage}");
         return MigrateCommand.Usage;
     }
+
+    static ProgressText Steps() => new(Console.Error, live: !Console.IsErrorRedirected);
 
     static TextWriter? Progress() => Console.IsErrorRedirected ? null : Console.Error;
 

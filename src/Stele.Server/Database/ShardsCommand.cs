@@ -1,12 +1,14 @@
 using System.Globalization;
 using System.Text.Json;
 using Npgsql;
+using Stele.Core.Limits;
 
 namespace Stele.Server.Database;
 
 /// <summary>
 /// <c>stele shards [--json]</c>: the rows and bytes of each hash partition of configuration and configuration_history, over
-/// all orgs. Counts, and does not estimate, so it reads everything once. Exit codes as <see cref="MigrateCommand"/>.
+/// all orgs. Counts, and does not estimate, so it reads everything once. <c>stele shards --set N</c> makes it N partitions
+/// of each, while servers run. Exit codes as <see cref="MigrateCommand"/>.
 /// </summary>
 internal static class ShardsCommand
 {
@@ -14,24 +16,62 @@ internal static class ShardsCommand
     internal sealed record Shard(string Table, string Partition, long Rows, long Bytes);
 
     /// <summary>Runs the command on the database of the owner's connection string.</summary>
-    public static async Task<int> Run(string[] args, string ownerConnectionString, TextWriter output, CancellationToken cancellation)
+    public static async Task<int> Run(string[] args, string ownerConnectionString, TextWriter output, ProgressText progress, CancellationToken cancellation)
     {
-        if (args is not ([] or ["--json"]))
-        {
-            await output.WriteLineAsync("usage: stele shards [--json]");
-            return MigrateCommand.Usage;
-        }
         try
         {
-            var shards = await Count(ownerConnectionString, cancellation);
-            await output.WriteAsync(args.Length > 0 ? Json(shards) : Table(shards));
-            return MigrateCommand.Done;
+            switch (args)
+            {
+                case [] or ["--json"]:
+                    var shards = await Count(ownerConnectionString, cancellation);
+                    await output.WriteAsync(args.Length > 0 ? Json(shards) : Table(shards));
+                    if (args.Length == 0 && await TableSuccession.Leftover(ownerConnectionString, cancellation) is var bytes and > 0)
+                        await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{bytes} bytes in schema stele_next: a 'shards --set' or 'projections rebuild' is at work, or was killed; then the next one removes them"));
+                    return MigrateCommand.Done;
+                case ["--set", var text]:
+                    if (Parse(text, out var count) is { } refusal)
+                    {
+                        await output.WriteLineAsync($"error: {refusal}");
+                        return MigrateCommand.Usage;
+                    }
+                    await Set(count, ownerConnectionString, output, progress, cancellation);
+                    return MigrateCommand.Done;
+                default:
+                    await output.WriteLineAsync("usage: stele shards [--json | --set N]");
+                    return MigrateCommand.Usage;
+            }
         }
-        catch (NpgsqlException failure)
+        catch (Exception failure) when (failure is NpgsqlException or DatabaseSetupException)
         {
             await output.WriteLineAsync($"error: {failure.Message}");
             return MigrateCommand.Failed;
         }
+    }
+
+    // null: it is a number of partitions
+    static string? Parse(string text, out int count)
+    {
+        var most = SteleLimits.Shards.Value;
+        if (!int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out count))
+            return $"--set takes a number of partitions from 1 to {most}, and '{text}' is none.";
+        if (count < 1) return $"--set {count}: the rows need at least 1 partition to lie in, and at most {most} are allowed.";
+        if (count > most)
+            return $"--set {count}: at most {most} partitions are allowed. A statement that names no key locks each of them, and PostgreSQL has room for some 6,400 locks (max_locks_per_transaction).";
+        return null;
+    }
+
+    static async Task Set(int count, string ownerConnectionString, TextWriter output, ProgressText progress, CancellationToken cancellation)
+    {
+        await using var succession = await TableSuccession.Open(ownerConnectionString, TimeProvider.System, cancellation);
+        if (succession.ShardsBefore == count)
+        {
+            await output.WriteLineAsync($"there are {count} partitions already");
+            return;
+        }
+        var (rows, lockedOut) = await new Repartitioning(succession, progress, TimeProvider.System).Run(count, cancellation);
+        foreach (var (table, number) in rows)
+            await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{table}: {number} rows in {count} partitions, the same as in the {succession.ShardsBefore} before"));
+        await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"readers and writers were locked out for {lockedOut.TotalMilliseconds:0} ms"));
     }
 
     /// <summary>Every partition, empty ones too, in order.</summary>

@@ -172,10 +172,10 @@ public sealed class MigratorTests
         Assert.Equal(60, shards.Where(shard => shard.Table == "configuration").Sum(shard => shard.Rows));
         Assert.Equal(60, shards.Where(shard => shard.Table == "configuration_history").Sum(shard => shard.Rows));
         await using var output = new StringWriter();
-        Assert.Equal(0, await ShardsCommand.Run(["--json"], db.Owner, output, CancellationToken.None));
+        Assert.Equal(0, await ShardsCommand.Run(["--json"], db.Owner, output, new ProgressText(null, live: false), CancellationToken.None));
         Assert.Contains("\"partition\":\"configuration_p09\"", output.ToString(), StringComparison.Ordinal);
         await using var table = new StringWriter();
-        Assert.Equal(0, await ShardsCommand.Run([], db.Owner, table, CancellationToken.None));
+        Assert.Equal(0, await ShardsCommand.Run([], db.Owner, table, new ProgressText(null, live: false), CancellationToken.None));
         Assert.Contains("total", table.ToString(), StringComparison.Ordinal);
     }
 

@@ -26,7 +26,7 @@ public sealed partial class FolderTests
         ["Database"] =
         [
             "DatabaseConnections", "DatabaseLog", "DatabaseLogins", "DatabaseOptions", "DatabaseRoles", "DatabaseSetupException", "DatabaseStart", "EventPartitions",
-            "MigrateCommand", "Migration", "Migrator", "ShardsCommand",
+            "MigrateCommand", "Migration", "Migrator", "ProgressText", "Repartitioning", "ShardsCommand", "TableSuccession",
         ],
         ["Database/Embedded"] =
         [
