@@ -32,15 +32,17 @@ sealed class ChangeRefusals(ChangeSet command)
     public bool Preconditions(int index, EnvironmentState environment, ConfigEntry? entry)
     {
         var change = command.Changes[index];
-        var current = entry is null or { Deleted: true } ? 0 : entry.Version;
+        var current = entry?.Version ?? 0;
+        // asked for only where it matters, for it costs a hash
+        var deleted = entry is null && (change.ExpectedVersion > 0 || command.ExpectedRevision is not null) ? environment.Deleted.Find(change.Key.Text) : null;
         var holds = true;
         if (change.MustExist && current == 0)
             holds = Refuse(FaultCode.PreconditionFailed, Problem.Header("If-Match", "if_match", $"{change.Key} does not exist in {environment.Name}."));
-        if (change.ExpectedVersion is { } expected && expected != current && expected != entry?.Version)
-            holds = Refuse(change.ExpectedByHeader ? FaultCode.PreconditionFailed : FaultCode.Conflict, Stale(index, change, expected, entry));
+        if (change.ExpectedVersion is { } expected && expected != current && expected != deleted?.Version)
+            holds = Refuse(change.ExpectedByHeader ? FaultCode.PreconditionFailed : FaultCode.Conflict, Stale(index, change, expected, entry, deleted));
         if (command.ExpectedRevision is { } revision)
         {
-            var changed = command.ExpectedRevisionCoversEnvironment ? environment.ChangedRevision : entry?.Revision ?? 0;
+            var changed = command.ExpectedRevisionCoversEnvironment ? environment.ChangedRevision : entry?.Revision ?? deleted?.Revision ?? 0;
             if (changed > revision)
                 holds = Refuse(FaultCode.Conflict, Problem.Body(Pointer(index, "key"), "expected_revision",
                     command.ExpectedRevisionCoversEnvironment
@@ -68,14 +70,11 @@ sealed class ChangeRefusals(ChangeSet command)
             : Problem.Body(Pointer(index, "value"), "value_type.mismatch", $"value_type is {type.Name()} and the value is {found}."));
     }
 
-    Problem Stale(int index, Change change, int expected, ConfigEntry? entry)
+    Problem Stale(int index, Change change, int expected, ConfigEntry? entry, Tombstone? deleted)
     {
-        var found = entry switch
-        {
-            null => "it does not exist",
-            { Deleted: true } => $"it was deleted as version {entry.Version} by {entry.UpdatedBy} at {entry.UpdatedAt}",
-            _ => $"it is at version {entry.Version}, set by {entry.UpdatedBy} at {entry.UpdatedAt}",
-        };
+        var found = entry is not null ? $"it is at version {entry.Version}, set by {entry.UpdatedBy} at {entry.UpdatedAt}"
+            : deleted is { } gone ? $"it was deleted as version {gone.Version}, by revision {gone.Revision}"
+            : "it does not exist";
         var message = expected == 0 ? $"{change.Key} was expected not to exist, but {found}." : $"{change.Key} was expected at version {expected}, but {found}.";
         return change.ExpectedByHeader
             ? Problem.Header(expected == 0 ? "If-None-Match" : "If-Match", "if_match", message)

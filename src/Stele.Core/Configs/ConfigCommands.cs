@@ -64,6 +64,17 @@ public sealed record ChangeSet(Principal Principal, Guid RequestId, string? Reas
     public bool IsList { get; init; }
 
     /// <inheritdoc/>
+    public override bool BringsValues
+    {
+        get
+        {
+            foreach (var change in Changes)
+                if (change.Op == ChangeOp.Set) return true;
+            return false;
+        }
+    }
+
+    /// <inheritdoc/>
     public override long Bytes
     {
         get
@@ -87,10 +98,14 @@ public sealed record RestoreConfigs(
     : Command(Principal, RequestId, Reason)
 {
     /// <inheritdoc/>
-    public override long Bytes => Then.Values.Sum(value => (long)value.Value.Length);
+    public override bool BringsValues => Then.Count > 0;
+
+    /// <inheritdoc/>
+    public override long Bytes => Then.Values.Sum(value => value.Value?.Length ?? 0L);
 }
 
 /// <summary>A value as it was.</summary>
-/// <param name="Value">Canonical JSON bytes.</param>
+/// <param name="Value">Canonical JSON bytes; null when it is the one at <paramref name="UnchangedSince"/>.</param>
 /// <param name="ValueType">Its declared type.</param>
-public sealed record RestoredValue(byte[] Value, ConfigValueType ValueType);
+/// <param name="UnchangedSince">For a value that the state keeps by reference and that nobody has changed: the version that it is. Else 0.</param>
+public sealed record RestoredValue(byte[]? Value, ConfigValueType ValueType, int UnchangedSince = 0);

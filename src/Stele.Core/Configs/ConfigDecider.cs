@@ -45,13 +45,19 @@ public static class ConfigDecider
         if (name is null || state.Environment(name) is not { } environment) return UnknownEnvironment(name);
         var events = new List<JournalEvent>();
         foreach (var entry in environment.Configs.StartingWith(command.Prefix))
-            if (!entry.Deleted && !command.Then.ContainsKey(entry.Key))
+            if (!command.Then.ContainsKey(entry.Key))
                 events.Add(new ConfigDeleted(name, entry.Key, entry.Version + 1));
         foreach (var (key, then) in command.Then.OrderBy(pair => pair.Key, StringComparer.Ordinal))
         {
             var entry = environment.Config(key);
-            if (entry is { Deleted: false } && entry.ValueType == then.ValueType && entry.Value.AsSpan().SequenceEqual(then.Value)) continue;
-            events.Add(new ConfigSet(name, key, then.Value, then.ValueType, (entry?.Version ?? 0) + 1));
+            if (then.Value is not { } value)
+            {
+                // it was left out because it was the current one, and someone was faster
+                if (entry?.Version != then.UnchangedSince) return Raced(key, then.UnchangedSince, name);
+                continue;
+            }
+            if (entry?.Holds(value, then.ValueType) == true) continue;
+            events.Add(new ConfigSet(name, key, value, then.ValueType, environment.LastVersion(key) + 1));
         }
         foreach (var e in events)
             if (Authorisation.Check(command.Principal, Permission.ConfigRollback, name, e is ConfigSet set ? set.Key : ((ConfigDeleted)e).Key) is { } forbidden)
@@ -65,6 +71,9 @@ public static class ConfigDecider
     public static Fault UnknownEnvironment(string? name) => new(FaultCode.NotFound, $"There is no environment '{name}'.",
         [Problem.Query("env", "environment.unknown", $"There is no environment '{name}'.")]);
 
+    static Fault Raced(string key, int version, string environment) => new(FaultCode.Conflict, $"{key} was changed while this was prepared; ask again.",
+        [Problem.Body("/revision", "rollback.raced", $"{key} in {environment} is not at version {version} any more.")]);
+
     /// <summary>The state after the configuration events of a revision.</summary>
     public static OrgState Evolve(OrgState state, RevisionRecord revision)
     {
@@ -72,53 +81,71 @@ public static class ConfigDecider
         var environments = state.Environments;
         foreach (var group in revision.Events.Where(IsConfig).GroupBy(EnvironmentOf))
         {
-            if (!environments.TryGetValue(group.Key, out var environment))
-                throw new InvalidOperationException($"revision {revision.Revision} of org {state.Org} names environment '{group.Key}', which is not there");
-            var (live, bytes) = (environment.LiveConfigs, environment.ValueBytes);
-            var builder = environment.Configs.ToBuilder();
+            var environment = Named(state, revision, group.Key);
+            var bytes = environment.ConfigBytes;
+            var (configs, deleted) = (environment.Configs.ToBuilder(), environment.Deleted.ToBuilder());
             foreach (var e in group)
             {
-                var entry = Entry(environment.Config, revision, e);
-                var before = environment.Config(entry.Key);
-                live += Live(entry) - Live(before);
-                bytes += Bytes(entry) - Bytes(before);
-                builder.Set(entry);
+                var key = KeyOf(e);
+                var before = environment.Config(key);
+                bytes -= before?.MemoryBytes ?? 0;
+                if (e.Type == ConfigDeleted.TypeName)
+                {
+                    configs.Remove(key);
+                    deleted.Add(key, new Tombstone((int)e.StreamVersion, revision.Revision, IdOf(environment, key, before, revision, e)));
+                    continue;
+                }
+                var entry = Entry(environment, key, before, revision, e);
+                if (before is null) deleted.Remove(key);
+                configs.Set(entry);
+                bytes += entry.MemoryBytes;
             }
-            environments = environments.Set(environment with { Configs = builder.ToMap(), LiveConfigs = live, ValueBytes = bytes, ChangedRevision = revision.Revision });
+            environments = environments.Set(environment with
+            {
+                Configs = configs.ToMap(), Deleted = deleted.ToTombstones(), ConfigBytes = bytes, ChangedRevision = revision.Revision,
+            });
         }
         return ReferenceEquals(environments, state.Environments) ? state : state with { Environments = environments };
     }
 
-    // the common case, one key: no grouping, no builder
+    // the common case, one key that is there: no grouping, no builders
     static OrgState EvolveOne(OrgState state, RevisionRecord revision, ConfigSet set)
     {
-        var environment = state.Environment(set.Environment)
-            ?? throw new InvalidOperationException($"revision {revision.Revision} of org {state.Org} names environment '{set.Environment}', which is not there");
-        var entry = Entry(environment.Config, revision, revision.Events[0]);
+        var environment = Named(state, revision, set.Environment);
         var before = environment.Config(set.Key);
-        var changed = environment with
+        var entry = Entry(environment, set.Key, before, revision, revision.Events[0]);
+        var deleted = environment.Deleted;
+        if (before is null && deleted.Find(set.Key) is not null)
         {
-            Configs = environment.Configs.Set(entry),
-            LiveConfigs = environment.LiveConfigs + 1 - Live(before),
-            ValueBytes = environment.ValueBytes + Bytes(entry) - Bytes(before),
-            ChangedRevision = revision.Revision,
+            var builder = deleted.ToBuilder();
+            builder.Remove(set.Key);
+            deleted = builder.ToTombstones();
+        }
+        return state with
+        {
+            Environments = state.Environments.Set(environment with
+            {
+                Configs = environment.Configs.Set(entry), Deleted = deleted,
+                ConfigBytes = environment.ConfigBytes + entry.MemoryBytes - (before?.MemoryBytes ?? 0), ChangedRevision = revision.Revision,
+            }),
         };
-        return state with { Environments = state.Environments.Set(changed) };
     }
+
+    static EnvironmentState Named(OrgState state, RevisionRecord revision, string name) => state.Environment(name)
+        ?? throw new InvalidOperationException($"revision {revision.Revision} of org {state.Org} names environment '{name}', which is not there");
 
     static JournalEvent? Event(Change change, EnvironmentState environment, ConfigEntry? entry, int index, ChangeRefusals refusals)
     {
-        var version = (entry?.Version ?? 0) + 1;
         switch (change.Op)
         {
-            case ChangeOp.Delete when entry is null or { Deleted: true }:
+            case ChangeOp.Delete when entry is null:
                 refusals.MissingKey(index, environment.Name);
                 return null;
             case ChangeOp.Delete:
-                return new ConfigDeleted(environment.Name, change.Key.Text, version);
+                return new ConfigDeleted(environment.Name, change.Key.Text, entry.Version + 1);
             case ChangeOp.Set:
-                var type = change.ValueType ?? (entry is { Deleted: false } ? entry.ValueType : ConfigValueTypes.Of(change.Value));
-                if (type.Fits(change.Value)) return new ConfigSet(environment.Name, change.Key.Text, change.Value!, type, version);
+                var type = change.ValueType ?? entry?.ValueType ?? ConfigValueTypes.Of(change.Value);
+                if (type.Fits(change.Value)) return new ConfigSet(environment.Name, change.Key.Text, change.Value!, type, environment.LastVersion(change.Key.Text) + 1);
                 refusals.WrongType(index, type);
                 return null;
             default:
@@ -135,21 +162,21 @@ public static class ConfigDecider
         _ => e.Stream.Split('/', 3)[1],
     };
 
-    static ConfigEntry Entry(Func<string, ConfigEntry?> find, RevisionRecord revision, EventRecord e)
+    static string KeyOf(EventRecord e) => e.Payload switch
     {
-        var (key, value, type) = e.Payload switch
-        {
-            ConfigSet set => (set.Key, set.Value, set.ValueType),
-            ConfigDeleted deleted => (deleted.Key, null, find(deleted.Key)?.ValueType ?? ConfigValueType.Json),
-            // a redacted value is never the current one: a later event of the same stream replaces this
-            _ => (e.Stream.Split('/', 3)[2], "null"u8.ToArray(), ConfigValueType.Json),
-        };
-        var before = find(key);
-        return new ConfigEntry(key, value, type, (int)e.StreamVersion, revision.Revision, revision.At, revision.Actor, revision.Reason,
-            before is { Deleted: false } ? before.CreatedAt : revision.At, before?.Id ?? EventRecord.RowId(revision.Revision, e.Ordinal));
+        ConfigSet set => set.Key,
+        ConfigDeleted deleted => deleted.Key,
+        _ => e.Stream.Split('/', 3)[2],
+    };
+
+    static ConfigEntry Entry(EnvironmentState environment, string key, ConfigEntry? before, RevisionRecord revision, EventRecord e)
+    {
+        // a redacted value is never the current one: a later event of the same stream replaces this
+        var (value, type) = e.Payload is ConfigSet set ? (set.Value, set.ValueType) : ("null"u8.ToArray(), ConfigValueType.Json);
+        return new ConfigEntry(before?.Key ?? key, value, type, (int)e.StreamVersion, revision.Revision, revision.At, revision.Actor, revision.Reason,
+            before?.CreatedAt ?? revision.At, IdOf(environment, key, before, revision, e)).ForState();
     }
 
-    static long Bytes(ConfigEntry? entry) => entry?.Value?.Length ?? 0;
-
-    static int Live(ConfigEntry? entry) => entry is { Deleted: false } ? 1 : 0;
+    static long IdOf(EnvironmentState environment, string key, ConfigEntry? before, RevisionRecord revision, EventRecord e) =>
+        before?.Id ?? environment.Deleted.Find(key)?.Id ?? EventRecord.RowId(revision.Revision, e.Ordinal);
 }

@@ -13,6 +13,9 @@ public abstract record Command(Principal Principal, Guid RequestId, string? Reas
     /// <summary>About how many bytes it brings: what a batch is capped by.</summary>
     public virtual long Bytes => 0;
 
+    /// <summary>Whether it may add to what nodes keep in memory: refused for an org that is too large for it.</summary>
+    public virtual bool BringsValues => false;
+
     /// <summary>The id of the n-th event of this command: the request id with the ordinal in its last 14 bits.</summary>
     public Guid EventId(int ordinal)
     {

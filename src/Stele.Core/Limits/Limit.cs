@@ -78,6 +78,18 @@ public static class SteleLimits
     public static readonly Limit IdempotencyHours = new("idempotency.hours", 24, "hours", "an older key may be used anew");
     /// <summary>Revisions kept in memory per org for those who follow.</summary>
     public static readonly Limit RingRevisions = new("ring.revisions", 1_024, "revisions", "older ones are read from PostgreSQL", true);
+    /// <summary>Bytes of the revisions kept in memory per org for those who follow.</summary>
+    public static readonly Limit RingBytes = new("ring.bytes", 16 << 20, "bytes", "older revisions are read from PostgreSQL", true);
+    /// <summary>Bytes of a value that nodes keep in memory.</summary>
+    public static readonly Limit InlineValueBytes = new("value.inline_bytes", 64 << 10, "bytes",
+        "of a larger value nodes keep hash and size in memory, and read it from PostgreSQL", true);
+    /// <summary>Bytes of large values that a node keeps after they were read.</summary>
+    public static readonly Limit ValueCacheBytes = new("value.cache_bytes", 64 << 20, "bytes", "those read longest ago are read from PostgreSQL again", true);
+    /// <summary>Mebibytes of state that a node keeps.</summary>
+    public static readonly Limit StateMebibytes = new("state.mib", 1_024, "MiB",
+        "organizations not in use leave memory, the longest unused first; one that alone is larger takes no more values, quota_exceeded", true);
+    /// <summary>How long an org stays in memory unused.</summary>
+    public static readonly Limit IdleSeconds = new("org.idle_seconds", 900, "seconds", "an organization that nobody asked for leaves memory, and is loaded again when it is used", true);
     /// <summary>Time that a graceful shutdown may take.</summary>
     public static readonly Limit ShutdownSeconds = new("shutdown.seconds", 10, "seconds", "what is still queued then is refused", true);
     /// <summary>Characters of an actor id.</summary>
@@ -91,6 +103,6 @@ public static class SteleLimits
         KeyCharacters, ServiceCharacters, EnvironmentCharacters, EnvironmentsPerOrg, ValueBytes, NumberDigits, NumberExponent, JsonDepth,
         BodyProblems, ChangeLogCharacters, ChangeSetChanges, ChangeSetBytes, QueueCommands, BatchCommands, BatchBytes, RequestSeconds,
         PrimaryWaitMilliseconds, ClockSkewMilliseconds, PageItems, PageBytes, DescriptionCharacters, IdempotencyKeyCharacters, IdempotencyHours, RingRevisions,
-        ShutdownSeconds, ActorCharacters, Shards,
+        RingBytes, InlineValueBytes, ValueCacheBytes, StateMebibytes, IdleSeconds, ShutdownSeconds, ActorCharacters, Shards,
     ];
 }

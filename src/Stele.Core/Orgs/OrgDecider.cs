@@ -1,6 +1,4 @@
 using Stele.Core.Access;
-using Stele.Core.Collections;
-using Stele.Core.Configs;
 using Stele.Core.Faults;
 using Stele.Core.Journal;
 using Stele.Core.Limits;
@@ -63,7 +61,7 @@ public static class OrgDecider
                 EnvironmentCreated created => state with
                 {
                     Environments = state.Environments.Set(new EnvironmentState(created.Name, created.Description, created.Ordinal,
-                        created.Version, revision.At, revision.Revision, SortedMap<ConfigEntry>.Empty, 0, 0)),
+                        created.Version, revision.At, revision.Revision)),
                 },
                 _ => state,
             };

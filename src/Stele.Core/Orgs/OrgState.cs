@@ -60,6 +60,17 @@ public sealed record OrgState
     /// <summary>The last revision.</summary>
     public long Revision => Place.Revision;
 
+    /// <summary>About how many bytes of memory the environments take.</summary>
+    public long MemoryBytes
+    {
+        get
+        {
+            long bytes = 0;
+            foreach (var environment in Environments) bytes += environment.MemoryBytes;
+            return bytes;
+        }
+    }
+
     /// <summary>The first hex digits of the incarnation, which ETags carry.</summary>
     public string IncarnationTag => Incarnation.ToString("N")[..8];
 
@@ -85,16 +96,26 @@ public sealed record OrgState
 /// <param name="Version">The version of its own stream.</param>
 /// <param name="CreatedAt">When it was made.</param>
 /// <param name="ChangedRevision">The revision that last changed anything in it.</param>
-/// <param name="Configs">Its configuration by key, tombstones included.</param>
-/// <param name="LiveConfigs">How many of them are not deleted.</param>
-/// <param name="ValueBytes">Bytes of their values.</param>
-public sealed record EnvironmentState(
-    string Name, string? Description, int Ordinal, int Version, Timestamp CreatedAt, long ChangedRevision,
-    SortedMap<ConfigEntry> Configs, int LiveConfigs, long ValueBytes) : IKeyed
+public sealed record EnvironmentState(string Name, string? Description, int Ordinal, int Version, Timestamp CreatedAt, long ChangedRevision) : IKeyed
 {
     /// <inheritdoc/>
     public string Key => Name;
 
-    /// <summary>The entry of a key, also of a deleted one; null if there never was one.</summary>
+    /// <summary>Its configuration by key.</summary>
+    public SortedMap<ConfigEntry> Configs { get; init; } = SortedMap<ConfigEntry>.Empty;
+
+    /// <summary>The keys that were there.</summary>
+    public Tombstones Deleted { get; init; } = Tombstones.None;
+
+    /// <summary>About how many bytes of memory <see cref="Configs"/> take.</summary>
+    public long ConfigBytes { get; init; }
+
+    /// <summary>About how many bytes of memory all of it takes.</summary>
+    public long MemoryBytes => ConfigBytes + (long)Deleted.Count * Tombstones.EachBytes;
+
+    /// <summary>The entry of a key; null if there is none (any more).</summary>
     public ConfigEntry? Config(string key) => Configs.TryGetValue(key, out var entry) ? entry : null;
+
+    /// <summary>The last version of a key, a deletion included; 0 if there never was one.</summary>
+    public int LastVersion(string key) => Config(key)?.Version ?? Deleted.Find(key)?.Version ?? 0;
 }

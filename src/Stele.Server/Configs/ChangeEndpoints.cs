@@ -79,8 +79,9 @@ internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, Conf
             var entry = version.Entry;
             if (version.Redacted)
                 return new Fault(FaultCode.Gone, $"Version {entry.Version} of {entry.Key} was redacted.", [blamed with { Rule = "version.redacted", Message = $"The value of {entry.Key} then was redacted." }]);
-            then[entry.Key] = new RestoredValue(entry.Value!, entry.ValueType);
-            if (entry.Revision <= body.Revision && environment.Config(entry.Key)?.Version != entry.Version) bytes += entry.Value!.Length;
+            // a value that is kept by reference is the current one: there is nothing to write
+            then[entry.Key] = entry.Reference is null ? new RestoredValue(entry.Value!, entry.ValueType) : new RestoredValue(null, entry.ValueType, entry.Version);
+            if (entry.Revision <= body.Revision && environment.Config(entry.Key)?.Version != entry.Version) bytes += entry.ValueBytes;
             if (bytes > SteleLimits.ChangeSetBytes.Value)
                 return new Fault(FaultCode.TooLarge, $"This would restore more than {SteleLimits.ChangeSetBytes.Value} bytes. Roll back by narrower prefixes.");
         }
@@ -105,5 +106,5 @@ internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, Conf
         return Answer.Send(context, ConfigJson.Results(new JsonText(), applied.Record, place));
     }
 
-    static readonly EnvironmentState NoEnvironment = new("", null, 0, 0, Timestamp.Epoch, 0, Core.Collections.SortedMap<ConfigEntry>.Empty, 0, 0);
+    static readonly EnvironmentState NoEnvironment = new("", null, 0, 0, Timestamp.Epoch, 0);
 }

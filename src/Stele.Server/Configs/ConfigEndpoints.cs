@@ -9,7 +9,7 @@ using Stele.Server.Journal;
 namespace Stele.Server.Configs;
 
 /// <summary>Reads: a key, lists, a key's history; now and in the past.</summary>
-internal sealed class ConfigEndpoints(JournalNode journal, ConfigView view, ConfigQueries queries)
+internal sealed class ConfigEndpoints(JournalNode journal, ConfigView view, ConfigQueries queries, ConfigValues values)
 {
     const Parameter GetParameters = Parameter.Env | Parameter.Read | Parameter.Version | Parameter.Revision | Parameter.At;
     const Parameter ListParameters = Parameter.Env | Parameter.Read | Parameter.Revision | Parameter.At | Parameter.Prefix | Parameter.KeysOnly | Parameter.Page;
@@ -24,7 +24,7 @@ internal sealed class ConfigEndpoints(JournalNode journal, ConfigView view, Conf
         if (problems is not null) return HttpProblems.Write(context, Fault.Invalid(problems));
         if (parameters.IsPast) return GetPast(context, key, parameters);
         // not the request's token, whose source would be one more allocation: a head check has a bound of its own
-        var read = journal.Read(Caller.Of(context).Org, parameters.Reading, CancellationToken.None);
+        var read = journal.ReadKey(Caller.Of(context).Org, parameters.Reading, parameters.Env?.Text, key.Text, CancellationToken.None);
         return read.IsCompletedSuccessfully
             ? Current(context, key, parameters.Env, parameters.Consistency, read.Result)
             : Await(context, key, parameters.Env, parameters.Consistency, read);
@@ -56,7 +56,12 @@ internal sealed class ConfigEndpoints(JournalNode journal, ConfigView view, Conf
             more = page.Count == parameters.Limit || bytes > SteleLimits.PageBytes.Value;
             if (more) break;
             page.Add(version);
-            if (!parameters.KeysOnly) bytes += version.Entry.Value!.Length;
+            if (!parameters.KeysOnly) bytes += version.Entry.ValueBytes;
+        }
+        if (!parameters.KeysOnly && (await values.Whole(shown.State.Org, shown.Environment.Name, page, context.RequestAborted)).Fault is { } unread)
+        {
+            await HttpProblems.Write(context, unread);
+            return;
         }
         var json = new JsonText((int)bytes + 256 * page.Count + 256).Raw("{\"items\":["u8);
         foreach (var (index, version) in page.Index())
@@ -87,12 +92,13 @@ internal sealed class ConfigEndpoints(JournalNode journal, ConfigView view, Conf
             await HttpProblems.Write(context, fault);
             return;
         }
-        if (shown.Environment.Config(key.Text) is not { } entry)
+        var lastVersion = shown.Environment.LastVersion(key.Text);
+        if (lastVersion == 0)
         {
             await HttpProblems.Write(context, ConfigView.UnknownKey(key, shown.Environment.Name));
             return;
         }
-        var below = shown.After is { } after && int.TryParse(after, out var version) ? version : entry.Version + 1;
+        var below = shown.After is { } after && int.TryParse(after, out var version) ? version : lastVersion + 1;
         // one more, for its value before
         var versions = await queries.History(shown.State.Org, shown.Environment.Name, key.Text, below, parameters.Limit + 1, context.RequestAborted);
         shown.PlaceHeaders(context.Response);
@@ -125,7 +131,7 @@ internal sealed class ConfigEndpoints(JournalNode journal, ConfigView view, Conf
         return key;
     }
 
-    static Task Current(HttpContext context, ConfigKey key, EnvironmentName? env, Consistency consistency, Outcome<Snapshot> outcome)
+    Task Current(HttpContext context, ConfigKey key, EnvironmentName? env, Consistency consistency, Outcome<Snapshot> outcome)
     {
         if (!outcome.TryGet(out var snapshot, out var fault)) return HttpProblems.Write(context, fault);
         var state = snapshot.State;
@@ -134,11 +140,11 @@ internal sealed class ConfigEndpoints(JournalNode journal, ConfigView view, Conf
         if (Authorisation.Check(Caller.Of(context).Principal, Permission.ConfigRead, name, key.Text) is { } forbidden) return HttpProblems.Write(context, forbidden);
         var response = context.Response;
         Answer.Place(response, snapshot, consistency);
-        if (environment.Config(key.Text) is not { Deleted: false } entry) return HttpProblems.Write(context, ConfigView.UnknownKey(key, name));
+        if (environment.Config(key.Text) is not { } entry) return HttpProblems.Write(context, ConfigView.UnknownKey(key, name));
         return Send(context, state, name, entry, redacted: false);
     }
 
-    static Task Send(HttpContext context, OrgState state, string environment, ConfigEntry entry, bool redacted)
+    Task Send(HttpContext context, OrgState state, string environment, ConfigEntry entry, bool redacted)
     {
         var tag = EntityTag.Of(entry.Version, state.Incarnation);
         context.Response.Headers.ETag = tag.ToString();
@@ -148,7 +154,20 @@ internal sealed class ConfigEndpoints(JournalNode journal, ConfigView view, Conf
             context.Response.StatusCode = StatusCodes.Status304NotModified;
             return Task.CompletedTask;
         }
-        return Answer.Send(context, ConfigJson.Entry(ConfigJson.For(entry), environment, entry, redacted));
+        return entry.Reference is null
+            ? Answer.Send(context, ConfigJson.Entry(ConfigJson.For(entry), environment, entry, redacted))
+            : SendLarge(context, state, environment, entry);
+    }
+
+    async Task SendLarge(HttpContext context, OrgState state, string environment, ConfigEntry entry)
+    {
+        if ((await values.Whole(state.Org, environment, entry, context.RequestAborted)).TryGet(out var whole, out var fault))
+        {
+            await Answer.Send(context, ConfigJson.Entry(ConfigJson.For(whole), environment, whole));
+            return;
+        }
+        context.Response.Headers.Remove("ETag");
+        await HttpProblems.Write(context, fault);
     }
 
     async Task GetPast(HttpContext context, ConfigKey key, RequestParameters parameters)
@@ -160,9 +179,9 @@ internal sealed class ConfigEndpoints(JournalNode journal, ConfigView view, Conf
         }
         var environment = shown.Environment;
         ConfigVersion? found = null;
-        if (environment.Config(key.Text) is { } entry)
-            found = parameters.Version is not { } version ? await queries.At(shown.State, environment, entry, shown.Place.Revision, context.RequestAborted)
-                : version == entry.Version ? new ConfigVersion(entry, false)
+        if (environment.LastVersion(key.Text) > 0)
+            found = parameters.Version is not { } version ? await queries.At(shown.State, environment, key.Text, shown.Place.Revision, context.RequestAborted)
+                : environment.Config(key.Text) is { } entry && version == entry.Version ? new ConfigVersion(entry, false)
                 : await queries.Version(shown.State.Org, environment.Name, key.Text, version, context.RequestAborted);
         shown.PlaceHeaders(context.Response);
         if (found is not { Entry.Deleted: false })

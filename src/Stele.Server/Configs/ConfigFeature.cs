@@ -12,6 +12,8 @@ namespace Stele.Server.Configs;
 /// its pages, and so does a comparison on both sides.</item>
 /// <item>The past does not change: a version, a revision or a moment, once answered, is answered the same for ever. Only a
 /// redaction empties a value, and says so.</item>
+/// <item>A value over 64 KiB is in no node's memory: it is read from PostgreSQL by exactly the version that the state names,
+/// and held against the hash that the state has of it.</item>
 /// <item>An answer to a write is made from the revision it wrote: a retry with the same Idempotency-Key gets the same one.</item>
 /// </list>
 /// Limits: keys 256 characters, values 8 MiB, 10,000 changes and 32 MiB a request, pages of 1,000 items and 32 MiB. At a
@@ -22,6 +24,7 @@ internal static class ConfigFeature
 {
     public static IServiceCollection AddConfigs(this IServiceCollection services) => services
         .AddSingleton<ConfigQueries>()
+        .AddSingleton<ConfigValues>()
         .AddSingleton<ConfigView>()
         .AddSingleton<ConfigEndpoints>()
         .AddSingleton<ConfigWriteEndpoints>()

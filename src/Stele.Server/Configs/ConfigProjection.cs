@@ -103,14 +103,28 @@ internal static class ConfigProjection
         return rows;
     }
 
-    // id, created_at and a deletion's type are those of the key; the rest is of this version
+    // id and created_at are those of the key; the rest is of this version
     static ConfigEntry Entry(AppendBatch append, RevisionRecord revision, string environment, string key, int version, byte[]? value, ConfigValueType? type)
     {
-        var after = append.After.Environment(environment)!.Config(key)!;
-        if (after.Version == version) return after;
-        var kind = type ?? append.Before.Environment(environment)?.Config(key)?.ValueType ?? after.ValueType;
-        return new ConfigEntry(key, value, kind, version, revision.Revision, revision.At, revision.Actor, revision.Reason, after.CreatedAt, after.Id);
+        var then = append.After.Environment(environment)!;
+        var after = then.Config(key);
+        if (after is { Reference: null } && after.Version == version) return after;
+        var before = append.Before.Environment(environment)?.Config(key);
+        // all revisions of an append have one time: what was not there before it, or made anew in it, was made then
+        var madeAnew = before is null || version - before.Version > 1 && DeletedBetween(append, environment, key, before.Version, version);
+        var createdAt = madeAnew ? revision.At : before!.CreatedAt;
+        var kind = type ?? (before?.Version == version - 1 ? before.ValueType : TypeBefore(append, environment, key, version)) ?? ConfigValueType.Json;
+        return new ConfigEntry(key, value, kind, version, revision.Revision, revision.At, revision.Actor, revision.Reason, createdAt, after?.Id ?? then.Deleted.Find(key)!.Value.Id);
     }
+
+    static bool DeletedBetween(AppendBatch append, string environment, string key, int low, int high) =>
+        append.Revisions.Any(revision => revision.Events.Any(e => e.Payload is ConfigDeleted deleted
+            && deleted.Environment == environment && deleted.Key == key && deleted.Version > low && deleted.Version < high));
+
+    // what a deletion deleted, when the same append set it
+    static ConfigValueType? TypeBefore(AppendBatch append, string environment, string key, int version) =>
+        append.Revisions.SelectMany(revision => revision.Events).Select(e => e.Payload).OfType<ConfigSet>()
+            .LastOrDefault(set => set.Environment == environment && set.Key == key && set.Version < version)?.ValueType;
 
     static List<Row> LastPerKey(List<Row> rows)
     {

@@ -24,11 +24,11 @@ internal sealed class ConfigQueries(DatabaseConnections database, StatementTimer
     const int ChunkKeys = 500;
 
     /// <summary>A key at a revision that the state has reached; null if it did not exist then or was deleted.</summary>
-    public async Task<ConfigVersion?> At(OrgState state, EnvironmentState environment, ConfigEntry entry, long revision, CancellationToken cancellation)
+    public async Task<ConfigVersion?> At(OrgState state, EnvironmentState environment, string key, long revision, CancellationToken cancellation)
     {
-        if (entry.Revision <= revision) return Live(entry);
-        if (IsNewer(entry, revision)) return null;
-        var found = await Versions(state.Org, environment.Name, [entry], revision, cancellation);
+        if (Known.Of(environment, key) is not { } known || known.CreatedRevision > revision) return null;
+        if (known.Revision <= revision) return known.Entry is { } entry ? new ConfigVersion(entry, false) : null;
+        var found = await Versions(state.Org, environment.Name, [known], revision, cancellation);
         return found is [{ Entry.Deleted: false } version] ? version : null;
     }
 
@@ -36,18 +36,18 @@ internal sealed class ConfigQueries(DatabaseConnections database, StatementTimer
     public async IAsyncEnumerable<ConfigVersion> At(
         OrgState state, EnvironmentState environment, string prefix, string? after, long revision, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        var chunk = new List<ConfigEntry>();
-        var changed = new List<ConfigEntry>();
-        foreach (var entry in after is null ? environment.Configs.StartingWith(prefix) : environment.Configs.StartingWith(prefix, after))
+        var chunk = new List<Known>();
+        var changed = new List<Known>();
+        await foreach (var known in Keys(state, environment, prefix, after, revision, cancellation))
         {
-            if (IsNewer(entry, revision)) continue;
-            if (entry.Revision > revision) changed.Add(entry);
+            if (known.CreatedRevision > revision) continue;
+            if (known.Revision > revision) changed.Add(known);
             else if (changed.Count == 0)
             {
-                if (Live(entry) is { } live) yield return live;
+                yield return new ConfigVersion(known.Entry!, false);
                 continue;
             }
-            chunk.Add(entry);
+            chunk.Add(known);
             if (chunk.Count < ChunkKeys) continue;
             await foreach (var version in Resolve(state, environment, chunk, changed, revision, cancellation)) yield return version;
             chunk.Clear();
@@ -55,6 +55,46 @@ internal sealed class ConfigQueries(DatabaseConnections database, StatementTimer
         }
         await foreach (var version in Resolve(state, environment, chunk, changed, revision, cancellation)) yield return version;
     }
+
+    /// <summary>The keys that there are, and among them, in one order, those that a revision later than the one asked for deleted.</summary>
+    async IAsyncEnumerable<Known> Keys(
+        OrgState state, EnvironmentState environment, string prefix, string? after, long revision, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var live = (after is null ? environment.Configs.StartingWith(prefix) : environment.Configs.StartingWith(prefix, after)).GetEnumerator();
+        var isLive = live.MoveNext();
+        // memory knows deleted keys by their hashes only
+        if (environment.Deleted.Count > 0 && revision < environment.ChangedRevision)
+            await foreach (var key in DeletedKeys(state, environment.Name, prefix, after, revision, cancellation))
+            {
+                // deleted and made again: it is among the others
+                if (environment.Config(key) is not null || Known.Of(environment, key) is not { } known || known.Revision <= revision) continue;
+                for (; isLive && string.CompareOrdinal(live.Current.Key, key) < 0; isLive = live.MoveNext()) yield return Known.Of(live.Current);
+                yield return known;
+            }
+        for (; isLive; isLive = live.MoveNext()) yield return Known.Of(live.Current);
+    }
+
+    async IAsyncEnumerable<string> DeletedKeys(
+        OrgState state, string environment, string prefix, string? after, long revision, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        // no character of a key is below U+0001 or above U+007E
+        var (lower, upper) = (after is null || string.CompareOrdinal(after, prefix) < 0 ? prefix : after + '\u0001', prefix + '\u007f');
+        while (true)
+        {
+            var command = PostgresParameters.Command(DeletedKeysSql, state.Org.Value, environment, lower, upper, revision, state.Revision, ChunkKeys);
+            var keys = await Run("config_deleted_keys", state.Org, command, reader => reader.GetString(0), cancellation);
+            foreach (var key in keys) yield return key;
+            if (keys.Count < ChunkKeys) yield break;
+            lower = keys[^1] + '\u0001';
+        }
+    }
+
+    // of history, whose rows stay: the current table may have gone on since the state was taken
+    const string DeletedKeysSql = """
+        SELECT DISTINCT h.key FROM stele.configuration_history h
+        WHERE h.org_id = $1 AND h.environment = $2 AND h.key >= $3 AND h.key < $4 AND h.deleted AND h.revision > $5 AND h.revision <= $6
+        ORDER BY h.key LIMIT $7
+        """;
 
     /// <summary>One version of a key; null if there is none of that number.</summary>
     public async Task<ConfigVersion?> Version(OrgId org, string environment, string key, int version, CancellationToken cancellation) =>
@@ -65,7 +105,7 @@ internal sealed class ConfigQueries(DatabaseConnections database, StatementTimer
     /// <see cref="SteleLimits.PageBytes"/>, but at least one if there is one.
     /// </summary>
     public Task<List<ConfigVersion>> History(OrgId org, string environment, string key, int below, int limit, CancellationToken cancellation) =>
-        Run("config_history", org, PostgresParameters.Command(HistorySql, org.Value, environment, key, (long)below, limit, SteleLimits.PageBytes.Value), cancellation);
+        Run("config_history", org, PostgresParameters.Command(HistorySql, org.Value, environment, key, (long)below, limit, SteleLimits.PageBytes.Value), Read, cancellation);
 
     // the sum reads lengths, not values: it ends the page before they are fetched
     const string HistorySql = """
@@ -80,19 +120,19 @@ internal sealed class ConfigQueries(DatabaseConnections database, StatementTimer
         """;
 
     /// <summary>
-    /// The versions that keys had at a revision, in the order of the entries; those that did not exist are absent. The
-    /// entries are of a later revision. Values past <see cref="SteleLimits.PageBytes"/> are left for the next call.
+    /// The versions that keys had at a revision, in the order of the keys; those that did not exist are absent. They
+    /// were changed by a later revision. Values past <see cref="SteleLimits.PageBytes"/> are left for the next call.
     /// </summary>
-    Task<List<ConfigVersion>> Versions(OrgId org, string environment, List<ConfigEntry> entries, long revision, CancellationToken cancellation)
+    Task<List<ConfigVersion>> Versions(OrgId org, string environment, List<Known> all, long revision, CancellationToken cancellation)
     {
-        var (keys, below) = (new string[entries.Count], new long[entries.Count]);
-        for (var i = 0; i < keys.Length; i++) (keys[i], below[i]) = (entries[i].Key, entries[i].Version);
+        var (keys, below) = (new string[all.Count], new long[all.Count]);
+        for (var i = 0; i < keys.Length; i++) (keys[i], below[i]) = (all[i].Key, all[i].Version);
         var command = PostgresParameters.Command(VersionsSql, org.Value, environment);
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = keys });
         command.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = below });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = revision });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = SteleLimits.PageBytes.Value });
-        return Run("config_versions_at", org, command, cancellation);
+        return Run("config_versions_at", org, command, Read, cancellation);
     }
 
     // Bisects the gapless versions of each key: revisions rise with versions, and a key may have a hundred thousand. An
@@ -123,16 +163,16 @@ internal sealed class ConfigQueries(DatabaseConnections database, StatementTimer
         """;
 
     // in the order of the chunk; `changed` are those of its entries that memory cannot answer
-    async IAsyncEnumerable<ConfigVersion> Resolve(OrgState state, EnvironmentState environment, List<ConfigEntry> chunk, List<ConfigEntry> changed,
+    async IAsyncEnumerable<ConfigVersion> Resolve(OrgState state, EnvironmentState environment, List<Known> chunk, List<Known> changed,
         long revision, [EnumeratorCancellation] CancellationToken cancellation)
     {
         var found = new Queue<ConfigVersion>();
         var (next, asked) = (0, 0);
-        foreach (var entry in chunk)
+        foreach (var known in chunk)
         {
-            if (entry.Revision <= revision)
+            if (known.Revision <= revision)
             {
-                if (Live(entry) is { } live) yield return live;
+                yield return new ConfigVersion(known.Entry!, false);
                 continue;
             }
             if (next == asked)
@@ -142,7 +182,7 @@ internal sealed class ConfigQueries(DatabaseConnections database, StatementTimer
                 found = new Queue<ConfigVersion>(versions);
             }
             next++;
-            if (found.TryPeek(out var version) && version.Entry.Key == entry.Key && !found.Dequeue().Entry.Deleted) yield return version;
+            if (found.TryPeek(out var version) && version.Entry.Key == known.Key && !found.Dequeue().Entry.Deleted) yield return version;
         }
     }
 
@@ -154,16 +194,16 @@ internal sealed class ConfigQueries(DatabaseConnections database, StatementTimer
         return bytes > SteleLimits.PageBytes.Value;
     }
 
-    async Task<List<ConfigVersion>> Run(string name, OrgId org, NpgsqlBatchCommand command, CancellationToken cancellation)
+    async Task<List<T>> Run<T>(string name, OrgId org, NpgsqlBatchCommand command, Func<NpgsqlDataReader, T> read, CancellationToken cancellation)
     {
         using var timing = statements.Start(name);
         await using var connection = await database.App.OpenConnectionAsync(cancellation);
         await using var batch = JournalQueries.InOrg(connection, org, command);
         await using var reader = await batch.ExecuteReaderAsync(cancellation);
         await reader.NextResultAsync(cancellation);
-        var versions = new List<ConfigVersion>();
-        while (await reader.ReadAsync(cancellation)) versions.Add(Read(reader));
-        return versions;
+        var rows = new List<T>();
+        while (await reader.ReadAsync(cancellation)) rows.Add(read(reader));
+        return rows;
     }
 
     static ConfigVersion Read(NpgsqlDataReader reader)
@@ -179,8 +219,18 @@ internal sealed class ConfigQueries(DatabaseConnections database, StatementTimer
             Redacted: !deleted && text is null);
     }
 
-    static ConfigVersion? Live(ConfigEntry entry) => entry.Deleted ? null : new ConfigVersion(entry, false);
+    /// <summary>What memory knows of a key, be it there or deleted.</summary>
+    /// <param name="Key">The key.</param>
+    /// <param name="Entry">Null when it is deleted.</param>
+    /// <param name="Version">Its last version.</param>
+    /// <param name="Revision">The revision that made it.</param>
+    /// <param name="CreatedRevision">The revision that first made the key.</param>
+    readonly record struct Known(string Key, ConfigEntry? Entry, int Version, long Revision, long CreatedRevision)
+    {
+        public static Known Of(ConfigEntry entry) => new(entry.Key, entry, entry.Version, entry.Revision, entry.Id >> 14);
 
-    // the id says which revision first created the key
-    static bool IsNewer(ConfigEntry entry, long revision) => entry.Id >> 14 > revision;
+        public static Known? Of(EnvironmentState environment, string key) => environment.Config(key) is { } entry ? Of(entry)
+            : environment.Deleted.Find(key) is { } deleted ? new Known(key, null, deleted.Version, deleted.Revision, deleted.Id >> 14)
+            : null;
+    }
 }

@@ -97,12 +97,13 @@ internal sealed class ConfigWriteEndpoints(JournalNode journal, ConfigQueries qu
         if (!read.TryGet(out var snapshot, out var fault)) return fault;
         if (!ConfigView.Environment(snapshot.State, request.Parameters.Env?.Text).TryGet(out var environment, out fault)) return fault;
         if (Authorisation.Check(request.Caller.Principal, Permission.ConfigRollback, environment.Name, key.Text) is { } forbidden) return forbidden;
-        if (environment.Config(key.Text) is not { } entry) return ConfigView.UnknownKey(key, environment.Name);
-        var found = version == entry.Version ? new ConfigVersion(entry, false)
+        var last = environment.LastVersion(key.Text);
+        if (last == 0) return ConfigView.UnknownKey(key, environment.Name);
+        var found = environment.Config(key.Text) is { Reference: null } entry && version == entry.Version ? new ConfigVersion(entry, false)
             : await queries.Version(snapshot.State.Org, environment.Name, key.Text, version, context.RequestAborted);
         return found switch
         {
-            null => Fault.Invalid(Problem.Body("/version", "version.unknown", $"{key} has no version {version} in {environment.Name}; the last is {entry.Version}.")),
+            null => Fault.Invalid(Problem.Body("/version", "version.unknown", $"{key} has no version {version} in {environment.Name}; the last is {last}.")),
             { Redacted: true } => new Fault(FaultCode.Gone, $"Version {version} of {key} was redacted.", [Problem.Body("/version", "version.redacted", $"Version {version} was redacted.")]),
             { Entry.Deleted: true } => Fault.Invalid(Problem.Body("/version", "rollback.deleted", $"Version {version} of {key} is its deletion; to delete it, use DELETE.")),
             _ => found.Entry,

@@ -11,7 +11,7 @@ using Stele.Server.Journal;
 namespace Stele.Server.Configs;
 
 /// <summary>What differs between two moments, two environments, or both.</summary>
-internal sealed class DiffEndpoints(JournalNode journal, ConfigView view, ConfigQueries queries)
+internal sealed class DiffEndpoints(JournalNode journal, ConfigView view, ConfigQueries queries, ConfigValues values)
 {
     /// <summary><c>GET /v1/diff</c></summary>
     public async Task Get(HttpContext context)
@@ -41,9 +41,15 @@ internal sealed class DiffEndpoints(JournalNode journal, ConfigView view, Config
             if (IsEqual(before, after)) continue;
             more = count == parameters.Limit || json.Length > SteleLimits.PageBytes.Value;
             if (more) break;
-            if (count++ > 0) json.Raw(","u8);
             last = (before ?? after)!.Entry.Key;
-            WriteItem(json, last, before, after);
+            if (!(await Whole(compared, compared.From, before, context.RequestAborted)).TryGet(out var from_, out fault)
+                || !(await Whole(compared, compared.To, after, context.RequestAborted)).TryGet(out var to_, out fault))
+            {
+                await HttpProblems.Write(context, fault);
+                return;
+            }
+            if (count++ > 0) json.Raw(","u8);
+            WriteItem(json, last, from_, to_);
         }
         json.Raw("]"u8);
         if (more)
@@ -99,8 +105,15 @@ internal sealed class DiffEndpoints(JournalNode journal, ConfigView view, Config
             queries.At(compared.Snapshot.State, side.Environment, prefix, compared.After, side.Place.Revision, cancellation).GetAsyncEnumerator(cancellation);
     }
 
-    static bool IsEqual(ConfigVersion? from, ConfigVersion? to) =>
-        from is not null && to is not null && from.Entry.ValueType == to.Entry.ValueType && from.Entry.Value.AsSpan().SequenceEqual(to.Entry.Value);
+    async ValueTask<Outcome<ConfigVersion?>> Whole(Comparison compared, Resolved side, ConfigVersion? version, CancellationToken cancellation)
+    {
+        if (version?.Entry.Reference is null) return version;
+        return (await values.Whole(compared.Snapshot.State.Org, side.Environment.Name, version.Entry, cancellation)).TryGet(out var entry, out var fault)
+            ? version with { Entry = entry }
+            : fault;
+    }
+
+    static bool IsEqual(ConfigVersion? from, ConfigVersion? to) => from is not null && to is not null && from.Entry.SameValue(to.Entry);
 
     static void WriteSide(JsonText json, Resolved side) =>
         json.Raw("{\"environment\":\""u8).Ascii(side.Environment.Name).Raw("\",\"revision\":"u8).Number(side.Place.Revision).Raw("}"u8);

@@ -68,7 +68,7 @@ internal sealed class GatewayEndpoints(JournalNode journal, OrgDirectory orgs, T
     {
         var state = org.State;
         long keys = 0;
-        foreach (var environment in state.Environments) keys += environment.LiveConfigs;
+        foreach (var environment in state.Environments) keys += environment.Configs.Count;
         json.Raw("{\"name\":"u8).Text(state.Name ?? orgs.All.FirstOrDefault(pair => pair.Value == org.Org).Key)
             .Raw(",\"revision\":"u8).Number(state.Revision)
             .Raw(",\"cursor\":"u8).Text(state.Place.CursorText)

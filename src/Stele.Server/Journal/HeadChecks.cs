@@ -123,6 +123,7 @@ internal sealed class HeadChecks(IJournalStore store, TimeProvider time, Journal
     /// <summary>Those who wait for one query.</summary>
     sealed class Round
     {
+        const int SmallRound = 16;
         static readonly Node Closed = new(null!, null);
         readonly TaskCompletionSource<HeadRound?> completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
         Node? waiters;
@@ -148,8 +149,13 @@ internal sealed class HeadChecks(IJournalStore store, TimeProvider time, Journal
         public List<OrgJournal> Seal()
         {
             var orgs = new List<OrgJournal>(1);
+            HashSet<OrgJournal>? seen = null;
             for (var node = Interlocked.Exchange(ref waiters, Closed); node is not null && node != Closed; node = node.Next)
-                if (!orgs.Contains(node.Org)) orgs.Add(node.Org);
+            {
+                // a poll asks for thousands, everyone else for a few
+                if (seen is null && orgs.Count == SmallRound) seen = [.. orgs];
+                if (seen?.Add(node.Org) ?? !orgs.Contains(node.Org)) orgs.Add(node.Org);
+            }
             return orgs;
         }
 
@@ -171,9 +177,16 @@ internal sealed class HeadChecks(IJournalStore store, TimeProvider time, Journal
 /// <param name="SentAt">TimeProvider timestamp of the sending.</param>
 internal sealed record HeadRound(HeadsAnswer Answer, IReadOnlyList<OrgState> Applied, long SentAt)
 {
+    const int SmallRound = 16;
+
+    // of a poll's thousands of orgs each looks itself up
+    readonly Lazy<Dictionary<OrgId, Head>>? heads = Answer.Heads.Count <= SmallRound ? null : new(() => Answer.Heads.ToDictionary(head => head.Org));
+    readonly Lazy<Dictionary<OrgId, OrgState>>? applied = Applied.Count <= SmallRound ? null : new(() => Applied.GroupBy(state => state.Org).ToDictionary(same => same.Key, same => same.First()));
+
     /// <summary>The head of an org, or null if the database has none.</summary>
     public Head? Head(OrgId org)
     {
+        if (heads is not null) return heads.Value.GetValueOrDefault(org);
         foreach (var head in Answer.Heads)
             if (head.Org == org) return head;
         return null;
@@ -182,6 +195,7 @@ internal sealed record HeadRound(HeadsAnswer Answer, IReadOnlyList<OrgState> App
     /// <summary>What was applied of an org when the query was sent.</summary>
     public OrgState? AppliedOf(OrgId org)
     {
+        if (applied is not null) return applied.Value.GetValueOrDefault(org);
         foreach (var state in Applied)
             if (state.Org == org) return state;
         return null;

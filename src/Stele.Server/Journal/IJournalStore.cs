@@ -10,8 +10,14 @@ namespace Stele.Server.Journal;
 /// </summary>
 internal interface IJournalStore
 {
-    /// <summary>The org's head and tables in one snapshot; null when there is no such org.</summary>
-    Task<OrgState?> Load(OrgId org, CancellationToken cancellation);
+    /// <summary>The org's head and tables in one snapshot; gives up when they take more bytes of memory than allowed.</summary>
+    Task<LoadedState> Load(OrgId org, long bytesMax, CancellationToken cancellation);
+
+    /// <summary>
+    /// As <see cref="Load"/>, but of all configuration the one key (no environment: the org's default one); null when there
+    /// is no such org. The snapshot is taken after the call, so what it shows is current at some moment after it.
+    /// </summary>
+    Task<OrgState?> LoadKey(OrgId org, string? environment, string key, CancellationToken cancellation);
 
     /// <summary>
     /// Compare-and-set of the head, inline projections, revisions and events in one transaction. Never cancelled: a commit
@@ -55,6 +61,11 @@ internal interface IJournalStore
     /// <summary>Raises the incarnation counter after a promotion; nobody is reset.</summary>
     Task RaiseCounter(long expectedCounter, int timeline, CancellationToken cancellation);
 }
+
+/// <summary>What came of loading an org.</summary>
+/// <param name="State">Null when there is no such org, or when it was given up.</param>
+/// <param name="Bytes">Bytes of memory that were counted; more than were allowed: it was given up there.</param>
+internal sealed record LoadedState(OrgState? State, long Bytes);
 
 /// <summary>The database did not answer, or could not be reached. Nothing is known to have been written by this call.</summary>
 internal sealed class StoreUnavailableException(string message, Exception? inner = null) : Exception(message, inner);

@@ -15,7 +15,7 @@ internal sealed class JournalAppender(
     JournalMetrics metrics, JournalLog log, Action<OrgId, long> committed)
 {
     readonly ConcurrentQueue<PendingCommand> queue = new();
-    int queued, draining, closed;
+    int queued, draining, closed, retired;
     PendingCommand[] inWork = [];
     BatchPlan? plan;
     long appendingSince;
@@ -23,12 +23,19 @@ internal sealed class JournalAppender(
     /// <summary>Commands that wait.</summary>
     public int Queued => Volatile.Read(ref queued);
 
-    /// <summary>Queues a command. Its deadline is kept by <see cref="Tick"/>.</summary>
-    public Task<Outcome<Applied>> Enqueue(PendingCommand pending)
+    /// <summary>Queues a command. Its deadline is kept by <see cref="Tick"/>. Null: the org has left memory, and is to be opened again.</summary>
+    public Task<Outcome<Applied>>? Enqueue(PendingCommand pending)
     {
         if (Volatile.Read(ref closed) == 1)
             return Task.FromResult<Outcome<Applied>>(Fault.Unavailable("This node is shutting down; nothing was written."));
-        if (Interlocked.Increment(ref queued) > options.QueueCommands)
+        var waiting = Interlocked.Increment(ref queued);
+        // after the increment, as TryRetire looks the other way round: one of the two sees the other
+        if (Volatile.Read(ref retired) == 1)
+        {
+            Interlocked.Decrement(ref queued);
+            return null;
+        }
+        if (waiting > options.QueueCommands)
         {
             Interlocked.Decrement(ref queued);
             return Task.FromResult<Outcome<Applied>>(Fault.Unavailable(
@@ -37,6 +44,15 @@ internal sealed class JournalAppender(
         queue.Enqueue(pending);
         if (Interlocked.CompareExchange(ref draining, 1, 0) == 0) _ = Drain();
         return pending.Outcome;
+    }
+
+    /// <summary>Takes no more commands for good, if none waits and none is under way, an unknown outcome included.</summary>
+    public bool TryRetire()
+    {
+        Interlocked.Exchange(ref retired, 1);
+        if (Volatile.Read(ref queued) == 0 && Volatile.Read(ref draining) == 0) return true;
+        Interlocked.Exchange(ref retired, 0);
+        return false;
     }
 
     /// <summary>Takes no more commands, and ends when those that wait are answered.</summary>

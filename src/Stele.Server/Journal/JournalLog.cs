@@ -45,4 +45,13 @@ internal sealed partial class JournalLog(ILogger<JournalLog> logger)
 
     [LoggerMessage(13, LogLevel.Warning, "Shutting down with writes unanswered: PostgreSQL did not answer in time")]
     public partial void WritesLeft();
+
+    [LoggerMessage(14, LogLevel.Error, "Loading org {Org} met an unexpected error")]
+    public partial void LoadBroke(OrgId org, Exception exception);
+
+    [LoggerMessage(15, LogLevel.Debug, "Org {Org} left memory ({Reason}): about {Bytes} bytes")]
+    public partial void Dropped(OrgId org, string reason, long bytes);
+
+    [LoggerMessage(16, LogLevel.Error, "Org {Org} is not loaded: it takes more than {Bytes} bytes of memory, and this node may keep {BytesMax} (STELE_LIMIT_STATE_MIB); only single keys of it are answered")]
+    public partial void TooLarge(OrgId org, long bytes, long bytesMax);
 }

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using Stele.Core.Faults;
 using Stele.Core.Journal;
@@ -28,7 +27,7 @@ internal readonly record struct Snapshot(OrgState State, TimeSpan ConfirmedAgo);
 
 /// <summary>
 /// The journal as the features see it. Everything that reads current state or writes goes through these calls; reads of the
-/// past go to SQL. An org is loaded on first use and kept current by the tail.
+/// past go to SQL. An org is loaded on first use, kept current by the tail, and dropped when it is not used (<see cref="LoadedOrgs"/>).
 /// </summary>
 internal sealed class JournalNode
 {
@@ -38,8 +37,7 @@ internal sealed class JournalNode
     readonly JournalMetrics metrics;
     readonly JournalLog log;
     readonly HeadReconciler reconciler;
-    readonly ConcurrentDictionary<OrgId, LoadedOrg> orgs = new();
-    readonly ConcurrentDictionary<OrgId, Task<Outcome<LoadedOrg>>> loading = new();
+    readonly LoadedOrgs orgs;
     Action<OrgId, long> committed = static (_, _) => { };
 
     public JournalNode(IJournalStore store, TimeProvider time, JournalOptions options, JournalMetrics metrics, JournalLog log)
@@ -47,6 +45,7 @@ internal sealed class JournalNode
         (this.store, this.time, this.options, this.metrics, this.log) = (store, time, options, metrics, log);
         Heads = new HeadChecks(store, time, options, metrics, log);
         reconciler = new HeadReconciler(store, options, metrics, log);
+        orgs = new LoadedOrgs(store, time, options, metrics, log, Create);
         metrics.Gauges = Gauges;
     }
 
@@ -54,7 +53,7 @@ internal sealed class JournalNode
     public HeadChecks Heads { get; }
 
     /// <summary>The orgs in memory, for status and metrics.</summary>
-    public IEnumerable<OrgJournal> Orgs => orgs.Values.Select(loaded => loaded.Journal);
+    public IEnumerable<OrgJournal> Orgs => orgs.All.Select(loaded => loaded.Journal);
 
     /// <summary>Called after each commit of this node, off the request's path: what carries hints to other nodes.</summary>
     public void OnCommitted(Action<OrgId, long> hook) => committed = hook;
@@ -66,11 +65,21 @@ internal sealed class JournalNode
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<Outcome<Snapshot>> Read(OrgId org, ReadOptions read, CancellationToken cancellation)
     {
-        if (!orgs.TryGetValue(org, out var loaded))
-        {
-            if (!(await Open(org)).TryGet(out loaded, out var fault)) return fault;
-        }
-        var journal = loaded.Journal;
+        if (!orgs.TryUse(org, out var loaded) && !(await orgs.Open(org)).TryGet(out loaded, out var fault)) return fault;
+        return await Read(loaded.Journal, read);
+    }
+
+    /// <summary>
+    /// As <see cref="Read(OrgId, ReadOptions, CancellationToken)"/>, for who looks at one key only (of the environment, or the
+    /// default one). While the org is not in memory, SQL answers, with a state that has no other configuration; it is current
+    /// at some moment after the call, so it is strong.
+    /// </summary>
+    public ValueTask<Outcome<Snapshot>> ReadKey(OrgId org, ReadOptions read, string? environment, string key, CancellationToken cancellation) =>
+        orgs.TryUse(org, out var loaded) ? Read(loaded.Journal, read) : ReadUnloaded(org, read, environment, key, cancellation);
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    async ValueTask<Outcome<Snapshot>> Read(OrgJournal journal, ReadOptions read)
+    {
         if (read.Consistency == Consistency.Strong)
         {
             if (await Level(journal) is { } away) return away;
@@ -92,17 +101,28 @@ internal sealed class JournalNode
     /// </summary>
     public async Task<Outcome<Applied>> Append(OrgId org, Command command, Idempotency? idempotency, CancellationToken cancellation)
     {
-        if (!orgs.TryGetValue(org, out var loaded))
+        long? enqueuedAt = null;
+        while (true)
         {
-            var opened = command is CreateOrg ? await OpenNew(org) : await Open(org);
-            if (!opened.TryGet(out loaded, out var fault)) return fault;
+            if (!orgs.TryUse(org, out var loaded))
+            {
+                var opened = command is CreateOrg ? await OpenNew(org) : await orgs.Open(org);
+                if (!opened.TryGet(out loaded, out var fault)) return fault;
+            }
+            if (loaded.Journal.Stopped is { } stopped) return stopped;
+            if (enqueuedAt is null)
+            {
+                // a write's time counts from here: an org may take longer to load
+                enqueuedAt = time.GetTimestamp();
+                if (idempotency is not null && await Replayed(loaded.Journal, command, idempotency) is { } replayed) return replayed;
+                if (command.BringsValues && loaded.Journal.State.MemoryBytes is var bytes && bytes > options.StateBytes) return Full(bytes);
+            }
+            // null: it has left memory since
+            if (loaded.Appender.Enqueue(new PendingCommand(command, idempotency, default, enqueuedAt.Value)) is not { } queued) continue;
+            var outcome = await queued;
+            if (outcome.Fault is not null) metrics.Refused();
+            return outcome;
         }
-        if (loaded.Journal.Stopped is { } stopped) return stopped;
-        var enqueuedAt = time.GetTimestamp();
-        if (idempotency is not null && await Replayed(loaded.Journal, command, idempotency) is { } replayed) return replayed;
-        var outcome = await loaded.Appender.Enqueue(new PendingCommand(command, idempotency, default, enqueuedAt));
-        if (outcome.Fault is not null) metrics.Refused();
-        return outcome;
     }
 
     /// <summary>
@@ -111,17 +131,24 @@ internal sealed class JournalNode
     /// </summary>
     public async Task<Outcome<OrgState>> Settle(OrgId org, Timestamp moment, CancellationToken cancellation)
     {
-        if (!(await Read(org, new ReadOptions(Consistency.Strong, null, null), cancellation)).TryGet(out var snapshot, out var fault)) return fault;
-        // a later revision may have the time of last_at itself, so the moment must lie before it
-        if (moment < snapshot.State.LastAt) return snapshot.State;
-        var raised = await orgs[org].Appender.Enqueue(new PendingCommand(null, null, new Timestamp(moment.Microseconds + 1), time.GetTimestamp()));
-        return raised.TryGet(out var applied, out var refused) ? applied.State : refused;
+        while (true)
+        {
+            if (!orgs.TryUse(org, out var loaded) && !(await orgs.Open(org)).TryGet(out loaded, out var fault)) return fault;
+            if (!(await Read(loaded.Journal, new ReadOptions(Consistency.Strong, null, null))).TryGet(out var snapshot, out fault)) return fault;
+            // a later revision may have the time of last_at itself, so the moment must lie before it
+            if (moment < snapshot.State.LastAt) return snapshot.State;
+            if (loaded.Appender.Enqueue(new PendingCommand(null, null, new Timestamp(moment.Microseconds + 1), time.GetTimestamp())) is not { } queued) continue;
+            return (await queued).TryGet(out var applied, out var refused) ? applied.State : refused;
+        }
     }
+
+    /// <summary>Brings an org into memory, however long that takes; the refusal, or null.</summary>
+    public async Task<Fault?> Load(OrgId org) => (await orgs.Load(org)).Fault;
 
     /// <summary>Says that an org may be at a revision: a hint, which may be late, doubled or wrong without harm.</summary>
     public async Task Hint(OrgId org, long revision)
     {
-        if (!orgs.TryGetValue(org, out var loaded) || loaded.Journal.State.Revision >= revision) return;
+        if (!orgs.TryGet(org, out var loaded) || loaded.Journal.State.Revision >= revision) return;
         await Level(loaded.Journal);
     }
 
@@ -129,18 +156,20 @@ internal sealed class JournalNode
     public void Tick()
     {
         Heads.Tick();
-        foreach (var loaded in orgs.Values) loaded.Appender.Tick();
+        orgs.Tick();
+        foreach (var loaded in orgs.All) loaded.Appender.Tick();
     }
 
-    /// <summary>Asks for the heads of all loaded orgs in one query and catches up; what hints would have said.</summary>
+    /// <summary>Drops orgs that are not used; asks for the heads of the others in one query and catches up, which hints would have said.</summary>
     public async Task Poll()
     {
+        orgs.Sweep();
         var journals = Orgs.ToList();
         await Task.WhenAll(journals.Select(async journal => await Level(journal)));
     }
 
     /// <summary>Takes no more writes; ends when those that wait are answered.</summary>
-    public Task Close() => Task.WhenAll(orgs.Values.Select(loaded => loaded.Appender.Close()));
+    public Task Close() => Task.WhenAll(orgs.All.Select(loaded => loaded.Appender.Close()));
 
     // null: level with the primary as it was after this call
     async ValueTask<Fault?> Level(OrgJournal journal)
@@ -182,45 +211,41 @@ internal sealed class JournalNode
         }
     }
 
-    async Task<Outcome<LoadedOrg>> Open(OrgId org)
+    async ValueTask<Outcome<Snapshot>> ReadUnloaded(OrgId org, ReadOptions read, string? environment, string key, CancellationToken cancellation)
     {
-        // one load for all who ask at once
-        var task = loading.GetOrAdd(org, Load);
-        try
-        {
-            return await task;
-        }
-        finally
-        {
-            loading.TryRemove(new KeyValuePair<OrgId, Task<Outcome<LoadedOrg>>>(org, task));
-        }
-    }
-
-    async Task<Outcome<LoadedOrg>> Load(OrgId org)
-    {
+        var opening = orgs.Open(org);
         try
         {
             var sentAt = time.GetTimestamp();
-            if (await store.Load(org, CancellationToken.None) is not { Name: not null } state)
-                return new Fault(FaultCode.NotFound, $"There is no organization {org}.");
-            log.Loaded(org, state.Revision);
-            return Keep(state, sentAt);
+            var state = await store.LoadKey(org, environment, key, CancellationToken.None).WaitAsync(options.PrimaryWait, time);
+            if (state is not { Name: not null }) return new Fault(FaultCode.NotFound, $"There is no organization {org}.");
+            var reached = read.MinCursor is not { } cursor || state.Revision >= cursor.Revision;
+            // a format that this server does not know stops the org, which loading it says
+            if (reached && state.Format <= RevisionChain.Format && orgs.Show(org, state.Revision))
+            {
+                metrics.AnsweredBySql();
+                return new Snapshot(state, time.GetElapsedTime(sentAt));
+            }
         }
-        catch (StoreUnavailableException)
+        catch (Exception e) when (e is StoreUnavailableException or TimeoutException)
         {
             return Fault.Unavailable("The primary is away and this organization is not in memory.");
         }
+        return (await opening).TryGet(out var loaded, out var fault) ? await Read(loaded.Journal, read) : fault;
     }
+
+    Fault Full(long bytes) => new(FaultCode.QuotaExceeded,
+        $"This organization takes {bytes >> 20} MiB of memory, and this node has {options.StateBytes >> 20} (limit state.mib): delete keys, or give the nodes more. Nothing was written.");
 
     async Task<Outcome<LoadedOrg>> OpenNew(OrgId org)
     {
-        if ((await Open(org)).TryGet(out var loaded, out var fault)) return loaded;
+        if ((await orgs.Open(org)).TryGet(out var loaded, out var fault)) return loaded;
         if (fault.Code != FaultCode.NotFound) return fault;
         try
         {
             var sentAt = time.GetTimestamp();
             var answer = await store.Heads([org], CancellationToken.None);
-            return Keep(OrgState.Empty(org, answer.Cluster.Incarnation), sentAt);
+            return orgs.Add(OrgState.Empty(org, answer.Cluster.Incarnation), sentAt);
         }
         catch (StoreUnavailableException)
         {
@@ -228,28 +253,23 @@ internal sealed class JournalNode
         }
     }
 
-    LoadedOrg Keep(OrgState state, long sentAt) => orgs.GetOrAdd(state.Org, _ =>
+    LoadedOrg Create(OrgState state, long sentAt)
     {
         var journal = new OrgJournal(state, sentAt, store, time, options, log);
-        return new LoadedOrg(journal, new JournalAppender(journal, store, reconciler, Heads, time, options, metrics, log, (org, revision) => committed(org, revision)));
-    });
+        return new LoadedOrg(journal, new JournalAppender(journal, store, reconciler, Heads, time, options, metrics, log, (org, revision) => committed(org, revision)), time.GetTimestamp());
+    }
 
     JournalGauges Gauges()
     {
         long count = 0, keys = 0, bytes = 0, queued = 0, lag = 0;
-        foreach (var loaded in orgs.Values)
+        foreach (var loaded in orgs.All)
         {
             count++;
             queued += loaded.Appender.Queued;
             lag = Math.Max(lag, loaded.Journal.LagRevisions);
-            foreach (var environment in loaded.Journal.State.Environments)
-            {
-                keys += environment.Configs.Count;
-                bytes += environment.ValueBytes;
-            }
+            bytes += loaded.Bytes;
+            foreach (var environment in loaded.Journal.State.Environments) keys += environment.Configs.Count;
         }
-        return new JournalGauges(count, keys, bytes, queued, lag);
+        return new JournalGauges(count, keys, bytes, options.StateBytes, queued, lag);
     }
-
-    sealed record LoadedOrg(OrgJournal Journal, JournalAppender Appender);
 }

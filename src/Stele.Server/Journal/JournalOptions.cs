@@ -26,6 +26,21 @@ internal sealed record JournalOptions
     /// <summary>Revisions kept in memory per org.</summary>
     public int RingRevisions { get; init; } = (int)SteleLimits.RingRevisions.Value;
 
+    /// <summary>Bytes of those revisions.</summary>
+    public long RingBytes { get; init; } = SteleLimits.RingBytes.Value;
+
+    /// <summary>Bytes of state that the node keeps.</summary>
+    public long StateBytes { get; init; } = SteleLimits.StateMebibytes.Value << 20;
+
+    /// <summary>How long an org stays in memory unused.</summary>
+    public TimeSpan Idle { get; init; } = TimeSpan.FromSeconds(SteleLimits.IdleSeconds.Value);
+
+    /// <summary>Orgs that are loaded at a time; the others wait, and of theirs single keys are answered by SQL.</summary>
+    public int LoadsMax { get; init; } = 4;
+
+    /// <summary>How long an org that was too large to load is not tried again.</summary>
+    public TimeSpan TooLargePause { get; init; } = TimeSpan.FromMinutes(1);
+
     /// <summary>How often deadlines are looked at: the granularity of every timeout above.</summary>
     public TimeSpan Tick { get; init; } = TimeSpan.FromMilliseconds(100);
 

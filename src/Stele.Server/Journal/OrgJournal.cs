@@ -27,7 +27,7 @@ internal sealed class OrgJournal
         (state, this.confirmedAt, this.store, this.time, this.options, this.log) = (initial, confirmedAt, store, time, options, log);
         loadedAt = confirmedAt;
         Org = initial.Org;
-        Ring = new RevisionRing(options.RingRevisions, initial.Revision);
+        Ring = new RevisionRing(options.RingRevisions, options.RingBytes, initial.Revision);
     }
 
     public OrgId Org { get; }
@@ -180,7 +180,8 @@ internal sealed class OrgJournal
             do
             {
                 (asked, sentAt) = (Primary, time.GetTimestamp());
-                loaded = await store.Load(Org, cancellation);
+                // it is in memory, so there is room for it, whatever was found in the history that came instead
+                (loaded, _) = await store.Load(Org, long.MaxValue, cancellation);
             }
             while (Primary != asked);
             if (loaded is null)

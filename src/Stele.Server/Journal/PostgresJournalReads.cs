@@ -1,14 +1,9 @@
-using System.Data;
 using Npgsql;
-using Stele.Core.Collections;
-using Stele.Core.Configs;
 using Stele.Core.Journal;
-using Stele.Core.Orgs;
-using Stele.Server.Configs;
 
 namespace Stele.Server.Journal;
 
-/// <summary>The reading half: heads, revisions, and the whole state of an org.</summary>
+/// <summary>The reading half: heads and revisions.</summary>
 internal sealed partial class PostgresJournalStore
 {
     public Task<HeadsAnswer> Heads(IReadOnlyCollection<OrgId> orgs, CancellationToken cancellation) => Guard("heads", async () =>
@@ -78,83 +73,5 @@ internal sealed partial class PostgresJournalStore
         var data = reader.IsDBNull(11) ? null : (byte[])reader[11];
         return new EventRecord(reader.GetInt32(6), reader.GetGuid(7), data is null ? null : EventCodec.Decode(type, data), type, reader.GetString(8),
             reader.GetInt64(9), data, (byte[])reader[12]);
-    }
-
-    public Task<OrgState?> Load(OrgId org, CancellationToken cancellation) => Guard("load", async () =>
-    {
-        await using var connection = await app.OpenConnectionAsync(cancellation);
-        // one snapshot for head and tables
-        await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellation);
-        await using var batch = InOrg(connection, org, timeoutSeconds: 0);
-        foreach (var sql in (string[])[LoadHeadSql, LoadOrgSql, LoadEnvironmentsSql, LoadConfigurationSql])
-            batch.BatchCommands.Add(PostgresParameters.Command(sql, org.Value));
-        await using var reader = await batch.ExecuteReaderAsync(cancellation);
-        await reader.NextResultAsync(cancellation);
-        if (!await reader.ReadAsync(cancellation)) return null;
-        var head = ReadHead(reader);
-        await reader.NextResultAsync(cancellation);
-        var named = await reader.ReadAsync(cancellation);
-        var (name, defaultEnvironment) = named ? (reader.GetString(0), reader.GetString(1)) : (null, null);
-        await reader.NextResultAsync(cancellation);
-        var environments = new List<EnvironmentState>();
-        while (await reader.ReadAsync(cancellation))
-            environments.Add(new EnvironmentState(reader.GetString(0), reader.IsDBNull(1) ? null : reader.GetString(1), reader.GetInt32(2), 1,
-                Timestamp.From(reader.GetDateTime(3)), reader.GetInt64(4), SortedMap<ConfigEntry>.Empty, 0, 0));
-        await reader.NextResultAsync(cancellation);
-        return new OrgState
-        {
-            Org = org, Incarnation = head.Incarnation, Fence = head.Fence, Format = head.Format, LastAt = head.LastAt,
-            Place = new JournalPlace(head.Revision, head.Chain),
-            // the org's own stream has one event as long as an org can only be created
-            Name = name, DefaultEnvironment = defaultEnvironment, Version = named ? 1 : 0,
-            Environments = await ReadConfigurations(reader, environments, cancellation),
-        };
-    });
-
-    const string LoadHeadSql = """
-        SELECT org_id, incarnation, fence, revision, chain, last_at, format FROM stele.journal_head WHERE org_id = $1
-        """;
-
-    const string LoadOrgSql = """
-        SELECT o.name, s.default_environment FROM stele.org o JOIN stele.org_setting s ON s.org_id = o.org_id WHERE o.org_id = $1
-        """;
-
-    const string LoadEnvironmentsSql = """
-        SELECT name, description, ordinal, created_at, revision FROM stele.environment WHERE org_id = $1 ORDER BY name
-        """;
-
-    const string LoadConfigurationSql = """
-        SELECT environment, key, value, value_type, version, revision, updated_at, updated_by, change_log, created_at, id
-        FROM stele.configuration WHERE org_id = $1 ORDER BY environment, key
-        """;
-
-    static async Task<SortedMap<EnvironmentState>> ReadConfigurations(NpgsqlDataReader reader, List<EnvironmentState> environments, CancellationToken cancellation)
-    {
-        var entries = environments.ToDictionary(environment => environment.Name, _ => new List<ConfigEntry>(), StringComparer.Ordinal);
-        // values of few kinds repeat in their thousands: one string for each
-        var actors = new Dictionary<string, string>(StringComparer.Ordinal);
-        while (await reader.ReadAsync(cancellation))
-        {
-            if (!ConfigValueTypes.TryParse(reader.GetString(3), out var type)) throw new InvalidDataException("configuration.value_type is none");
-            var by = reader.GetString(7);
-            if (actors.TryGetValue(by, out var known)) by = known;
-            else actors.Add(by, by);
-            entries[reader.GetString(0)].Add(new ConfigEntry(reader.GetString(1), reader.IsDBNull(2) ? null : ConfigProjection.Value(reader.GetString(2), type),
-                type, (int)reader.GetInt64(4), reader.GetInt64(5), Timestamp.From(reader.GetDateTime(6)), by,
-                reader.IsDBNull(8) ? null : reader.GetString(8), Timestamp.From(reader.GetDateTime(9)), reader.GetInt64(10)));
-        }
-        var map = SortedMap<EnvironmentState>.Empty;
-        foreach (var environment in environments)
-        {
-            var own = entries[environment.Name];
-            map = map.Set(environment with
-            {
-                Configs = SortedMap<ConfigEntry>.FromSorted(own),
-                LiveConfigs = own.Count(entry => !entry.Deleted),
-                ValueBytes = own.Sum(entry => (long)(entry.Value?.Length ?? 0)),
-                ChangedRevision = own.Aggregate(environment.ChangedRevision, (max, entry) => Math.Max(max, entry.Revision)),
-            });
-        }
-        return map;
     }
 }

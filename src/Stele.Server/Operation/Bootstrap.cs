@@ -60,6 +60,8 @@ internal sealed class Bootstrap(
     async Task EnsureDefaultOrg(CancellationToken cancellation)
     {
         if (await ReadDefault(cancellation) is not { } missing) return;
+        // it is there, and this node has no room for it: the others are served
+        if (missing.Code == FaultCode.QuotaExceeded) return;
         if (missing.Code != FaultCode.NotFound) throw new DatabaseSetupException($"The journal cannot be read: {missing.Detail}");
         var create = new CreateOrg(Principal.Root, ids.Next(), OrgDirectory.DefaultName,
             [.. FirstEnvironments.Select(name => EnvironmentName.Parse(name, null))]);
@@ -68,8 +70,9 @@ internal sealed class Bootstrap(
         log.OrgMade(create.Name, string.Join(", ", FirstEnvironments));
     }
 
+    // loading a large org may take longer than a request may
     async Task<Fault?> ReadDefault(CancellationToken cancellation) =>
-        (await journal.Read(OrgId.Default, new ReadOptions(Consistency.Strong, null, null), cancellation)).Fault;
+        await journal.Load(OrgId.Default) ?? (await journal.Read(OrgId.Default, new ReadOptions(Consistency.Strong, null, null), cancellation)).Fault;
 
     async Task EnsureRootToken(CancellationToken cancellation)
     {

@@ -27,6 +27,8 @@ internal sealed class OperationEndpoints(JournalNode journal, Metrics metrics, I
             fault = Fault.Unavailable("This node is shutting down.");
         else
             fault = (await journal.Read(OrgId.Default, new ReadOptions(consistency == "local" ? Consistency.Local : Consistency.Strong, null, null), context.RequestAborted)).Fault;
+        // no room for the default org: whoever asks is to try elsewhere
+        if (fault is { Code: FaultCode.QuotaExceeded }) fault = Fault.Unavailable(fault.Detail);
         if (fault is null) await Answer.Send(context, new JsonText().Raw("{\"status\":\"ready\"}"u8));
         else await HttpProblems.Write(context, fault);
     }

@@ -85,7 +85,7 @@ internal sealed class OrgEndpoints(JournalNode journal)
         foreach (var (index, environment) in rest.Take(limit).Index())
         {
             if (index > 0) json.Raw(","u8);
-            Write(json, environment.Name, environment.Description, environment.Ordinal, environment.Name == state.DefaultEnvironment, environment.CreatedAt, environment.LiveConfigs);
+            Write(json, environment.Name, environment.Description, environment.Ordinal, environment.Name == state.DefaultEnvironment, environment.CreatedAt, environment.Configs.Count);
         }
         json.Raw("],\"revision\":"u8).Number(state.Revision);
         if (rest.Count > limit)

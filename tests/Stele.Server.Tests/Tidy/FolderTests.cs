@@ -14,7 +14,7 @@ public sealed partial class FolderTests
     // Features, with what else each holds: whole file names. Adding one is a decision, made here.
     static readonly Dictionary<string, string[]> features = new()
     {
-        ["Configs"] = ["ChangeBody", "ConfigBodies", "ConfigJson", "ConfigView"],
+        ["Configs"] = ["ChangeBody", "ConfigBodies", "ConfigJson", "ConfigValues", "ConfigView"],
         ["Orgs"] = [],
         ["Stats"] = [],
     };
@@ -41,8 +41,8 @@ public sealed partial class FolderTests
         ["Journal"] =
         [
             "AppendStatement", "BatchPlan", "HeadChecks", "HeadReconciler", "IJournalStore", "IProjectionStore", "JournalAppender", "JournalEndpoints", "JournalFeature",
-            "JournalLog", "JournalMetrics", "JournalNode", "JournalOptions", "JournalQueries", "JournalTail", "JournalVerification", "NotifyHints", "OrgJournal", "PendingCommand", "PostgresJournalReads",
-            "PostgresJournalStore", "PostgresParameters", "PostgresProjectionStore", "ProjectionRunner", "RevisionRing", "StoreFaults", "VerifyCommand",
+            "JournalLog", "JournalMetrics", "JournalNode", "JournalOptions", "JournalQueries", "JournalTail", "JournalVerification", "LoadedOrgs", "NotifyHints", "OrgJournal", "PendingCommand", "PostgresJournalReads",
+            "PostgresJournalStore", "PostgresParameters", "PostgresProjectionStore", "PostgresStateLoad", "ProjectionRunner", "RevisionRing", "StoreFaults", "VerifyCommand",
         ],
         ["Operation"] =
         [

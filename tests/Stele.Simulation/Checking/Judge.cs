@@ -110,7 +110,7 @@ internal sealed class Judge(SimulatedScheduler scheduler, SimulatedDatabase data
         Session(client, node, attempt.Org, found);
     }
 
-    public void ReadReturned(int client, int node, OrgId org, ReadOptions options, long invokedAt, Outcome<Snapshot> outcome)
+    public void ReadReturned(int client, int node, OrgId org, ReadOptions options, long invokedAt, Outcome<Snapshot> outcome, (string Environment, string Key)? only = null)
     {
         if (outcome.Fault is { } fault)
         {
@@ -118,7 +118,7 @@ internal sealed class Judge(SimulatedScheduler scheduler, SimulatedDatabase data
             return;
         }
         var (state, ago) = (outcome.Value.State, outcome.Value.ConfirmedAgo);
-        if (Known(org, state, "read") is not { } place) return;
+        if (Known(org, state, "read", only) is not { } place) return;
         var history = History(org);
         if (options.Consistency == Consistency.Strong && !history.Between(invokedAt, scheduler.Now).Contains(place))
             Report("strong reads are linearizable", $"{state.Place.CursorText} was answered by node {node}; between request and answer the head was {string.Join(", ", history.Between(invokedAt, scheduler.Now).Select(p => p.State.Place.CursorText))}");
@@ -218,7 +218,7 @@ internal sealed class Judge(SimulatedScheduler scheduler, SimulatedDatabase data
     }
 
     // a node's state must be what the journal says of its place
-    OrgHistory.Place? Known(OrgId org, OrgState state, string what)
+    OrgHistory.Place? Known(OrgId org, OrgState state, string what, (string Environment, string Key)? only = null)
     {
         if (History(org).Find(state.Place.Chain) is not { } place)
         {
@@ -226,7 +226,9 @@ internal sealed class Judge(SimulatedScheduler scheduler, SimulatedDatabase data
             if (state.Revision > 0) Report("answers show committed state", $"{what}: {state.Place.CursorText} was never committed");
             return null;
         }
-        if (verified.TryAdd(state, state) && StateEquality.Difference(place.State, state) is { } difference)
+        var differs = only is { } key ? StateEquality.DifferenceOfKey(state, place.State, key.Environment, key.Key)
+            : verified.TryAdd(state, state) ? StateEquality.Difference(place.State, state) : null;
+        if (differs is { } difference)
             Report("answers equal the journal", $"{what} at {state.Place.CursorText}: {difference}");
         return place;
     }
@@ -250,7 +252,7 @@ internal sealed class Judge(SimulatedScheduler scheduler, SimulatedDatabase data
     static long? VersionBefore(OrgState? state, string stream)
     {
         var parts = stream.Split('/', 3);
-        return state?.Environment(parts[1])?.Config(parts[2])?.Version;
+        return state?.Environment(parts[1])?.LastVersion(parts[2]);
     }
 
     sealed class ByteComparer : IEqualityComparer<byte[]>

@@ -15,13 +15,24 @@ internal static class StateEquality
         foreach (var environment in a.Environments)
         {
             if (b.Environment(environment.Name) is not { } other) return $"environment {environment.Name} is missing";
-            if (environment with { Configs = other.Configs } != other) return $"environment {environment.Name}: {environment} and {other}";
+            if (environment with { Configs = other.Configs, Deleted = other.Deleted } != other) return $"environment {environment.Name}: {environment} and {other}";
             if (environment.Configs.Count != other.Configs.Count) return $"{environment.Configs.Count} and {other.Configs.Count} keys in {environment.Name}";
             foreach (var entry in environment.Configs)
                 if (other.Config(entry.Key) is not { } twin || !Same(entry, twin)) return $"{environment.Name}/{entry.Key}: {entry} and {other.Config(entry.Key)}";
+            if (!environment.Deleted.ByHash.SequenceEqual(other.Deleted.ByHash)) return $"deleted keys in {environment.Name}";
         }
         return null;
     }
 
-    static bool Same(ConfigEntry a, ConfigEntry b) => a with { Value = b.Value } == b && a.Value.AsSpan().SequenceEqual(b.Value) && a.Deleted == b.Deleted;
+    /// <summary>Whether two states are the same as far as one key goes; the first one holds no other configuration.</summary>
+    public static string? DifferenceOfKey(OrgState a, OrgState b, string environment, string key)
+    {
+        if (a.Org != b.Org || a.Place.CursorText != b.Place.CursorText || a.Name != b.Name || a.DefaultEnvironment != b.DefaultEnvironment) return "the org's own row";
+        var (one, other) = (a.Environment(environment), b.Environment(environment));
+        if (one is null || other is null) return one is null && other is null ? null : $"environment {environment}";
+        var (entry, twin) = (one.Config(key), other.Config(key));
+        return entry is null && twin is null || entry is not null && twin is not null && Same(entry, twin) ? null : $"{environment}/{key}: {entry} and {twin}";
+    }
+
+    static bool Same(ConfigEntry a, ConfigEntry b) => a with { Value = null } == b with { Value = null } && a.Reference == b.Reference && a.Value.AsSpan().SequenceEqual(b.Value);
 }

@@ -25,7 +25,8 @@ internal sealed class ContractBench(IJournalStore store, IJournalStore other)
 
     public async Task<Timestamp> Now() => (await store.Heads([], CancellationToken.None)).Now;
 
-    public async Task<OrgState> Load() => await store.Load(Org, CancellationToken.None) ?? throw new InvalidOperationException("the org is not there");
+    public async Task<OrgState> Load(OrgId? org = null) =>
+        (await store.Load(org ?? Org, long.MaxValue, CancellationToken.None)).State ?? throw new InvalidOperationException("the org is not there");
 
     /// <summary>Makes the org and returns its state.</summary>
     public async Task<OrgState> Create(OrgId? org = null)

@@ -29,22 +29,27 @@ internal sealed record ConfigurationTables(
         return tables;
     }
 
-    /// <summary>The state that a node loads from these tables and a head.</summary>
-    public OrgState Load(OrgId org, Guid incarnation, long fence, int format, JournalPlace place, Timestamp lastAt)
+    /// <summary>The state that a node loads from these tables and a head; of one key only, if one is named.</summary>
+    public OrgState Load(OrgId org, Guid incarnation, long fence, int format, JournalPlace place, Timestamp lastAt, (string Environment, string Key)? only)
     {
         var environments = new List<EnvironmentState>();
         foreach (var row in Environments.Values)
         {
             var configs = new List<ConfigEntry>();
+            var deleted = Tombstones.None.ToBuilder();
             foreach (var ((environment, key), c) in Configuration)
             {
-                if (environment != row.Name) continue;
+                if (environment != row.Name || (only is { } one && one != (environment, key))) continue;
                 if (!ConfigValueTypes.TryParse(c.ValueType, out var type)) throw new InvalidOperationException($"value type {c.ValueType}");
-                configs.Add(new ConfigEntry(key, c.Value is null ? null : Encoding.UTF8.GetBytes(c.Value), type, c.Version, c.Revision, c.UpdatedAt,
-                    c.UpdatedBy, c.ChangeLog, c.CreatedAt, c.Id));
+                if (c.Value is null) deleted.Add(key, new Tombstone(c.Version, c.Revision, c.Id));
+                else
+                    configs.Add(new ConfigEntry(key, Encoding.UTF8.GetBytes(c.Value), type, c.Version, c.Revision, c.UpdatedAt,
+                        c.UpdatedBy, c.ChangeLog, c.CreatedAt, c.Id).ForState());
             }
-            environments.Add(new EnvironmentState(row.Name, row.Description, row.Ordinal, row.Version, row.CreatedAt, row.ChangedRevision,
-                SortedMap<ConfigEntry>.FromSorted(configs), configs.Count(config => !config.Deleted), configs.Sum(config => (long)(config.Value?.Length ?? 0))));
+            environments.Add(new EnvironmentState(row.Name, row.Description, row.Ordinal, row.Version, row.CreatedAt, row.ChangedRevision)
+            {
+                Configs = SortedMap<ConfigEntry>.FromSorted(configs), Deleted = deleted.ToTombstones(), ConfigBytes = configs.Sum(config => config.MemoryBytes),
+            });
         }
         return new OrgState
         {

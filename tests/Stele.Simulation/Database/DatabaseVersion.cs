@@ -41,7 +41,8 @@ internal sealed record OrgRows(
             requests.ToImmutable(), tables, outcomes.ToImmutable());
     }
 
-    public OrgState Load() => Tables.Load(Head.Org, Head.Incarnation, Head.Fence, Head.Format, new JournalPlace(Head.Revision, Head.Chain), Head.LastAt);
+    public OrgState Load((string Environment, string Key)? only = null) =>
+        Tables.Load(Head.Org, Head.Incarnation, Head.Fence, Head.Format, new JournalPlace(Head.Revision, Head.Chain), Head.LastAt, only);
 
     /// <summary>Revisions after one, as read back: payloads decoded from the stored bytes.</summary>
     public List<RevisionRecord> Read(long after, int limit)

@@ -19,11 +19,18 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
     static readonly TimeSpan SettleWait = TimeSpan.FromSeconds(5);
     static readonly TimeSpan IdempotencyTime = TimeSpan.FromHours(24);
 
-    public Task<OrgState?> Load(OrgId org, CancellationToken cancellation) => link.Ask("load", cancellation, _ =>
+    public Task<LoadedState> Load(OrgId org, long bytesMax, CancellationToken cancellation) => link.Ask("load", cancellation, _ =>
     {
         // the snapshot is taken first; a slow load answers from an old one
         var state = database.Current.Org(org)?.Load();
-        return Task.FromResult(state);
+        var bytes = state?.MemoryBytes ?? 0;
+        return Task.FromResult(new LoadedState(bytes > bytesMax ? null : state, bytes));
+    });
+
+    public Task<OrgState?> LoadKey(OrgId org, string? environment, string key, CancellationToken cancellation) => link.Ask("load key", cancellation, _ =>
+    {
+        var rows = database.Current.Org(org);
+        return Task.FromResult(rows?.Load((environment ?? rows.Tables.Organization?.DefaultEnvironment ?? "", key)));
     });
 
     public Task<AppendAnswer> Append(AppendBatch batch)

@@ -78,7 +78,8 @@ internal sealed class SimulatedClient(
             case < 58: await Persist(node, org, new CreateEnvironment(principal, dice.Id(), EnvironmentName.Parse($"env{dice.Next(5)}", null), null, null)); break;
             case < 61: await Twins(node, org); break;
             case < 63 when poison: await Persist(node, org, Changes([Set() with { Value = Encoding.UTF8.GetBytes($"\"{SimulatedJournalStore.Poison}\"") }])); break;
-            case < 80: await Read(node, org, new ReadOptions(Consistency.Strong, null, null), Patience); break;
+            case < 72: await Read(node, org, new ReadOptions(Consistency.Strong, null, null), Patience); break;
+            case < 80: await ReadKey(node, org, new ReadOptions(dice.Chance(0.6) ? Consistency.Strong : Consistency.Local, null, dice.Chance(0.2) ? lastSeen : null)); break;
             case < 90: await Read(node, org, new ReadOptions(Consistency.Local, dice.Chance(0.3) ? dice.Milliseconds(0, 3_000) : null, null), Patience); break;
             case < 95: await Read(node, org, new ReadOptions(Consistency.Local, null, lastSeen), Patience); break;
             default: await Settle(node, org); break;
@@ -142,6 +143,15 @@ internal sealed class SimulatedClient(
         return outcome;
     }
 
+    async Task ReadKey(SimulatedNode node, OrgId org, ReadOptions options)
+    {
+        var (environment, key) = (AnEnvironment()?.Text, dice.Pick(Keys));
+        var invokedAt = process.Time.GetTimestamp();
+        var answer = await node.Call(journal => journal.ReadKey(org, options, environment, key, CancellationToken.None).AsTask(), process.Time, Patience);
+        Note(answer is null ? 100 : answer.Value.Fault is { } fault ? 101 + (int)fault.Code : 140);
+        if (answer is { } outcome) judge.ReadReturned(number, node.Number, org, options, invokedAt, outcome, (environment ?? Environments[0], key));
+    }
+
     async Task Settle(SimulatedNode node, OrgId org)
     {
         var now = database.Now;
@@ -154,11 +164,11 @@ internal sealed class SimulatedClient(
     void Remember(OrgState state)
     {
         foreach (var environment in state.Environments)
-            foreach (var entry in environment.Configs)
-                versions[$"{environment.Name}/{entry.Key}"] = entry.Deleted ? 0 : entry.Version;
+            foreach (var key in Keys)
+                versions[$"{environment.Name}/{key}"] = environment.Config(key)?.Version ?? 0;
     }
 
-    void Note(int what) => process.Note((number * 100) + what);
+    void Note(int what) => process.Note((number * 200) + what);
 
     ChangeSet Changes(IReadOnlyList<Change> changes) => new(principal, dice.Id(), dice.Chance(0.3) ? "why" : null, changes) { IsList = changes.Count > 1 };
 
@@ -199,7 +209,7 @@ internal sealed class SimulatedClient(
         var then = new Dictionary<string, RestoredValue>();
         if (dice.Pick(nodes).States.FirstOrDefault(state => state.Org == org)?.Environment(Environments[0]) is { } environment)
             foreach (var entry in environment.Configs)
-                if (!entry.Deleted && dice.Chance(0.9)) then[entry.Key] = new RestoredValue(entry.Value!, entry.ValueType);
+                if (dice.Chance(0.9)) then[entry.Key] = entry.Value is { } value ? new RestoredValue(value, entry.ValueType) : new RestoredValue(null, entry.ValueType, entry.Version);
         return new RestoreConfigs(principal, dice.Id(), "back", EnvironmentName.Parse(Environments[0], null), "", then);
     }
 

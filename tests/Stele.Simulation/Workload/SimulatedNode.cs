@@ -31,7 +31,12 @@ internal sealed class SimulatedNode(int number, SimulatedScheduler scheduler, Si
     {
         Process = scheduler.Start($"node {number}");
         Link = new DatabaseLink(scheduler, database, Process, faults);
-        var options = new JournalOptions { NewId = faults.Dice.Id, ReadRevisions = 7, RingRevisions = 16, BatchCommands = 8, QueueCommands = 64 };
+        var options = new JournalOptions
+        {
+            NewId = faults.Dice.Id, ReadRevisions = 7, RingRevisions = 16, BatchCommands = 8, QueueCommands = 64,
+            // one of them keeps nothing that is not used
+            Idle = TimeSpan.FromSeconds(number == 1 ? 1.5 : 900),
+        };
         var log = new JournalLog(logs.CreateLogger<JournalLog>());
         Journal = new JournalNode(new SimulatedJournalStore(database, Link, mutant), Process.Time, options, new JournalMetrics(new Metrics()), log);
         Journal.OnCommitted((org, revision) => OnHint(this, org, revision));

@@ -1,0 +1,158 @@
+using System.Data;
+using Npgsql;
+using Stele.Core.Collections;
+using Stele.Core.Configs;
+using Stele.Core.Journal;
+using Stele.Core.Limits;
+using Stele.Core.Orgs;
+using Stele.Server.Configs;
+
+namespace Stele.Server.Journal;
+
+/// <summary>Loading: the whole state of an org from its tables, or as much of it as one key needs, in one snapshot with the head.</summary>
+internal sealed partial class PostgresJournalStore
+{
+    public Task<LoadedState> Load(OrgId org, long bytesMax, CancellationToken cancellation) => Guard("load", () =>
+        InSnapshot(org, PostgresParameters.Command(LoadConfigurationSql, org.Value, (int)SteleLimits.InlineValueBytes.Value), bytesMax, timeoutSeconds: 0, cancellation));
+
+    // in the order of the primary key. A large value is hashed where it is, and does not travel
+    const string LoadConfigurationSql = """
+        SELECT environment, key, CASE WHEN octet_length(value) <= $2 THEN value END, value_type, version, revision, updated_at, updated_by, change_log, created_at, id,
+               octet_length(value), CASE WHEN octet_length(value) > $2 THEN sha256(convert_to(value, 'UTF8')) END
+        FROM stele.configuration WHERE org_id = $1 ORDER BY environment, key
+        """;
+
+    public async Task<OrgState?> LoadKey(OrgId org, string? environment, string key, CancellationToken cancellation) => (await Guard("load_key", () =>
+        InSnapshot(org, PostgresParameters.Command(LoadKeySql, org.Value, (int)SteleLimits.InlineValueBytes.Value, environment ?? "", key), long.MaxValue, SecondsForRead, cancellation))).State;
+
+    const string LoadKeySql = """
+        SELECT environment, key, CASE WHEN octet_length(value) <= $2 THEN value END, value_type, version, revision, updated_at, updated_by, change_log, created_at, id,
+               octet_length(value), CASE WHEN octet_length(value) > $2 THEN sha256(convert_to(value, 'UTF8')) END
+        FROM stele.configuration
+        WHERE org_id = $1 AND environment = coalesce(nullif($3, ''), (SELECT s.default_environment FROM stele.org_setting s WHERE s.org_id = $1)) AND key = $4
+        """;
+
+    async Task<LoadedState> InSnapshot(OrgId org, NpgsqlBatchCommand configurations, long bytesMax, int timeoutSeconds, CancellationToken cancellation)
+    {
+        await using var connection = await app.OpenConnectionAsync(cancellation);
+        await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellation);
+        await using var batch = InOrg(connection, org, timeoutSeconds);
+        foreach (var sql in (string[])[LoadHeadSql, LoadOrgSql, LoadEnvironmentsSql])
+            batch.BatchCommands.Add(PostgresParameters.Command(sql, org.Value));
+        batch.BatchCommands.Add(configurations);
+        await using var reader = await batch.ExecuteReaderAsync(cancellation);
+        await reader.NextResultAsync(cancellation);
+        if (!await reader.ReadAsync(cancellation)) return new LoadedState(null, 0);
+        var head = ReadHead(reader);
+        await reader.NextResultAsync(cancellation);
+        var named = await reader.ReadAsync(cancellation);
+        var (name, defaultEnvironment) = named ? (reader.GetString(0), reader.GetString(1)) : (null, null);
+        await reader.NextResultAsync(cancellation);
+        var environments = new Dictionary<string, EnvironmentState>(StringComparer.Ordinal);
+        while (await reader.ReadAsync(cancellation))
+            environments.Add(reader.GetString(0), new EnvironmentState(reader.GetString(0), reader.IsDBNull(1) ? null : reader.GetString(1), reader.GetInt32(2), 1,
+                Timestamp.From(reader.GetDateTime(3)), reader.GetInt64(4)));
+        await reader.NextResultAsync(cancellation);
+        var bytes = await ReadConfigurations(reader, environments, bytesMax, cancellation);
+        if (bytes > bytesMax) return new LoadedState(null, bytes);
+        return new LoadedState(new OrgState
+        {
+            Org = org, Incarnation = head.Incarnation, Fence = head.Fence, Format = head.Format, LastAt = head.LastAt,
+            Place = new JournalPlace(head.Revision, head.Chain),
+            // the org's own stream has one event as long as an org can only be created
+            Name = name, DefaultEnvironment = defaultEnvironment, Version = named ? 1 : 0,
+            Environments = SortedMap<EnvironmentState>.Empty.SetAll(environments.Values),
+        }, bytes);
+    }
+
+    const string LoadHeadSql = """
+        SELECT org_id, incarnation, fence, revision, chain, last_at, format FROM stele.journal_head WHERE org_id = $1
+        """;
+
+    const string LoadOrgSql = """
+        SELECT o.name, s.default_environment FROM stele.org o JOIN stele.org_setting s ON s.org_id = o.org_id WHERE o.org_id = $1
+        """;
+
+    const string LoadEnvironmentsSql = """
+        SELECT name, description, ordinal, created_at, revision FROM stele.environment WHERE org_id = $1 ORDER BY name
+        """;
+
+    // environment after environment, each with its keys in order; ends early past the bound
+    static async Task<long> ReadConfigurations(NpgsqlDataReader reader, Dictionary<string, EnvironmentState> environments, long bytesMax, CancellationToken cancellation)
+    {
+        long before = 0;
+        LoadingEnvironment? loading = null;
+        var texts = new SharedTexts();
+        while (await reader.ReadAsync(cancellation))
+        {
+            var name = texts.Of(reader.GetString(0));
+            if (loading?.Name != name)
+            {
+                before += Finish(loading, environments);
+                loading = new LoadingEnvironment(name);
+            }
+            loading.Take(reader, texts);
+            // a load that is given up must not read on: the reader is closed with the connection's query under way
+            if (before + loading.Bytes > bytesMax) return before + loading.Bytes;
+        }
+        return before + Finish(loading, environments);
+    }
+
+    static long Finish(LoadingEnvironment? loading, Dictionary<string, EnvironmentState> environments) =>
+        loading is null ? 0 : (environments[loading.Name] = loading.Finish(environments[loading.Name])).MemoryBytes;
+
+    /// <summary>An environment that is being loaded.</summary>
+    sealed class LoadingEnvironment(string name)
+    {
+        readonly List<ConfigEntry> entries = [];
+        readonly Tombstones.Builder deleted = Tombstones.None.ToBuilder();
+        long entryBytes, changedRevision;
+        int deletedCount;
+
+        public string Name => name;
+
+        public long Bytes => entryBytes + (long)deletedCount * Tombstones.EachBytes;
+
+        public void Take(NpgsqlDataReader reader, SharedTexts texts)
+        {
+            if (!ConfigValueTypes.TryParse(texts.Of(reader.GetString(3)), out var type)) throw new InvalidDataException("configuration.value_type is none");
+            var (version, revision) = ((int)reader.GetInt64(4), reader.GetInt64(5));
+            changedRevision = Math.Max(changedRevision, revision);
+            if (reader.IsDBNull(11))
+            {
+                deleted.Add(reader.GetString(1), new Tombstone(version, revision, reader.GetInt64(10)));
+                deletedCount++;
+                return;
+            }
+            var large = reader.IsDBNull(2);
+            var entry = new ConfigEntry(reader.GetString(1), large ? null : ConfigProjection.Value(reader.GetString(2), type), type, version, revision,
+                Timestamp.From(reader.GetDateTime(6)), texts.Of(reader.GetString(7)), reader.IsDBNull(8) ? null : texts.Of(reader.GetString(8)),
+                Timestamp.From(reader.GetDateTime(9)), reader.GetInt64(10));
+            if (large) entry = entry with { Reference = ValueReference.Read((byte[])reader[12], reader.GetInt32(11)) };
+            entries.Add(entry);
+            entryBytes += entry.MemoryBytes;
+        }
+
+        public EnvironmentState Finish(EnvironmentState empty) => empty with
+        {
+            Configs = SortedMap<ConfigEntry>.FromSorted(entries),
+            Deleted = deleted.ToTombstones(),
+            ConfigBytes = entryBytes,
+            ChangedRevision = Math.Max(empty.ChangedRevision, changedRevision),
+        };
+    }
+
+    /// <summary>Texts of few kinds, such as actors and change logs, repeat in their thousands: one string for most that are equal.</summary>
+    sealed class SharedTexts
+    {
+        const int Slots = 1 << 12;
+        readonly string?[] slots = new string?[Slots];
+
+        public string Of(string text)
+        {
+            ref var slot = ref slots[text.GetHashCode(StringComparison.Ordinal) & (Slots - 1)];
+            if (slot != text) slot = text;
+            return slot;
+        }
+    }
+}
