@@ -15,7 +15,9 @@ switch (verb)
         return await Comparison.Run(arguments);
     case "crash":
         return await CrashRun.Run(arguments);
+    case "schema":
+        return SchemaRun.Run(arguments);
     default:
-        Console.Error.WriteLine($"stele-bench: no such verb: {verb} (compare, crash, bare, list)");
+        Console.Error.WriteLine($"stele-bench: no such verb: {verb} (compare, crash, schema, bare, list)");
         return 2;
 }

@@ -50,13 +50,21 @@ public ref struct JsonBody
     bool atValue = true;
     bool refused;
 
+    /// <summary>Begins to read a body none of which is stored: its strings may hold U+0000, which JSON allows.</summary>
+    /// <param name="utf8">All of the body.</param>
+    /// <param name="members">What its object may have.</param>
+    /// <param name="problems">Gets every broken rule; the caller may have put others there.</param>
+    public static JsonBody OfTransient(ReadOnlySpan<byte> utf8, BodyMembers members, List<Problem> problems) => new(utf8, members, problems, allowsNul: true);
+
     /// <summary>Begins to read a body.</summary>
     /// <param name="utf8">All of the body.</param>
     /// <param name="members">What its object may have.</param>
     /// <param name="problems">Gets every broken rule; the caller may have put others there.</param>
-    public JsonBody(ReadOnlySpan<byte> utf8, BodyMembers members, List<Problem> problems)
+    public JsonBody(ReadOnlySpan<byte> utf8, BodyMembers members, List<Problem> problems) : this(utf8, members, problems, allowsNul: false) { }
+
+    JsonBody(ReadOnlySpan<byte> utf8, BodyMembers members, List<Problem> problems, bool allowsNul)
     {
-        scanner = new JsonScanner(utf8, "", problems);
+        scanner = new JsonScanner(utf8, "", problems) { AllowsNul = allowsNul };
         BeginObject(members);
         if (refused) scanner.End();
     }

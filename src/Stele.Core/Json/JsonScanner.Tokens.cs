@@ -71,7 +71,7 @@ internal ref partial struct JsonScanner
     {
         const JsonStringTraits refused = JsonStringTraits.Nul | JsonStringTraits.LoneSurrogate | JsonStringTraits.BadUtf8;
         if (!token.Has(refused)) return;
-        if (token.Has(JsonStringTraits.Nul)) Report("json.nul", $"A {what} cannot hold U+0000.");
+        if (token.Has(JsonStringTraits.Nul) && !AllowsNul) Report("json.nul", $"A {what} cannot hold U+0000.");
         if (token.Has(JsonStringTraits.LoneSurrogate)) Report("json.surrogate", $"A {what} cannot hold half of a surrogate pair.");
         if (token.Has(JsonStringTraits.BadUtf8)) Report("json.utf8", $"The {what} at byte {token.Start} is not valid UTF-8.");
     }

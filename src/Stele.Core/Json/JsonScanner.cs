@@ -38,6 +38,9 @@ internal ref partial struct JsonScanner
     /// <summary>Whether the pass has ended early; every step then fails.</summary>
     public bool Failed { get; private set; }
 
+    /// <summary>Whether strings may hold U+0000: only what is never stored may, since PostgreSQL's text cannot.</summary>
+    public bool AllowsNul { get; set; }
+
     /// <summary>Whether a rule or the syntax was broken so far.</summary>
     public readonly bool Refused => reported > 0;
 
