@@ -97,11 +97,11 @@ public static class SteleLimits
     /// <summary>Hash partitions of each configuration table.</summary>
     public static readonly Limit Shards = new("shards.count", 128, "partitions", "stele shards --set refuses more: a statement that names no key locks every partition");
     /// <summary>Bytes of a schema's canonical JSON text.</summary>
-    public static readonly Limit SchemaBytes = new("schema.bytes", 64 << 10, "bytes", "a larger schema is refused, too_large, rule schema.bytes", true);
+    public static readonly Limit SchemaBytes = new("schema.bytes", 64 << 10, "bytes", "a larger schema is refused, rule schema.bytes", true);
     /// <summary>Work that one check of a value against a schema may be.</summary>
-    public static readonly Limit SchemaSteps = new("schema.steps", 10_000_000, "steps", "a value whose check takes more is refused, schema_violation, rule schema.steps; a step is some 10 ns", true);
+    public static readonly Limit SchemaSteps = new("schema.steps", 10_000_000, "steps", "a value whose check takes more is refused, schema_violation; a step is some 10 ns", true);
     /// <summary>How deep evaluations of subschemas may nest.</summary>
-    public static readonly Limit SchemaLevels = new("schema.levels", 512, "levels", "a value whose check nests deeper is refused, schema_violation, rule schema.levels");
+    public static readonly Limit SchemaLevels = new("schema.levels", 512, "levels", "a value whose check nests deeper is refused, schema_violation");
     /// <summary>How near to zero a multipleOf may be, as a power of ten.</summary>
     public static readonly Limit SchemaMultipleExponent = new("schema.multiple_exponent", 308, "", "a multipleOf below 10 to the minus this is refused, rule schema.multiple_of: where numbers are doubles it is zero");
     /// <summary>Characters of a regular expression in a schema.</summary>

@@ -14,9 +14,9 @@ static class MetaSchemas
     public const string AssertFormats = "urn:stele:schema:assert-formats";
 
     /// <summary>All of them, as JSON texts.</summary>
-    public static IReadOnlyList<string> Texts { get; } =
-    [
-        """
+    public static IReadOnlyList<string> Texts { get; } = [RootText, CoreText, ApplicatorText, UnevaluatedText, ValidationText, MetaDataText, FormatAnnotationText, ContentText, FormatAssertionText, OurDialectText];
+
+    const string RootText = """
         {
           "$schema": "https://json-schema.org/draft/2020-12/schema",
           "$id": "https://json-schema.org/draft/2020-12/schema",
@@ -52,8 +52,9 @@ static class MetaSchemas
             "$recursiveRef": {"$ref": "meta/core#/$defs/uriReferenceString", "deprecated": true}
           }
         }
-        """,
-        """
+        """;
+
+    const string CoreText = """
         {
           "$schema": "https://json-schema.org/draft/2020-12/schema",
           "$id": "https://json-schema.org/draft/2020-12/meta/core",
@@ -77,8 +78,9 @@ static class MetaSchemas
             "uriReferenceString": {"type": "string", "format": "uri-reference"}
           }
         }
-        """,
-        """
+        """;
+
+    const string ApplicatorText = """
         {
           "$schema": "https://json-schema.org/draft/2020-12/schema",
           "$id": "https://json-schema.org/draft/2020-12/meta/applicator",
@@ -109,8 +111,9 @@ static class MetaSchemas
           },
           "$defs": {"schemaArray": {"type": "array", "minItems": 1, "items": {"$dynamicRef": "#meta"}}}
         }
-        """,
-        """
+        """;
+
+    const string UnevaluatedText = """
         {
           "$schema": "https://json-schema.org/draft/2020-12/schema",
           "$id": "https://json-schema.org/draft/2020-12/meta/unevaluated",
@@ -119,8 +122,9 @@ static class MetaSchemas
           "type": ["object", "boolean"],
           "properties": {"unevaluatedItems": {"$dynamicRef": "#meta"}, "unevaluatedProperties": {"$dynamicRef": "#meta"}}
         }
-        """,
-        """
+        """;
+
+    const string ValidationText = """
         {
           "$schema": "https://json-schema.org/draft/2020-12/schema",
           "$id": "https://json-schema.org/draft/2020-12/meta/validation",
@@ -161,8 +165,9 @@ static class MetaSchemas
             "stringArray": {"type": "array", "items": {"type": "string"}, "uniqueItems": true, "default": []}
           }
         }
-        """,
-        """
+        """;
+
+    const string MetaDataText = """
         {
           "$schema": "https://json-schema.org/draft/2020-12/schema",
           "$id": "https://json-schema.org/draft/2020-12/meta/meta-data",
@@ -179,8 +184,9 @@ static class MetaSchemas
             "examples": {"type": "array", "items": true}
           }
         }
-        """,
-        """
+        """;
+
+    const string FormatAnnotationText = """
         {
           "$schema": "https://json-schema.org/draft/2020-12/schema",
           "$id": "https://json-schema.org/draft/2020-12/meta/format-annotation",
@@ -189,8 +195,9 @@ static class MetaSchemas
           "type": ["object", "boolean"],
           "properties": {"format": {"type": "string"}}
         }
-        """,
-        """
+        """;
+
+    const string ContentText = """
         {
           "$schema": "https://json-schema.org/draft/2020-12/schema",
           "$id": "https://json-schema.org/draft/2020-12/meta/content",
@@ -203,8 +210,9 @@ static class MetaSchemas
             "contentSchema": {"$dynamicRef": "#meta"}
           }
         }
-        """,
-        """
+        """;
+
+    const string FormatAssertionText = """
         {
           "$schema": "https://json-schema.org/draft/2020-12/schema",
           "$id": "https://json-schema.org/draft/2020-12/meta/format-assertion",
@@ -213,8 +221,9 @@ static class MetaSchemas
           "type": ["object", "boolean"],
           "properties": {"format": {"type": "string"}}
         }
-        """,
-        """
+        """;
+
+    const string OurDialectText = """
         {
           "$schema": "https://json-schema.org/draft/2020-12/schema",
           "$id": "urn:stele:schema:assert-formats",
@@ -230,6 +239,5 @@ static class MetaSchemas
           "$dynamicAnchor": "meta",
           "$ref": "https://json-schema.org/draft/2020-12/schema"
         }
-        """,
-    ];
+        """;
 }
