@@ -12,6 +12,8 @@ internal sealed record BenchArguments
     public double Seconds { get; init; } = 6;
     public double WarmupSeconds { get; init; } = 3;
     public int Writers { get; init; } = 16;
+    /// <summary>Of the runs that measure many keys.</summary>
+    public int Keys { get; init; } = 1_000_000;
     public int Port { get; init; }
     public string? Like { get; init; }
     public IReadOnlyList<string> Only { get; init; } = [];
@@ -31,6 +33,7 @@ internal sealed record BenchArguments
                 "--seconds" => parsed with { Seconds = double.Parse(Next(), CultureInfo.InvariantCulture) },
                 "--warmup" => parsed with { WarmupSeconds = double.Parse(Next(), CultureInfo.InvariantCulture) },
                 "--writers" => parsed with { Writers = int.Parse(Next(), CultureInfo.InvariantCulture) },
+                "--keys" => parsed with { Keys = int.Parse(Next(), CultureInfo.InvariantCulture) },
                 "--port" => parsed with { Port = int.Parse(Next(), CultureInfo.InvariantCulture) },
                 "--like" => parsed with { Like = Next() },
                 "--only" => parsed with { Only = Next().Split(',') },

@@ -1,6 +1,7 @@
 using Stele.Bench;
 using Stele.Bench.Crash;
 using Stele.Bench.Peers;
+using Stele.Bench.Shards;
 
 var verb = args is [var first, ..] && !first.StartsWith('-') ? first : "compare";
 var arguments = BenchArguments.Parse(verb == args.FirstOrDefault() ? args[1..] : args);
@@ -17,7 +18,9 @@ switch (verb)
         return await CrashRun.Run(arguments);
     case "schema":
         return SchemaRun.Run(arguments);
+    case "shards":
+        return await ShardsRun.Run(arguments);
     default:
-        Console.Error.WriteLine($"stele-bench: no such verb: {verb} (compare, crash, schema, bare, list)");
+        Console.Error.WriteLine($"stele-bench: no such verb: {verb} (compare, crash, schema, shards, bare, list)");
         return 2;
 }

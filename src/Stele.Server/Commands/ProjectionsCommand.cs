@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using Stele.Core.Journal;
@@ -9,29 +10,52 @@ using Stele.Server.Stats;
 namespace Stele.Server.Commands;
 
 /// <summary>
-/// <c>stele projections</c> lists the asynchronous projections with how far they are; <c>rebuild NAME</c> empties one and
-/// builds it anew from the journal, while servers run.
+/// <c>stele projections</c> lists the projections, the asynchronous ones with how far they are; <c>rebuild NAME</c> builds
+/// one anew from the journal, while servers run. Exit codes as <see cref="MigrateCommand"/>.
 /// </summary>
 internal static class ProjectionsCommand
 {
     const int OrgsMax = 100_000;
+    const string Configuration = "configuration", Organizations = "organizations";
 
     static readonly AsyncProjection[] All = [StatsProjection.Projection];
 
-    /// <summary>Runs the command.</summary>
-    public static async Task<int> Run(string[] args, DatabaseConnections pools, TextWriter output, TextWriter? progress, CancellationToken cancellation)
+    // written by the append itself; each name stands for its tables, which may be named instead
+    static readonly (string Name, string[] Tables)[] inline = [(Configuration, ["configuration", "configuration_history"]), (Organizations, ["org", "org_setting", "environment"])];
+
+    /// <summary>Runs the command. The owner's connection string is needed for the inline ones.</summary>
+    public static async Task<int> Run(string[] args, DatabaseConnections pools, string? owner, TextWriter output, ProgressText progress, CancellationToken cancellation)
     {
-        switch (args)
+        try
         {
-            case []:
-                await List(pools, output, cancellation);
-                return MigrateCommand.Done;
-            case ["rebuild", var name] when All.Any(projection => projection.Name == name):
-                await Rebuild(name, pools, output, progress, cancellation);
-                return MigrateCommand.Done;
-            default:
-                await output.WriteLineAsync($"usage: stele projections [rebuild {string.Join('|', All.Select(projection => projection.Name))}]");
-                return MigrateCommand.Usage;
+            switch (args)
+            {
+                case []:
+                    await List(pools, output, cancellation);
+                    return MigrateCommand.Done;
+                case ["rebuild", var name] when All.Any(projection => projection.Name == name):
+                    await RebuildAsynchronous(name, pools, output, progress, cancellation);
+                    return MigrateCommand.Done;
+                case ["rebuild", var name] when inline.FirstOrDefault(projection => projection.Name == name || projection.Tables.Contains(name)).Name is { } found:
+                    await RebuildInline(found, pools, owner ?? throw new DatabaseSetupException("This needs the owner's connection: set STELE_POSTGRES."), output, progress, cancellation);
+                    return MigrateCommand.Done;
+                case ["rebuild", var name]:
+                    await output.WriteLineAsync($"error: there is no projection '{name}'. There are {string.Join(", ", All.Select(projection => projection.Name).Concat(inline.Select(projection => projection.Name)))}.");
+                    return MigrateCommand.Usage;
+                default:
+                    await output.WriteLineAsync("usage: stele projections [rebuild NAME]");
+                    return MigrateCommand.Usage;
+            }
+        }
+        catch (Exception failure) when (failure is DatabaseSetupException or NpgsqlException or StoreUnavailableException)
+        {
+            await output.WriteLineAsync($"error: {failure.Message}");
+            return MigrateCommand.Failed;
+        }
+        catch (UnknownEventException failure)
+        {
+            await output.WriteLineAsync($"error: {failure.Message}; run this with the binary of the newest server");
+            return MigrateCommand.Failed;
         }
     }
 
@@ -45,6 +69,8 @@ internal static class ProjectionsCommand
             await reader.ReadAsync(cancellation);
             await output.WriteLineAsync($"{projection.Name}  {reader.GetInt64(0)} organizations, {reader.GetInt64(1)} revisions behind");
         }
+        foreach (var (name, tables) in inline)
+            await output.WriteLineAsync($"{name}  in the transaction of each write: {string.Join(", ", tables)}");
     }
 
     const string ProgressSql = """
@@ -52,21 +78,41 @@ internal static class ProjectionsCommand
         FROM stele.journal_head h LEFT JOIN stele.projection_checkpoint p ON p.org_id = h.org_id AND p.projection = $1
         """;
 
-    static async Task Rebuild(string name, DatabaseConnections pools, TextWriter output, TextWriter? progress, CancellationToken cancellation)
+    static async Task RebuildAsynchronous(string name, DatabaseConnections pools, TextWriter output, ProgressText progress, CancellationToken cancellation)
     {
-        var statements = new StatementTimer(new Metrics(), NullLogger<StatementTimer>.Instance, TimeSpan.MaxValue);
-        var journal = new PostgresJournalStore(pools.App, pools.Tail, pools.Settle, statements);
-        var store = new PostgresProjectionStore(All, journal, pools.App, pools.Tail);
+        var store = new PostgresProjectionStore(All, Journal(pools), pools.App, pools.Tail);
         var runner = new ProjectionRunner(name, store, TimeProvider.System, new JournalOptions(), new JournalLog(NullLogger<JournalLog>.Instance));
         long done = 0;
         await runner.Rebuild(await Orgs(pools, cancellation), revisions =>
         {
             done = revisions;
-            progress?.Write($"\r{revisions} revisions");
+            progress.Count($"{revisions} revisions");
         }, cancellation);
-        progress?.Write('\r');
         await output.WriteLineAsync($"{name} rebuilt from {done} revisions");
     }
+
+    static async Task RebuildInline(string name, DatabaseConnections pools, string owner, TextWriter output, ProgressText progress, CancellationToken cancellation)
+    {
+        var orgs = await Orgs(pools, cancellation);
+        if (name == Organizations)
+        {
+            var rows = await new OrgRebuild(owner, Journal(pools), progress).Run(orgs, cancellation);
+            await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{name} rebuilt: {rows} rows of {orgs.Count} organizations"));
+            return;
+        }
+        await using var succession = await TableSuccession.Open(owner, TimeProvider.System, cancellation);
+        var (compared, lockedOut) = await new ConfigurationRebuild(succession, Journal(pools), progress, TimeProvider.System).Run(orgs, cancellation);
+        foreach (var table in compared.GroupBy(org => org.Table))
+        {
+            await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{table.Key} rebuilt: {table.Sum(org => org.RowsAfter)} rows of {table.Count()} organizations"));
+            foreach (var org in table.Where(org => !org.Equal))
+                await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"  organization {org.Org}: the old table was not what the journal says; it had {org.RowsBefore} rows, and has {org.RowsAfter}"));
+        }
+        await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"readers and writers were locked out for at most {lockedOut.TotalMilliseconds:0} ms"));
+    }
+
+    static PostgresJournalStore Journal(DatabaseConnections pools) =>
+        new(pools.App, pools.Tail, pools.Settle, new StatementTimer(new Metrics(), NullLogger<StatementTimer>.Instance, TimeSpan.MaxValue));
 
     static async Task<IReadOnlyList<OrgId>> Orgs(DatabaseConnections pools, CancellationToken cancellation)
     {

@@ -33,7 +33,7 @@ internal static class ServerWords
             "migrate" => await WithOwner(options, logs, owner => MigrateCommand.Run(args[1..], owner, Console.Out, stop), stop),
             "shards" => await WithOwner(options, logs, owner => ShardsCommand.Run(args[1..], owner, Console.Out, Steps(), stop), stop),
             "verify" => await WithPools(options, logs, pools => VerifyCommand.Run(args[1..], pools, Console.Out, Progress(), stop), stop),
-            _ => await WithPools(options, logs, pools => ProjectionsCommand.Run(args[1..], pools, Console.Out, Progress(), stop), stop),
+            _ => await WithDatabase(options, logs, database => ProjectionsCommand.Run(args[1..], database.Connections, database.Owner, Console.Out, Steps(), stop), stop),
         };
     }
 
@@ -65,9 +65,12 @@ internal static class ServerWords
         return await run(owner);
     }
 
-    static async Task<int> WithPools(SteleOptions options, ILoggerFactory logs, Func<DatabaseConnections, Task<int>> run, CancellationToken stop)
+    static Task<int> WithPools(SteleOptions options, ILoggerFactory logs, Func<DatabaseConnections, Task<int>> run, CancellationToken stop) =>
+        WithDatabase(options, logs, database => run(database.Connections), stop);
+
+    static async Task<int> WithDatabase(SteleOptions options, ILoggerFactory logs, Func<DatabaseStart, Task<int>> run, CancellationToken stop)
     {
         await using var database = await DatabaseStart.Attach(options, TimeProvider.System, logs, stop);
-        return await run(database.Connections);
+        return await run(database);
     }
 }

@@ -14,17 +14,31 @@ namespace Stele.Server.Configs;
 internal static class ConfigProjection
 {
     /// <summary>Adds the statements that a batch needs; none when it holds no configuration.</summary>
-    public static void Write(NpgsqlBatch batch, AppendBatch append)
+    public static void Write(NpgsqlBatch batch, AppendBatch append) => Write(batch, append, InsertHistorySql, UpsertCurrentSql);
+
+    /// <summary>
+    /// The same rows into the tables that are being made anew (<see cref="Database.TableSuccession"/>), from revisions of the
+    /// journal. What is there already was written through by a later append, and stays.
+    /// </summary>
+    public static void WriteSuccessors(NpgsqlBatch batch, AppendBatch append) => Write(batch, append, insertSuccessorHistory, upsertSuccessorCurrent);
+
+    static readonly string insertSuccessorHistory = ToSuccessor(InsertHistorySql) + " ON CONFLICT DO NOTHING";
+    static readonly string upsertSuccessorCurrent = ToSuccessor(UpsertCurrentSql) + " WHERE c.revision < excluded.revision";
+
+    static string ToSuccessor(string sql) => sql.Replace("stele.configuration", "stele_next.configuration", StringComparison.Ordinal);
+
+    static void Write(NpgsqlBatch batch, AppendBatch append, string insertHistory, string upsertCurrent)
     {
         var rows = Rows(append);
         if (rows.Count == 0) return;
-        var history = new NpgsqlBatchCommand(InsertHistorySql);
+        var history = new NpgsqlBatchCommand(insertHistory);
         AddCommon(history, append, rows);
         history.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = Column(rows, row => row.HistoryId) });
+        history.Parameters.Add(new NpgsqlParameter<bool[]> { TypedValue = Column(rows, row => row.Deleted) });
         batch.BatchCommands.Add(history);
 
         var last = LastPerKey(rows);
-        var current = new NpgsqlBatchCommand(UpsertCurrentSql);
+        var current = new NpgsqlBatchCommand(upsertCurrent);
         AddCommon(current, append, last);
         current.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = Column(last, row => row.Entry.Id) });
         current.Parameters.Add(new NpgsqlParameter<DateTime[]> { TypedValue = Column(last, row => row.Entry.CreatedAt.ToDateTime()), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.TimestampTz });
@@ -34,9 +48,9 @@ internal static class ConfigProjection
     // all but the ids and created_at are the same columns in both tables
     const string InsertHistorySql = """
         INSERT INTO stele.configuration_history (org_id, key, environment, version, value, value_type, updated_at, updated_by, change_log, revision, deleted, id)
-        SELECT $1, n.key, n.environment, n.version, n.value, n.value_type, n.updated_at, n.updated_by, n.change_log, n.revision, n.value IS NULL, n.id
-        FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::timestamptz[], $8::text[], $9::text[], $10::bigint[], $11::bigint[])
-            AS n (key, environment, version, value, value_type, updated_at, updated_by, change_log, revision, id)
+        SELECT $1, n.key, n.environment, n.version, n.value, n.value_type, n.updated_at, n.updated_by, n.change_log, n.revision, n.deleted, n.id
+        FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::timestamptz[], $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::boolean[])
+            AS n (key, environment, version, value, value_type, updated_at, updated_by, change_log, revision, id, deleted)
         """;
 
     const string UpsertCurrentSql = """
@@ -47,7 +61,7 @@ internal static class ConfigProjection
         ON CONFLICT (org_id, environment, key) DO UPDATE SET
             version = excluded.version, value = excluded.value, value_type = excluded.value_type, updated_at = excluded.updated_at,
             updated_by = excluded.updated_by, change_log = excluded.change_log, revision = excluded.revision,
-            deleted = excluded.deleted, created_at = excluded.created_at
+            deleted = excluded.deleted, created_at = excluded.created_at, id = excluded.id
         """;
 
     /// <summary>The bare text that a column holds for a value: strings without quotes, everything else as JSON; null for a deletion.</summary>
@@ -58,8 +72,6 @@ internal static class ConfigProjection
     /// <summary>The canonical JSON of a column's text.</summary>
     public static byte[] Value(string text, ConfigValueType type) =>
         type == ConfigValueType.String ? CanonicalJson.FromString(text) : System.Text.Encoding.UTF8.GetBytes(text);
-
-    readonly record struct Row(string Environment, ConfigEntry Entry, long HistoryId);
 
     static void AddCommon(NpgsqlBatchCommand command, AppendBatch append, List<Row> rows)
     {
@@ -83,48 +95,48 @@ internal static class ConfigProjection
         return column;
     }
 
+    // Each row from the one before it of the same key, in the append or in the state that it was decided on. Not from the state
+    // after it, so that revisions give the same rows however they are grouped: in appends by chance, in a rebuild by pages.
     static List<Row> Rows(AppendBatch append)
     {
         var rows = new List<Row>(append.Revisions.Count);
+        var latest = new Dictionary<(string Environment, string Key), Row>();
         foreach (var revision in append.Revisions)
             foreach (var e in revision.Events)
             {
-                var id = EventRecord.RowId(revision.Revision, e.Ordinal);
-                switch (e.Payload)
+                var row = e.Payload switch
                 {
-                    case ConfigSet set:
-                        rows.Add(new Row(set.Environment, Entry(append, revision, set.Environment, set.Key, set.Version, set.Value, set.ValueType), id));
-                        break;
-                    case ConfigDeleted deleted:
-                        rows.Add(new Row(deleted.Environment, Entry(append, revision, deleted.Environment, deleted.Key, deleted.Version, null, null), id));
-                        break;
-                }
+                    ConfigSet set => Row.Of(append, latest, revision, e, set.Environment, set.Key, set.Value, set.ValueType),
+                    ConfigDeleted deleted => Row.Of(append, latest, revision, e, deleted.Environment, deleted.Key, null, null),
+                    // a value that is gone: its type went with it
+                    null when e.Stream.Split('/', 3) is ["config", var environment, var key] => Row.Of(append, latest, revision, e, environment, key, null, ConfigValueType.Json),
+                    _ => (Row?)null,
+                };
+                if (row is not { } found) continue;
+                latest[(found.Environment, found.Entry.Key)] = found;
+                rows.Add(found);
             }
         return rows;
     }
 
-    // id and created_at are those of the key; the rest is of this version
-    static ConfigEntry Entry(AppendBatch append, RevisionRecord revision, string environment, string key, int version, byte[]? value, ConfigValueType? type)
+    // Redacted: only when the journal is read again, since an append has its values
+    readonly record struct Row(string Environment, ConfigEntry Entry, long HistoryId, bool Redacted)
     {
-        var then = append.After.Environment(environment)!;
-        var after = then.Config(key);
-        if (after is { Reference: null } && after.Version == version) return after;
-        var before = append.Before.Environment(environment)?.Config(key);
-        // all revisions of an append have one time: what was not there before it, or made anew in it, was made then
-        var madeAnew = before is null || version - before.Version > 1 && DeletedBetween(append, environment, key, before.Version, version);
-        var createdAt = madeAnew ? revision.At : before!.CreatedAt;
-        var kind = type ?? (before?.Version == version - 1 ? before.ValueType : TypeBefore(append, environment, key, version)) ?? ConfigValueType.Json;
-        return new ConfigEntry(key, value, kind, version, revision.Revision, revision.At, revision.Actor, revision.Reason, createdAt, after?.Id ?? then.Deleted.Find(key)!.Value.Id);
+        public bool Deleted => Entry.Deleted && !Redacted;
+
+        /// <param name="type">Null for a deletion, which has that of the version before it.</param>
+        public static Row Of(AppendBatch append, Dictionary<(string, string), Row> latest, RevisionRecord revision, EventRecord e,
+            string environment, string key, byte[]? value, ConfigValueType? type)
+        {
+            var historyId = EventRecord.RowId(revision.Revision, e.Ordinal);
+            var state = append.Before.Environment(environment);
+            var (before, id) = latest.TryGetValue((environment, key), out var row)
+                ? (row.Deleted ? null : row.Entry, row.Entry.Id)
+                : state?.Config(key) is { } entry ? (entry, entry.Id) : (null, state?.Deleted.Find(key)?.Id ?? historyId);
+            return new Row(environment, new ConfigEntry(key, value, type ?? before?.ValueType ?? ConfigValueType.Json, (int)e.StreamVersion, revision.Revision,
+                revision.At, revision.Actor, revision.Reason, before?.CreatedAt ?? revision.At, id), historyId, value is null && type is not null);
+        }
     }
-
-    static bool DeletedBetween(AppendBatch append, string environment, string key, int low, int high) =>
-        append.Revisions.Any(revision => revision.Events.Any(e => e.Payload is ConfigDeleted deleted
-            && deleted.Environment == environment && deleted.Key == key && deleted.Version > low && deleted.Version < high));
-
-    // what a deletion deleted, when the same append set it
-    static ConfigValueType? TypeBefore(AppendBatch append, string environment, string key, int version) =>
-        append.Revisions.SelectMany(revision => revision.Events).Select(e => e.Payload).OfType<ConfigSet>()
-            .LastOrDefault(set => set.Environment == environment && set.Key == key && set.Version < version)?.ValueType;
 
     static List<Row> LastPerKey(List<Row> rows)
     {

@@ -71,7 +71,7 @@ internal static class ShardsCommand
         var (rows, lockedOut) = await new Repartitioning(succession, progress, TimeProvider.System).Run(count, cancellation);
         foreach (var (table, number) in rows)
             await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{table}: {number} rows in {count} partitions, the same as in the {succession.ShardsBefore} before"));
-        await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"readers and writers were locked out for {lockedOut.TotalMilliseconds:0} ms"));
+        await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"readers and writers were locked out for at most {lockedOut.TotalMilliseconds:0} ms"));
     }
 
     /// <summary>Every partition, empty ones too, in order.</summary>

@@ -22,7 +22,7 @@ public sealed partial class FolderTests
     // The folders that features stand on, with all that each holds.
     static readonly Dictionary<string, string[]> foundations = new()
     {
-        ["Commands"] = ["ProjectionsCommand", "ServerWords"],
+        ["Commands"] = ["ConfigurationRebuild", "JournalReplay", "OrgRebuild", "ProjectionsCommand", "ServerWords"],
         ["Database"] =
         [
             "DatabaseConnections", "DatabaseLog", "DatabaseLogins", "DatabaseOptions", "DatabaseRoles", "DatabaseSetupException", "DatabaseStart", "EventPartitions",
@@ -55,7 +55,7 @@ public sealed partial class FolderTests
     // Which folder may use which.
     static readonly Dictionary<string, string[]> edges = new()
     {
-        ["Commands"] = ["Database", "Journal", "Operation", "Options", "Stats"],
+        ["Commands"] = ["Configs", "Database", "Journal", "Operation", "Options", "Orgs", "Stats"],
         ["Configs"] = ["Database", "Gateway", "Journal", "Operation"],
         ["Database"] = ["Database/Embedded", "Options"],
         ["Gateway"] = ["Journal"],

@@ -1,0 +1,91 @@
+using System.Globalization;
+using Npgsql;
+using Stele.Core.Journal;
+using Stele.Core.Orgs;
+using Stele.Server.Database;
+using Stele.Server.Journal;
+using Stele.Server.Orgs;
+
+namespace Stele.Server.Commands;
+
+/// <summary>
+/// <c>stele projections rebuild organizations</c>: the directory, the settings and the environments from the journal. They
+/// are few rows an org, so each org's are replaced in one transaction, which holds the org's head against appends for as long
+/// as it takes to read what was appended since the first reading.
+/// </summary>
+internal sealed class OrgRebuild(string ownerConnectionString, IJournalStore journal, ProgressText progress)
+{
+    /// <summary>Does it, org by org; the rows that were put in place.</summary>
+    public async Task<int> Run(IReadOnlyList<OrgId> orgs, CancellationToken cancellation)
+    {
+        await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(ownerConnectionString) { Pooling = false, ApplicationName = "stele-rebuild" }.ConnectionString);
+        await connection.OpenAsync(cancellation);
+        await DatabaseRoles.Become(connection, DatabaseRoles.Owner, cancellation);
+        var rows = 0;
+        foreach (var org in orgs) rows += await Rebuild(connection, org, cancellation);
+        return rows;
+    }
+
+    async Task<int> Rebuild(NpgsqlConnection connection, OrgId org, CancellationToken cancellation)
+    {
+        var own = new List<RevisionRecord>();
+        // without the lock all but the last few revisions
+        var read = await Collect(own, org, 0, await JournalReplay.Head(journal, org, cancellation), cancellation);
+        await using var transaction = await connection.BeginTransactionAsync(cancellation);
+        var head = await Lock(connection, org, cancellation);
+        await Collect(own, org, read, head, cancellation);
+        if (own.Count == 0) return 0;
+        await using var batch = new NpgsqlBatch(connection, transaction);
+        if (own.SelectMany(revision => revision.Events).Select(e => e.Payload).OfType<OrgCreated>().FirstOrDefault() is { } created)
+            batch.BatchCommands.Add(PostgresParameters.Command(FreeNameSql, created.Name, org.Value));
+        foreach (var sql in (string[])[RemoveEnvironmentsSql, RemoveSettingSql, RemoveOrgSql]) batch.BatchCommands.Add(PostgresParameters.Command(sql, org.Value));
+        var removals = batch.BatchCommands.Count;
+        OrgProjection.Write(batch, new AppendBatch(OrgState.Empty(org, Guid.Empty), OrgState.Empty(org, Guid.Empty), own, []));
+        var rows = batch.BatchCommands.Count - removals;
+        await batch.ExecuteNonQueryAsync(cancellation);
+        await transaction.CommitAsync(cancellation);
+        progress.Step(string.Create(CultureInfo.InvariantCulture, $"organization {org}: {head} revisions read, {rows} rows put in place"));
+        return rows;
+    }
+
+    // whose name it is: a damaged row of another org may have taken it, and waits for its own turn
+    const string FreeNameSql = """
+        UPDATE stele.org SET name = '#' || org_id WHERE name = $1 AND org_id <> $2
+        """;
+
+    const string RemoveEnvironmentsSql = """
+        DELETE FROM stele.environment WHERE org_id = $1
+        """;
+
+    const string RemoveSettingSql = """
+        DELETE FROM stele.org_setting WHERE org_id = $1
+        """;
+
+    const string RemoveOrgSql = """
+        DELETE FROM stele.org WHERE org_id = $1
+        """;
+
+    static async Task<long> Lock(NpgsqlConnection connection, OrgId org, CancellationToken cancellation)
+    {
+        await using var batch = new NpgsqlBatch(connection);
+        batch.BatchCommands.Add(PostgresParameters.SetOrg(org));
+        batch.BatchCommands.Add(PostgresParameters.Command(LockSql, org.Value));
+        await using var reader = await batch.ExecuteReaderAsync(cancellation);
+        await reader.NextResultAsync(cancellation);
+        return await reader.ReadAsync(cancellation) ? reader.GetInt64(0) : 0;
+    }
+
+    const string LockSql = """
+        SELECT revision FROM stele.lock_head($1)
+        """;
+
+    async Task<long> Collect(List<RevisionRecord> own, OrgId org, long after, long last, CancellationToken cancellation)
+    {
+        await foreach (var page in JournalReplay.Pages(journal, org, after, last, cancellation))
+        {
+            own.AddRange(page.Where(revision => revision.Events.Any(e => e.Payload is OrgCreated or EnvironmentCreated)));
+            progress.Count(string.Create(CultureInfo.InvariantCulture, $"organization {org}: {page[^1].Revision} of {last} revisions"));
+        }
+        return last;
+    }
+}
