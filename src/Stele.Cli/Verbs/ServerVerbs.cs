@@ -13,7 +13,7 @@ internal static class ServerVerbs
         ("verify", "Walk the journal's chain and name the first bad revision"),
         ("shards", "Count the rows of each partition, or change their number with --set"),
         ("migrate", "Bring the schema up to date"),
-        ("projections", "Rebuild a projection"),
+        ("projections", "List the projections, or build one anew from the journal with rebuild NAME"),
     ];
 
     internal static IEnumerable<Command> Make(Surroundings surroundings) => Words.Select(known =>
