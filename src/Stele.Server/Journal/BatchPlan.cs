@@ -19,10 +19,10 @@ internal sealed class BatchPlan
     public AppendBatch? Append { get; }
 
     /// <summary>Decides each command on the state that the one before leads to.</summary>
-    public static BatchPlan Decide(OrgState before, IReadOnlyList<PendingCommand> batch, TimeProvider time)
+    public static BatchPlan Decide(OrgState before, IReadOnlyList<PendingCommand> batch, Timestamp now)
     {
         // after last_at, never at it: what was true then has been read (configurations_at answers up to last_at itself)
-        var at = Timestamp.Later(Timestamp.From(time.GetUtcNow()), new Timestamp(before.LastAt.Microseconds + 1));
+        var at = Timestamp.Later(now, new Timestamp(before.LastAt.Microseconds + 1));
         var answers = new List<(PendingCommand, Outcome<Applied>)>(batch.Count);
         var revisions = new List<RevisionRecord>(batch.Count);
         List<IdempotencyRow>? keys = null;

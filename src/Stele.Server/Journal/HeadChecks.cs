@@ -210,6 +210,6 @@ internal sealed record HeadRound(HeadsAnswer Answer, IReadOnlyList<OrgState> App
 /// <param name="SentAt">TimeProvider timestamp of the sending.</param>
 internal sealed record PrimaryView(ClusterIdentity Cluster, TimeSpan Skew, TimeSpan RoundTrip, DateTime Clock, long SentAt)
 {
-    /// <summary>How far its clock is ahead of this node's now: a step of this node's clock since then shows against the monotonic one.</summary>
-    public TimeSpan SkewNow(TimeProvider time) => Skew - (time.GetUtcNow().UtcDateTime - Clock - time.GetElapsedTime(SentAt));
+    /// <summary>How far its clock is ahead of this node's, which shows <paramref name="now"/>: a step of the clock since then shows against the monotonic one.</summary>
+    public TimeSpan SkewAt(DateTimeOffset now, TimeProvider time) => Skew - (now.UtcDateTime - Clock - time.GetElapsedTime(SentAt));
 }

@@ -162,7 +162,7 @@ internal sealed class JournalAppender(
             if (batch.Count == 0) return;
             // a node that has just started has not seen the primary's clock
             if (heads.Primary is not { } seen || seen.RoundTrip > options.ClockSkew) await heads.Join(org);
-            if (org.Stopped is { } stopped || ClockFault() is { } skewed && (stopped = skewed) is not null)
+            if (org.Stopped is { } stopped)
             {
                 foreach (var pending in batch) pending.Settle(stopped);
                 return;
@@ -220,8 +220,6 @@ internal sealed class JournalAppender(
     async Task<AppendBatch?> PlanLocked(List<PendingCommand> batch, Head head)
     {
         if (head.Incarnation != org.State.Incarnation || !await org.CatchUp(head.Revision, CancellationToken.None)) return null;
-        // it may have waited long for the lock
-        if (ClockFault() is not null) return null;
         org.Believe(head);
         if (!TryPlan(batch, out var append)) return null;
         // the head is locked and the state is level with it, so where there is nothing to write the answers hold
@@ -229,7 +227,7 @@ internal sealed class JournalAppender(
         return append;
     }
 
-    // false: every deadline has come. What the sweep took must not be in the plan, for it was told that nothing is written
+    // false: all are answered. What the sweep took must not be in the plan, for it was told that nothing is written
     bool TryPlan(List<PendingCommand> batch, out AppendBatch? append)
     {
         append = null;
@@ -237,7 +235,14 @@ internal sealed class JournalAppender(
         {
             batch.RemoveAll(pending => pending.IsSettled);
             if (batch.Count == 0) return false;
-            plan = BatchPlan.Decide(org.State, batch, time);
+            // one look at the clock, for the bound and for the revisions: it may have been stepped since any other
+            var now = time.GetUtcNow();
+            if (ClockFault(now) is { } skewed)
+            {
+                foreach (var pending in batch) pending.Settle(skewed);
+                return false;
+            }
+            plan = BatchPlan.Decide(org.State, batch, Timestamp.From(now));
             append = plan.Append;
             if (append is null || plan.TrySend()) return true;
         }
@@ -374,11 +379,11 @@ internal sealed class JournalAppender(
         }
     }
 
-    Fault? ClockFault()
+    Fault? ClockFault(DateTimeOffset now)
     {
         if (heads.Primary is not { } primary || primary.RoundTrip > options.ClockSkew)
             return Fault.Unavailable("The primary answers too slowly for this node to compare its clock with it; nothing was written.");
-        var skew = primary.SkewNow(time);
+        var skew = primary.SkewAt(now, time);
         if (skew.Duration() <= options.ClockSkew + primary.RoundTrip) return null;
         log.ClockSkew(skew.TotalMilliseconds);
         return Fault.Unavailable($"This node's clock is {skew.TotalMilliseconds:0} ms from the database's (limit clock.skew_ms); nothing was written.");
