@@ -38,10 +38,11 @@ internal interface IJournalStore
     Task<IReadOnlyList<RevisionRecord>> Read(OrgId org, long afterRevision, int limit, CancellationToken cancellation);
 
     /// <summary>
-    /// Raises the fence by a commit of its own, so that no append that carries an older fence can land any more; then says
-    /// which of the requests have landed, with their revisions.
+    /// Raises the fence by a commit of its own, to above the one that the requests carried, so that none of them can land any
+    /// more; then says which have landed, with their revisions. Once is not always enough: a primary that lost writes may have
+    /// an older fence than the node believes in, and one more would be just what a straggler carries.
     /// </summary>
-    Task<IReadOnlyDictionary<Guid, long>> Settle(OrgId org, IReadOnlyCollection<Guid> requestIds, CancellationToken cancellation);
+    Task<IReadOnlyDictionary<Guid, long>> Settle(OrgId org, long fence, IReadOnlyCollection<Guid> requestIds, CancellationToken cancellation);
 
     /// <summary>Raises the head's last_at, so that a moment that was read cannot change. A compare-and-set like an append.</summary>
     Task<AppendAnswer> RaiseLastAt(OrgId org, Guid incarnation, long fence, JournalPlace place, Timestamp at);

@@ -354,7 +354,7 @@ internal sealed class JournalAppender(
         {
             try
             {
-                return await store.Settle(org.Org, ids, CancellationToken.None);
+                return await store.Settle(org.Org, plan!.State.Fence, ids, CancellationToken.None);
             }
             catch (StoreUnavailableException)
             {

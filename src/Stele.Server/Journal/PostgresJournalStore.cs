@@ -115,14 +115,11 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
         SELECT stele.raise_last_at($1, $2, $3, $4, $5, $6)
         """;
 
-    public Task<IReadOnlyDictionary<Guid, long>> Settle(OrgId org, IReadOnlyCollection<Guid> requestIds, CancellationToken cancellation) => Guard("settle", async () =>
+    public Task<IReadOnlyDictionary<Guid, long>> Settle(OrgId org, long fence, IReadOnlyCollection<Guid> requestIds, CancellationToken cancellation) => Guard("settle", async () =>
     {
         await using var connection = await settle.OpenConnectionAsync(cancellation);
-        await using (var raise = InOrg(connection, org, SecondsToSettle))
-        {
-            raise.BatchCommands.Add(PostgresParameters.Command(RaiseFenceSql, org.Value));
-            await raise.ExecuteNonQueryAsync(cancellation);
-        }
+        // an org without a head has nothing to fence
+        while (await RaiseFence(connection, org, cancellation) is { } raised && raised <= fence) continue;
         // only after that commit: what is not in the journal now cannot come any more
         await using var look = InOrg(connection, org, SecondsToSettle);
         look.BatchCommands.Add(PostgresParameters.Command(FindRequestsSql, org.Value, requestIds.ToArray()));
@@ -133,12 +130,22 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
         return (IReadOnlyDictionary<Guid, long>)landed;
     });
 
-    const string RaiseFenceSql = """
-        SELECT stele.raise_fence($1)
-        """;
-
     const string FindRequestsSql = """
         SELECT request_id, revision FROM stele.revision WHERE org_id = $1 AND request_id = ANY ($2)
+        """;
+
+    static async Task<long?> RaiseFence(NpgsqlConnection connection, OrgId org, CancellationToken cancellation)
+    {
+        await using var batch = InOrg(connection, org, SecondsToSettle);
+        batch.BatchCommands.Add(PostgresParameters.Command(RaiseFenceSql, org.Value));
+        await using var reader = await batch.ExecuteReaderAsync(cancellation);
+        await reader.NextResultAsync(cancellation);
+        await reader.ReadAsync(cancellation);
+        return await reader.IsDBNullAsync(0, cancellation) ? null : reader.GetInt64(0);
+    }
+
+    const string RaiseFenceSql = """
+        SELECT stele.raise_fence($1)
         """;
 
     public Task<IdempotentOutcome?> FindOutcome(OrgId org, string principal, string key, CancellationToken cancellation) => Guard("find_outcome", async () =>

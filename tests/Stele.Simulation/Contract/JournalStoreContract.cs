@@ -23,7 +23,7 @@ public abstract class JournalStoreContract
         Assert.Null(await bench.Store.LoadKey(ContractBench.Org, null, "a", CancellationToken.None));
         Assert.Empty((await bench.Store.Heads([ContractBench.Org], CancellationToken.None)).Heads);
         Assert.Empty(await bench.Store.Read(ContractBench.Org, 0, 10, CancellationToken.None));
-        Assert.Empty(await bench.Store.Settle(ContractBench.Org, [Guid.NewGuid()], CancellationToken.None));
+        Assert.Empty(await bench.Store.Settle(ContractBench.Org, 0, [Guid.NewGuid()], CancellationToken.None));
         Assert.Equal(AppendStatus.NotWritten, (await bench.Store.AppendLocked(ContractBench.Org, _ => throw new InvalidOperationException("no head, no question"))).Status);
     });
 
@@ -148,11 +148,22 @@ public abstract class JournalStoreContract
         var landed = await bench.Append(state, ContractBench.Set("a", "1"));
         var request = (await bench.Store.Read(ContractBench.Org, 1, 1, CancellationToken.None)).Single().RequestId;
         var straggler = await bench.Plan(landed, ContractBench.Set("a", "2"));
-        var answer = await bench.Other.Settle(ContractBench.Org, [request, late.Revisions[0].RequestId], CancellationToken.None);
+        var answer = await bench.Other.Settle(ContractBench.Org, landed.Fence, [request, late.Revisions[0].RequestId], CancellationToken.None);
         Assert.Equal((request, landed.Revision), (answer.Single().Key, answer.Single().Value));
         Assert.Equal(landed.Fence + 1, (await bench.Head()).Fence);
         Assert.Equal(AppendStatus.LostRace, (await bench.Store.Append(straggler)).Status);
         Assert.Equal(landed.Revision + 1, (await bench.Append(landed with { Fence = landed.Fence + 1 }, ContractBench.Set("a", "3"))).Revision);
+    });
+
+    [Fact]
+    public Task Settling_raises_the_fence_above_what_a_straggler_carries() => Run(async bench =>
+    {
+        // as after a fail-over that lost fences: the node believes in a higher one than the head has
+        var believed = await bench.Create() with { Fence = 2 };
+        var straggler = await bench.Plan(believed, ContractBench.Set("a", "1"));
+        Assert.Empty(await bench.Store.Settle(ContractBench.Org, believed.Fence, [straggler.Revisions[0].RequestId], CancellationToken.None));
+        Assert.True((await bench.Head()).Fence > believed.Fence);
+        Assert.Equal(AppendStatus.LostRace, (await bench.Store.Append(straggler)).Status);
     });
 
     [Fact]
@@ -269,6 +280,6 @@ public abstract class JournalStoreContract
         Assert.Null(StateEquality.Difference(one, await bench.Load()));
         Assert.Null(StateEquality.Difference(two, await bench.Load(two.Org)));
         Assert.Equal(2, (await bench.Store.Read(one.Org, 0, 10, CancellationToken.None)).Count);
-        Assert.Empty(await bench.Store.Settle(one.Org, [(await bench.Store.Read(two.Org, 1, 1, CancellationToken.None)).Single().RequestId], CancellationToken.None));
+        Assert.Empty(await bench.Store.Settle(one.Org, 0, [(await bench.Store.Read(two.Org, 1, 1, CancellationToken.None)).Single().RequestId], CancellationToken.None));
     });
 }

@@ -102,7 +102,7 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
             return Task.FromResult(found);
         });
 
-    public Task<IReadOnlyDictionary<Guid, long>> Settle(OrgId org, IReadOnlyCollection<Guid> requestIds, CancellationToken cancellation) =>
+    public Task<IReadOnlyDictionary<Guid, long>> Settle(OrgId org, long fence, IReadOnlyCollection<Guid> requestIds, CancellationToken cancellation) =>
         link.Ask("settle", cancellation, async session =>
         {
             if (mutant != Mutant.SettleWithoutFence)
@@ -110,7 +110,7 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
                 await Lock(session, org);
                 await link.Fsync(session);
                 if (database.Current.Org(org) is { } before)
-                    database.Commit(database.Current.With(before with { Head = before.Head with { Fence = before.Head.Fence + 1 } }));
+                    database.Commit(database.Current.With(before with { Head = before.Head with { Fence = Math.Max(before.Head.Fence, fence) + 1 } }));
                 database.Locks.Release(session);
             }
             var landed = new Dictionary<Guid, long>();
