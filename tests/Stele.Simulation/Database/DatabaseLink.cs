@@ -90,6 +90,7 @@ internal sealed class DatabaseLink(SimulatedScheduler scheduler, SimulatedDataba
 
     async Task Carry<T>(Call<T> call, Func<Session, Task<T>> work)
     {
+        var losses = database.Losses;
         if (Partitioned || faults.Strikes(FaultKind.NotSent))
         {
             // a partition is noticed by a timeout, a closed port at once
@@ -112,6 +113,12 @@ internal sealed class DatabaseLink(SimulatedScheduler scheduler, SimulatedDataba
         if (database.Down)
         {
             call.Break(sent: !call.Converses && Dice.Chance(0.3), "the database system is starting up");
+            return;
+        }
+        // what a pooler held for a primary that fell lands on its successor, but with fences lost too no promise could be kept
+        if (database.Losses != losses)
+        {
+            call.Break(sent: !call.Converses, "the connection broke");
             return;
         }
         await Serve(call, work);

@@ -39,6 +39,9 @@ internal sealed class SimulatedDatabase
 
     public bool Down { get; private set; }
 
+    /// <summary>Changes when commits are lost: connections to what held them are dead, and nothing on its way in them arrives.</summary>
+    public int Losses { get; private set; }
+
     /// <summary>The database's clock: what timestamps and the bound on the nodes' clocks go by.</summary>
     public Timestamp Now => Timestamp.From(Process.Time.GetUtcNow());
 
@@ -99,6 +102,7 @@ internal sealed class SimulatedDatabase
         Current = versions[^1];
         Timeline++;
         if (newSystem) System++;
+        if (lost > 0) Losses++;
         OnChange(Current);
         return lost;
     }
