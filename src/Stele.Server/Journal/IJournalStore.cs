@@ -114,7 +114,17 @@ internal sealed record AppendBatch(
 }
 
 /// <summary>An org's head row.</summary>
-internal sealed record Head(OrgId Org, Guid Incarnation, long Fence, long Revision, byte[] Chain, Timestamp LastAt, int Format);
+internal sealed record Head(OrgId Org, Guid Incarnation, long Fence, long Revision, byte[] Chain, Timestamp LastAt, int Format)
+{
+    /// <summary>
+    /// Whether it lacks what a node had applied. A fence may be lost alone, and whoever believed in it would lose every race
+    /// from then on; so may a last_at, and with it the promise that the past before it is final.
+    /// </summary>
+    public bool IsBehind(OrgState applied) => Revision < applied.Revision || Fence < applied.Fence || LastAt < applied.LastAt;
+
+    /// <summary>Whether it stands where a state stands, in the same history.</summary>
+    public bool IsAt(OrgState state) => Revision == state.Revision && Chain.AsSpan().SequenceEqual(state.Place.Chain);
+}
 
 /// <summary>Heads, and the identity of the primary that answered.</summary>
 /// <param name="Heads">Those that exist.</param>

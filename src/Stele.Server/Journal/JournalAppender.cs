@@ -160,15 +160,15 @@ internal sealed class JournalAppender(
         {
             batch.RemoveAll(pending => pending.IsSettled);
             if (batch.Count == 0) return;
-            // a node that has just started has not seen the primary's clock
-            if (heads.Primary is not { } seen || seen.RoundTrip > options.ClockSkew) await heads.Join(org);
+            // a node that has just started has not met the primary, nor seen its clock
+            if (org.Primary is null || heads.Primary is not { } seen || seen.RoundTrip > options.ClockSkew) await ConfirmLevel();
             if (org.Stopped is { } stopped)
             {
                 foreach (var pending in batch) pending.Settle(stopped);
                 return;
             }
             var answer = batch[0].Command is null ? await Raise(batch[0])
-                : locked ? await Send(() => store.AppendLocked(org.Org, head => PlanLocked(batch, head)))
+                : locked ? await Send(asked => store.AppendLocked(org.Org, head => PlanLocked(batch, head, asked)))
                 : await Append(batch);
             switch (answer.Status)
             {
@@ -188,6 +188,8 @@ internal sealed class JournalAppender(
                 case AppendStatus.NotWritten:
                     foreach (var pending in batch) pending.NotWritten();
                     if (batch.TrueForAll(pending => pending.IsSettled)) return;
+                    // a compare-and-set tells what a lock that was not gained does not
+                    locked = false;
                     // a primary that is away is the sweep's business: it ends those whose time is up
                     attempt--;
                     await Task.Delay(options.RetryPause, time);
@@ -207,7 +209,7 @@ internal sealed class JournalAppender(
         while (true)
         {
             if (!TryPlan(batch, out var append)) return new AppendAnswer(AppendStatus.Committed);
-            if (append is not null) return await Send(() => store.Append(append));
+            if (append is not null) return await Send(_ => store.Append(append));
             // nothing to write: the answers hold if the state was the current one
             var decidedOn = plan!.State.Place;
             if (!await ConfirmLevel()) return new AppendAnswer(AppendStatus.NotWritten);
@@ -217,10 +219,11 @@ internal sealed class JournalAppender(
         }
     }
 
-    async Task<AppendBatch?> PlanLocked(List<PendingCommand> batch, Head head)
+    async Task<AppendBatch?> PlanLocked(List<PendingCommand> batch, Head head, KnownPrimary? asked)
     {
         if (head.Incarnation != org.State.Incarnation || !await org.CatchUp(head.Revision, CancellationToken.None)) return null;
-        org.Believe(head);
+        org.Believe(head, asked);
+        if (org.Primary != asked || !head.IsAt(org.State)) return null;
         if (!TryPlan(batch, out var append)) return null;
         // the head is locked and the state is level with it, so where there is nothing to write the answers hold
         if (append is null) plan!.Settle();
@@ -248,44 +251,37 @@ internal sealed class JournalAppender(
         }
     }
 
-    async Task<AppendAnswer> Send(Func<Task<AppendAnswer>> send)
+    async Task<AppendAnswer> Send(Func<KnownPrimary?, Task<AppendAnswer>> send)
     {
         var startedAt = time.GetTimestamp();
         Volatile.Write(ref appendingSince, startedAt);
-        var primary = org.Primary;
-        var answer = await send();
+        var asked = org.Primary;
+        var answer = await send(asked);
         Volatile.Write(ref appendingSince, 0);
-        if (answer.Status == AppendStatus.Committed && primary is not null && org.Primary != primary)
-            answer = new AppendAnswer(AppendStatus.Unknown, "a standby took over before the answer came");
-        if (answer.Status == AppendStatus.Committed && plan?.Append is not null) Finish(plan, startedAt);
-        return answer;
-    }
-
-    void Finish(BatchPlan sent, long startedAt)
-    {
-        metrics.Batch(sent.Append!.Revisions.Count, time.GetElapsedTime(startedAt));
-        org.Commit(sent.Append);
+        if (answer.Status != AppendStatus.Committed || plan?.Append is not { } append) return answer;
+        if (!org.Commit(append, asked)) return new AppendAnswer(AppendStatus.Unknown, "a standby took over before the answer came");
+        metrics.Batch(append.Revisions.Count, time.GetElapsedTime(startedAt));
         org.Confirm(startedAt);
-        sent.Settle();
-        committed(org.Org, sent.Append.After.Revision);
+        plan.Settle();
+        committed(org.Org, append.After.Revision);
+        return answer;
     }
 
     async Task<AppendAnswer> Raise(PendingCommand pending)
     {
-        var state = org.State;
+        var (asked, state) = (org.Primary, org.State);
         if (pending.RaiseTo <= state.LastAt)
         {
             pending.Settle(new Applied(state, null));
             return new AppendAnswer(AppendStatus.Committed);
         }
         var answer = await store.RaiseLastAt(org.Org, state.Incarnation, state.Fence, state.Place, pending.RaiseTo);
-        // unknown does no harm here: it is tried again, and a raise that landed twice is one
-        if (answer.Status == AppendStatus.Unknown) return new AppendAnswer(AppendStatus.NotWritten);
         if (answer.Status == AppendStatus.Committed)
-        {
-            org.Believe(new Head(org.Org, state.Incarnation, state.Fence, state.Revision, state.Place.Chain, pending.RaiseTo, state.Format));
-            pending.Settle(new Applied(org.State, null));
-        }
+            org.Believe(new Head(org.Org, state.Incarnation, state.Fence, state.Revision, state.Place.Chain, pending.RaiseTo, state.Format), asked);
+        // unknown does no harm here: it is tried again, and a raise that landed twice is one
+        if (answer.Status == AppendStatus.Unknown || (answer.Status == AppendStatus.Committed && org.State.LastAt < pending.RaiseTo))
+            return new AppendAnswer(AppendStatus.NotWritten);
+        if (answer.Status == AppendStatus.Committed) pending.Settle(new Applied(org.State, null));
         return answer;
     }
 

@@ -44,7 +44,7 @@ internal sealed class JournalNode
     {
         (this.store, this.time, this.options, this.metrics, this.log) = (store, time, options, metrics, log);
         Heads = new HeadChecks(store, time, options, metrics, log);
-        reconciler = new HeadReconciler(store, options, metrics, log);
+        reconciler = new HeadReconciler(store, time, options, metrics, log);
         orgs = new LoadedOrgs(store, time, options, metrics, log, Create);
         metrics.Gauges = Gauges;
     }

@@ -20,7 +20,7 @@ internal sealed class OrgJournal
     OrgState state;
     long confirmedAt, loadedAt, headSeen;
     Fault? stopped;
-    PrimaryId? primary;
+    KnownPrimary? primary;
 
     public OrgJournal(OrgState initial, long confirmedAt, IJournalStore store, TimeProvider time, JournalOptions options, JournalLog log)
     {
@@ -50,18 +50,23 @@ internal sealed class OrgJournal
     /// <summary>How far the last head that was seen is ahead of the state.</summary>
     public long LagRevisions => Math.Max(0, Volatile.Read(ref headSeen) - State.Revision);
 
-    /// <summary>The primary that answered last, as far as this org knows; null before the first. What an earlier one said may still be on its way.</summary>
-    public PrimaryId? Primary => Volatile.Read(ref primary);
+    /// <summary>
+    /// The primary that answered last, as far as this org knows; null before the first. Whoever asks the database for something
+    /// that is to be applied takes it before, and gives it back with the answer: what an earlier primary said may have been lost.
+    /// </summary>
+    public KnownPrimary? Primary => Volatile.Read(ref primary);
 
-    /// <summary>Takes note of who answered; true when it is another than before, so that what is applied may have been lost.</summary>
-    public bool IsNewPrimary(ClusterIdentity cluster)
+    /// <summary>Takes note of who answered. Nothing is known yet of whether another one than before has what was applied.</summary>
+    public KnownPrimary Note(ClusterIdentity cluster)
     {
-        var before = Primary;
-        if (before is not null && before.Is(cluster)) return false;
-        // an answer of an earlier one that comes late changes nothing, and does not count
-        if (before is null || before.System != cluster.System || before.Timeline < cluster.Timeline)
-            Volatile.Write(ref primary, new PrimaryId(cluster.System, cluster.Timeline));
-        return before is not null;
+        if (Primary is { } known && known.Is(cluster)) return known;
+        lock (gate)
+        {
+            if (primary is { } before && before.Is(cluster)) return before;
+            var another = new KnownPrimary(cluster.System, cluster.Timeline);
+            Volatile.Write(ref primary, another);
+            return another;
+        }
     }
 
     /// <summary>A query sent at that timestamp showed nothing newer than the state.</summary>
@@ -83,9 +88,10 @@ internal sealed class OrgJournal
         if (round.Head(Org) is not { } head || round.AppliedOf(Org) is not { } applied) return false;
         Volatile.Write(ref headSeen, head.Revision);
         var cluster = round.Answer.Cluster;
-        if (cluster.System != cluster.RecordedSystem || cluster.Timeline != cluster.RecordedTimeline || Primary?.Is(cluster) != true) return false;
+        if (cluster.System != cluster.RecordedSystem || cluster.Timeline != cluster.RecordedTimeline) return false;
+        if (Primary is not { HasApplied: true } known || !known.Is(cluster)) return false;
         if (head.Incarnation != now.Incarnation || head.Incarnation != applied.Incarnation || head.Revision > now.Revision) return false;
-        if (head.Revision < applied.Revision || head.Fence < applied.Fence || head.Fence > now.Fence || head.Format > RevisionChain.Format) return false;
+        if (head.IsBehind(applied) || head.Fence > now.Fence || head.Format > RevisionChain.Format) return false;
         // a head between what was applied then and what is applied now is a commit of this node
         if (head.Revision == now.Revision && !head.Chain.AsSpan().SequenceEqual(now.Place.Chain)) return false;
         if (head.Revision == applied.Revision && !head.Chain.AsSpan().SequenceEqual(applied.Place.Chain)) return false;
@@ -93,26 +99,25 @@ internal sealed class OrgJournal
         return true;
     }
 
-    /// <summary>Takes what an append of this node committed.</summary>
-    public void Commit(AppendBatch batch)
+    /// <summary>Takes what an append of this node committed; false if it may have been lost since.</summary>
+    public bool Commit(AppendBatch batch, KnownPrimary? asked)
     {
         lock (gate)
         {
-            if (ReferenceEquals(state, batch.Before))
-            {
-                foreach (var revision in batch.Revisions) Ring.Add(revision);
-                Volatile.Write(ref state, batch.After);
-                return;
-            }
+            if (primary != asked) return false;
+            if (!ReferenceEquals(state, batch.Before)) return Advance(batch.Revisions, asked);
+            foreach (var revision in batch.Revisions) Ring.Add(revision);
+            Volatile.Write(ref state, batch.After);
+            return true;
         }
-        Advance(batch.Revisions);
     }
 
-    /// <summary>Takes revisions from the journal; those that are applied already are passed over. False if they do not join on.</summary>
-    public bool Advance(IReadOnlyList<RevisionRecord> revisions)
+    /// <summary>Takes revisions from the journal; those that are applied already are passed over. False if they do not join on, or another primary has answered since.</summary>
+    public bool Advance(IReadOnlyList<RevisionRecord> revisions, KnownPrimary? asked)
     {
         lock (gate)
         {
+            if (primary != asked) return false;
             var next = state;
             foreach (var revision in revisions)
             {
@@ -128,12 +133,12 @@ internal sealed class OrgJournal
     }
 
     /// <summary>Takes the head's fence, format and last_at, when it stands where the state stands.</summary>
-    public void Believe(Head head)
+    public void Believe(Head head, KnownPrimary? asked)
     {
         if (head.Format > RevisionChain.Format) Stop($"its journal is written in format {head.Format}, and this server knows {RevisionChain.Format}: upgrade this node");
         lock (gate)
         {
-            if (head.Incarnation != state.Incarnation || head.Revision < state.Revision) return;
+            if (primary != asked || head.Incarnation != state.Incarnation || head.Revision < state.Revision) return;
             if (head.Fence <= state.Fence && head.LastAt <= state.LastAt) return;
             // a later head's last_at belongs to revisions that are not applied here yet
             var lastAt = head.Revision == state.Revision ? Timestamp.Later(head.LastAt, state.LastAt) : state.LastAt;
@@ -152,8 +157,7 @@ internal sealed class OrgJournal
             {
                 var asked = Primary;
                 var page = await store.Read(Org, State.Revision, options.ReadRevisions, cancellation);
-                if (Primary != asked) continue;
-                if (page.Count == 0 || !Advance(page)) return false;
+                if ((page.Count == 0 || !Advance(page, asked)) && Primary == asked) return false;
             }
             return true;
         }
@@ -168,40 +172,46 @@ internal sealed class OrgJournal
         }
     }
 
-    /// <summary>Drops the state and takes what the database holds: after a new incarnation.</summary>
-    public async Task Reload(CancellationToken cancellation)
+    /// <summary>Drops the state and takes what the database holds, after a new incarnation; false: that was done since a moment.</summary>
+    public async Task<bool> Reload(long since, CancellationToken cancellation)
     {
         await reading.WaitAsync(cancellation);
         try
         {
-            long sentAt;
-            OrgState? loaded;
-            PrimaryId? asked;
-            do
+            if (LoadedAt > since) return false;
+            while (Stopped is null)
             {
-                (asked, sentAt) = (Primary, time.GetTimestamp());
+                var (asked, before, sentAt) = (Primary, State.Place, time.GetTimestamp());
                 // it is in memory, so there is room for it, whatever was found in the history that came instead
-                (loaded, _) = await store.Load(Org, long.MaxValue, cancellation);
+                var (loaded, _) = await store.Load(Org, long.MaxValue, cancellation);
+                if (loaded is not null && Take(loaded, before, sentAt, asked)) return true;
+                if (loaded is null && Primary == asked) Stop("it is not in the database any more");
             }
-            while (Primary != asked);
-            if (loaded is null)
-            {
-                Stop("it is not in the database any more");
-                return;
-            }
-            lock (gate)
-            {
-                Volatile.Write(ref state, loaded);
-                Volatile.Write(ref loadedAt, sentAt);
-                Ring.Reset(loaded.Revision);
-            }
-            Confirm(sentAt);
-            log.Loaded(Org, loaded.Revision);
+            return true;
         }
         finally
         {
             reading.Release();
         }
+    }
+
+    bool Take(OrgState loaded, JournalPlace before, long sentAt, KnownPrimary? asked)
+    {
+        lock (gate)
+        {
+            if (primary != asked) return false;
+            // what was applied while it loaded may be newer, and a state does not go back
+            if (ReferenceEquals(state.Place, before) || loaded.Incarnation != state.Incarnation || loaded.Revision > state.Revision)
+            {
+                Volatile.Write(ref state, loaded);
+                Ring.Reset(loaded.Revision);
+            }
+            Volatile.Write(ref loadedAt, sentAt);
+            asked?.HasApplied = true;
+        }
+        Confirm(sentAt);
+        log.Loaded(Org, loaded.Revision);
+        return true;
     }
 
     void Stop(string reason)
@@ -211,8 +221,20 @@ internal sealed class OrgJournal
     }
 }
 
-/// <summary>A primary: another one has taken over when either changes.</summary>
-internal sealed record PrimaryId(long System, int Timeline)
+/// <summary>
+/// A primary as one org met it: another one has taken over when either number changes. Compared by reference, so that one
+/// that comes back is not taken for what it was.
+/// </summary>
+internal sealed class KnownPrimary(long system, int timeline)
 {
-    public bool Is(ClusterIdentity cluster) => cluster.System == System && cluster.Timeline == Timeline;
+    volatile bool hasApplied;
+
+    /// <summary>Whether it was seen to have what the node had applied when it met it: a standby that took over may lack the end of it.</summary>
+    public bool HasApplied
+    {
+        get => hasApplied;
+        set => hasApplied = value;
+    }
+
+    public bool Is(ClusterIdentity cluster) => cluster.System == system && cluster.Timeline == timeline;
 }
