@@ -17,6 +17,7 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
     public const string Poison = "\\u0000";
 
     static readonly TimeSpan SettleWait = TimeSpan.FromSeconds(5);
+    static readonly TimeSpan IdleInTransaction = TimeSpan.FromSeconds(2);
     static readonly TimeSpan IdempotencyTime = TimeSpan.FromHours(24);
 
     public Task<LoadedState> Load(OrgId org, long bytesMax, CancellationToken cancellation) => link.Ask("load", cancellation, _ =>
@@ -63,6 +64,7 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
             if (database.Current.Org(org) is not { } rows) return new AppendAnswer(AppendStatus.NotWritten, "the org has no head");
             AppendBatch? batch = null;
             Exception? thrown = null;
+            _ = EndIdle(session);
             if (!await session.HearClient(() => link.CallBack(async () =>
             {
                 try
@@ -173,6 +175,13 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
                 if (database.Locks.BlockerOf(session) is { WaitsForClient: true } blocker) database.Kill(blocker);
             return Task.FromResult(true);
         });
+    }
+
+    // idle_in_transaction_session_timeout: it does not end a session that waits in the middle of what its client sends
+    async Task EndIdle(Session session)
+    {
+        await database.Process.Time.Wait(IdleInTransaction);
+        if (session.WaitsForClient) database.Kill(session);
     }
 
     async Task<AppendAnswer> AppendIn(Session session, AppendBatch batch, OrgId org)
