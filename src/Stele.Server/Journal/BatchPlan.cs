@@ -95,8 +95,10 @@ internal static class Replay
         if (!await org.CatchUp(found.Revision, CancellationToken.None)) return Fault.Unavailable("This node could not read the revision that the first request made.");
         var record = org.Ring.Find(found.Revision)
             ?? (await store.Read(org.Org, found.Revision - 1, 1, CancellationToken.None)).FirstOrDefault();
-        return record?.RequestId == found.RequestId
-            ? new Applied(org.State, record)
+        // taken last: the state may have been reset to before it while the revision was read
+        var state = org.State;
+        return record?.RequestId == found.RequestId && state.Revision >= found.Revision
+            ? new Applied(state, record)
             : Fault.Unavailable("PostgreSQL lost writes, and this node has not caught up with that yet.");
     }
 }
