@@ -1,7 +1,8 @@
 -- Sends the requests of a file over and over, each thread from its own place, and prints what wrk measured as one
 -- line of JSON. Every peer is driven by this same script, so that the generator costs each of them the same.
 --
--- The file: header lines "name: value", an empty line, then one request a line: METHOD <tab> path <tab> body.
+-- The file: header lines "name: value", an empty line, then one request a line: METHOD <tab> path <tab> body, and
+-- perhaps <tab> the org that it is about.
 
 local requests, count, at = {}, 0, 0
 local threads = 0
@@ -22,7 +23,8 @@ function init(args)
                 headers[name] = value
             end
         else
-            local method, path, body = line:match("^(%S+)\t(%S+)\t?(.*)$")
+            local method, path, body, org = line:match("^(%S+)\t(%S+)\t?([^\t]*)\t?([^\t]*)$")
+            headers["Stele-Org"] = org ~= "" and org or nil
             count = count + 1
             requests[count] = wrk.format(method, path, headers, body ~= "" and body or nil)
         end

@@ -1,5 +1,6 @@
 using Stele.Bench;
 using Stele.Bench.Crash;
+using Stele.Bench.Million;
 using Stele.Bench.Peers;
 using Stele.Bench.Shards;
 
@@ -16,11 +17,13 @@ switch (verb)
         return await Comparison.Run(arguments);
     case "crash":
         return await CrashRun.Run(arguments);
+    case "million":
+        return await MillionRun.Run(arguments);
     case "schema":
         return SchemaRun.Run(arguments);
     case "shards":
         return await ShardsRun.Run(arguments);
     default:
-        Console.Error.WriteLine($"stele-bench: no such verb: {verb} (compare, crash, schema, shards, bare, list)");
+        Console.Error.WriteLine($"stele-bench: no such verb: {verb} (compare, crash, million, schema, shards, bare, list)");
         return 2;
 }

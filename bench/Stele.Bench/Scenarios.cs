@@ -100,6 +100,8 @@ internal static class Scenarios
 
     public static PlainRequest Get(string key, string more = "") => new("GET", $"/v1/config/{key}?env={Environment}{more}");
 
+    public static PlainRequest StelePut(string key) => new("PUT", $"/v1/config/{key}?env={Environment}", $$"""{"value":"{{Value()}}"}""");
+
     public static PlainRequest Range(string body) => new("POST", "/v3/kv/range", body);
 
     public static PlainRequest EtcdPut(string key) => new("POST", "/v3/kv/put", $$"""{"key":"{{Base64(key)}}","value":"{{Base64(Value())}}"}""");
@@ -114,7 +116,7 @@ internal static class Scenarios
 
     static Scenario Put(string name, string title, int connections) => new(name, title, connections, new Dictionary<string, Func<Seed, IEnumerable<PlainRequest>>>
     {
-        ["stele"] = _ => Each(WriteKey, key => new("PUT", $"/v1/config/{key}?env={Environment}", $$"""{"value":"{{Value()}}"}"""), Variants),
+        ["stele"] = _ => Each(WriteKey, StelePut, Variants),
         ["etcd"] = _ => Each(WriteKey, EtcdPut, Variants),
     });
 
@@ -139,7 +141,7 @@ internal static class Scenarios
     static IEnumerable<PlainRequest> Each(Func<int, string> key, Func<string, PlainRequest> request, int count = Keys) =>
         Enumerable.Range(0, count).Select(_ => request(key(random.Next(Keys))));
 
-    static string Value() => string.Create(100, random, (span, r) =>
+    public static string Value() => string.Create(100, Random.Shared, (span, r) =>
     {
         for (var i = 0; i < span.Length; i++) span[i] = (char)('a' + r.Next(26));
     });

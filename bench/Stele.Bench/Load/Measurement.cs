@@ -22,4 +22,8 @@ internal sealed record Measurement(double PerSecond, double P50, double P90, dou
 }
 
 /// <summary>A request as the generators send it.</summary>
-internal readonly record struct PlainRequest(string Method, string Path, string Body = "");
+internal readonly record struct PlainRequest(string Method, string Path, string Body = "")
+{
+    /// <summary>The org that it is about; null: the default one.</summary>
+    public string? Org { get; init; }
+}

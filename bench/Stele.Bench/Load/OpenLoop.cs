@@ -75,6 +75,7 @@ internal static partial class OpenLoop
     {
         var text = new StringBuilder($"{request.Method} {request.Path} HTTP/1.1\r\nHost: {peer.Address.Authority}\r\n");
         foreach (var (name, value) in peer.Headers) text.Append(name).Append(": ").Append(value).Append("\r\n");
+        if (request.Org is { } org) text.Append("Stele-Org: ").Append(org).Append("\r\n");
         if (request.Body.Length > 0) text.Append("Content-Length: ").Append(Encoding.UTF8.GetByteCount(request.Body)).Append("\r\n");
         return Encoding.UTF8.GetBytes(text.Append("\r\n").Append(request.Body).ToString());
     }

@@ -29,10 +29,12 @@ internal static class PeerStarts
         return new Peer(name, new Uri($"http://127.0.0.1:{port}"), process, SteleHeaders(NewToken()));
     }
 
-    public static Peer Stele(string root, string work, int port, int grpcPort, string token)
+    public static Peer Stele(string root, string work, int port, int grpcPort, string token, params (string Name, string Value)[] settings)
     {
         var data = SteleData(work);
-        var process = ChildProcess.Start("dotnet", [SteleBinary(root), "serve"], SteleEnvironment(work, port, grpcPort, token), Path.Combine(work, "stele.log"), data);
+        var environment = SteleEnvironment(work, port, grpcPort, token);
+        foreach (var (name, value) in settings) environment[name] = value;
+        var process = ChildProcess.Start("dotnet", [SteleBinary(root), "serve"], environment, Path.Combine(work, "stele.log"), data);
         return new Peer("stele", new Uri($"http://127.0.0.1:{port}"), process, SteleHeaders(token));
     }
 
