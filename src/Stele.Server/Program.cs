@@ -44,7 +44,7 @@ internal static class Program
         if (PortCheck.Problem(SteleSettings.Http.Variable, options.Http) is { } taken) return Refuse([taken], exitCode: 1);
         using var logs = Logging.Create(options);
         await using var database = await DatabaseStart.Serve(options, TimeProvider.System, logs, stop);
-        await using var app = Compose(options, database, logs);
+        await using var app = Compose(options, new JournalOptions(), database, logs);
         await app.StartAsync(stop);
         Console.Out.Write(Announcement.Text(options, database, app.Urls.First()));
         await app.WaitForShutdownAsync(stop);
@@ -52,13 +52,13 @@ internal static class Program
     }
 
     /// <summary>The whole server, over a database that is ready.</summary>
-    internal static WebApplication Compose(SteleOptions options, DatabaseStart database, ILoggerFactory logs)
+    internal static WebApplication Compose(SteleOptions options, JournalOptions journal, DatabaseStart database, ILoggerFactory logs)
     {
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.Listen(options.Http, http => http.Protocols = HttpProtocols.Http1));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(SteleLimits.ShutdownSeconds.Value));
         builder.Services.AddSingleton(logs).AddSingleton(options).AddSingleton(database.Connections).AddSingleton(TimeProvider.System);
-        builder.Services.AddJournal().AddOperation().AddGateway().AddOrgs().AddConfigs().AddStats();
+        builder.Services.AddJournal(journal).AddOperation().AddGateway().AddOrgs().AddConfigs().AddStats();
 
         var app = builder.Build();
         app.UseOperation().UseGateway();

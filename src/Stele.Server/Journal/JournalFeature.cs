@@ -11,8 +11,8 @@ namespace Stele.Server.Journal;
 /// </summary>
 internal static class JournalFeature
 {
-    public static IServiceCollection AddJournal(this IServiceCollection services) => services
-        .AddSingleton(new JournalOptions())
+    public static IServiceCollection AddJournal(this IServiceCollection services, JournalOptions options) => services
+        .AddSingleton(options)
         .AddSingleton<JournalMetrics>()
         .AddSingleton<JournalLog>()
         .AddSingleton<IJournalStore>(Store)

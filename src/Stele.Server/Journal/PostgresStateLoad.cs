@@ -54,7 +54,12 @@ internal sealed partial class PostgresJournalStore
                 Timestamp.From(reader.GetDateTime(3)), reader.GetInt64(4)));
         await reader.NextResultAsync(cancellation);
         var bytes = await ReadConfigurations(reader, environments, bytesMax, cancellation);
-        if (bytes > bytesMax) return new LoadedState(null, bytes);
+        if (bytes > bytesMax)
+        {
+            // the rest may be gigabytes, all of which closing the reader would read
+            batch.Cancel();
+            return new LoadedState(null, bytes);
+        }
         return new LoadedState(new OrgState
         {
             Org = org, Incarnation = head.Incarnation, Fence = head.Fence, Format = head.Format, LastAt = head.LastAt,
@@ -92,7 +97,6 @@ internal sealed partial class PostgresJournalStore
                 loading = new LoadingEnvironment(name);
             }
             loading.Take(reader, texts);
-            // a load that is given up must not read on: the reader is closed with the connection's query under way
             if (before + loading.Bytes > bytesMax) return before + loading.Bytes;
         }
         return before + Finish(loading, environments);

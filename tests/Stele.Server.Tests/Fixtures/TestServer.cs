@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Stele.Server.Database;
+using Stele.Server.Journal;
 using Stele.Server.Options;
 
 namespace Stele.Server.Tests.Fixtures;
@@ -40,7 +41,8 @@ sealed class TestServer : IAsyncDisposable
     /// <param name="db">Where.</param>
     /// <param name="token">STELE_ROOT_TOKEN; null: one is generated, or the stored one stays.</param>
     /// <param name="data">STELE_DATA; null: a new directory.</param>
-    public static async Task<TestServer> Start(TestDatabase db, string? token = Token, string? data = null)
+    /// <param name="journal">Bounds and intervals; null: those of a server.</param>
+    public static async Task<TestServer> Start(TestDatabase db, string? token = Token, string? data = null, JournalOptions? journal = null)
     {
         var logs = new CapturedLogs();
         var options = new SteleOptions
@@ -51,7 +53,7 @@ sealed class TestServer : IAsyncDisposable
         };
         var factory = LoggerFactory.Create(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(logs));
         var database = await DatabaseStart.Serve(options, TimeProvider.System, factory, CancellationToken.None);
-        var app = Program.Compose(options, database, factory);
+        var app = Program.Compose(options, journal ?? new JournalOptions(), database, factory);
         await app.StartAsync();
         var client = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
         client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token ?? File.ReadAllText(Path.Combine(options.Data, "root-token")).Trim());

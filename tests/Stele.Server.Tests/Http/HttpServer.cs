@@ -3,6 +3,12 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
+using Stele.Core.Access;
+using Stele.Core.Journal;
+using Stele.Core.Orgs;
+using Stele.Server.Journal;
+using Stele.Server.Operation;
 using Stele.Server.Tests.Fixtures;
 using Xunit;
 
@@ -15,6 +21,7 @@ public sealed class HttpServer : IAsyncLifetime
 
     TestDatabase database = null!;
     TestServer server = null!;
+    bool isFirst = true;
 
     public HttpClient Client => server.Client;
 
@@ -22,6 +29,36 @@ public sealed class HttpServer : IAsyncLifetime
     {
         database = await Postgres.NewDatabase();
         server = await TestServer.Start(database);
+    }
+
+    /// <summary>Another server on the same database, which has loaded what the first one wrote.</summary>
+    internal async Task<HttpServer> Another(JournalOptions? journal = null) =>
+        new() { database = database, isFirst = false, server = await TestServer.Start(database, journal: journal) };
+
+    /// <summary>The server's journal.</summary>
+    internal JournalNode Journal => server.Services.GetRequiredService<JournalNode>();
+
+    /// <summary>What the server holds of the default org.</summary>
+    internal async Task<OrgState> State() =>
+        (await Journal.Read(OrgId.Default, new ReadOptions(Consistency.Strong, null, null), CancellationToken.None)).Value.State;
+
+    /// <summary>Makes an org with an environment, and has the server know it by name.</summary>
+    internal async Task<OrgId> NewOrg(int number, string name)
+    {
+        var made = await Journal.Append(new OrgId(number), new CreateOrg(Principal.Root, Guid.CreateVersion7(), name, [EnvironmentName.Parse("production", null)]), null, CancellationToken.None);
+        Assert.Null(made.Fault);
+        await KnowOrgs();
+        return new OrgId(number);
+    }
+
+    /// <summary>Has the server look for orgs now, and not within five seconds.</summary>
+    internal Task KnowOrgs() => server.Services.GetRequiredService<TokenStore>().RunOnce(CancellationToken.None);
+
+    /// <summary>A statement as the superuser.</summary>
+    internal async Task Execute(string sql)
+    {
+        await using var session = await database.As();
+        await session.Execute(sql);
     }
 
     /// <summary>Every route, as method and pattern.</summary>
@@ -61,7 +98,7 @@ public sealed class HttpServer : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         await server.DisposeAsync();
-        await database.DisposeAsync();
+        if (isFirst) await database.DisposeAsync();
     }
 }
 

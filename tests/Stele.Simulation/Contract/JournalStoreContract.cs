@@ -76,6 +76,10 @@ public abstract class JournalStoreContract
         state = await bench.Append(state, ContractBench.Delete("a"), ContractBench.Delete("b"));
         state = await bench.Append(state, ContractBench.Changes("several", ContractBench.Change("a", "null"), ContractBench.Change("Z", "\"\""), ContractBench.Change("a", "2", production: true)));
         state = await bench.Append(state, new CreateEnvironment(Principal.Root, Guid.CreateVersion7(), EnvironmentName.Parse("qa", null), "for tests", null));
+        // over what is kept in memory, as text and as JSON; and keys that are made, deleted and made again in one append
+        state = await bench.Append(state, ContractBench.Set("large", Large('x')), ContractBench.Set("large.json", $"[{Large('y')}]"), ContractBench.Set("changed", Large('z')));
+        state = await bench.Append(state, ContractBench.Set("brief", "1"), ContractBench.Delete("brief"), ContractBench.Set("changed", "1"),
+            ContractBench.Set("back", "1"), ContractBench.Delete("back"), ContractBench.Set("back", "true"), ContractBench.Delete("n"), ContractBench.Set("n", "2"), ContractBench.Delete("n"));
 
         var loaded = await bench.Load();
         Assert.Null(StateEquality.Difference(state, loaded));
@@ -90,6 +94,37 @@ public abstract class JournalStoreContract
         }
         Assert.Null(StateEquality.Difference(replayed, loaded));
     });
+
+    [Fact]
+    public Task One_key_is_loaded_as_the_whole_state_has_it() => Run(async bench =>
+    {
+        var state = await bench.Append(await bench.Create(), ContractBench.Set("a", "\"1\"", "why"), ContractBench.Set("large", Large('x')),
+            ContractBench.Set("gone", "1"), ContractBench.Set("a", "2", production: true));
+        state = await bench.Append(state, ContractBench.Delete("gone"));
+        foreach (var environment in (string?[])[null, "development", "production", "nowhere"])
+            foreach (var key in (string[])["a", "large", "gone", "never"])
+            {
+                var one = (await bench.Other.LoadKey(ContractBench.Org, environment, key, CancellationToken.None))!;
+                Assert.Null(StateEquality.DifferenceOfKey(one, state, environment ?? "development", key));
+                Assert.Equal((state.Incarnation, state.Fence, state.LastAt), (one.Incarnation, one.Fence, one.LastAt));
+                Assert.True(one.Environments.Sum(each => each.Configs.Count) <= 1);
+            }
+    });
+
+    [Fact]
+    public Task A_state_that_takes_more_memory_than_allowed_is_not_loaded() => Run(async bench =>
+    {
+        var state = await bench.Append(await bench.Create(), ContractBench.Set("a", "\"1\"", "why"), ContractBench.Set("large", Large('x')), ContractBench.Set("b", "2"), ContractBench.Set("c", "3", production: true));
+        state = await bench.Append(state, ContractBench.Delete("b"));
+        var bytes = state.MemoryBytes;
+        Assert.Null(StateEquality.Difference(state, (await bench.Store.Load(ContractBench.Org, bytes, CancellationToken.None)).State!));
+        var refused = await bench.Store.Load(ContractBench.Org, bytes - 1, CancellationToken.None);
+        Assert.Equal((null, true), (refused.State, refused.Bytes > bytes - 1));
+        // the connection is good for more
+        Assert.Equal(bytes, (await bench.Store.Load(ContractBench.Org, bytes, CancellationToken.None)).Bytes);
+    });
+
+    static string Large(char of) => $"\"{new string(of, (int)Core.Limits.SteleLimits.InlineValueBytes.Value + 1)}\"";
 
     [Fact]
     public Task Revisions_are_read_whole_and_in_order_at_most_so_many() => Run(async bench =>
