@@ -14,6 +14,7 @@ internal static class ServerVerbs
         ("shards", "Count the rows of each partition, or change their number with --set"),
         ("migrate", "Bring the schema up to date"),
         ("projections", "List the projections, or build one anew from the journal with rebuild NAME"),
+        ("upgrade", "Say which journal format is written, or allow the newest with finalize"),
     ];
 
     internal static IEnumerable<Command> Make(Surroundings surroundings) => Words.Select(known =>

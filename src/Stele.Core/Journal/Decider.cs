@@ -12,7 +12,18 @@ namespace Stele.Core.Journal;
 public static class Decider
 {
     /// <summary>What a command leads to on a state, or why it is refused.</summary>
-    public static Outcome<Decision> Decide(OrgState state, Command command) => command switch
+    public static Outcome<Decision> Decide(OrgState state, Command command)
+    {
+        var outcome = Dispatch(state, command);
+        if (!outcome.TryGet(out var decision, out _)) return outcome;
+        foreach (var e in decision.Events)
+            if (e.Format > state.Format)
+                return Fault.Unavailable($"This needs journal format {e.Format}, and organization {state.Org} is written in format {state.Format}, which older servers can read. "
+                    + "When none of them runs any more, an operator allows it with 'stele upgrade finalize'.");
+        return outcome;
+    }
+
+    static Outcome<Decision> Dispatch(OrgState state, Command command) => command switch
     {
         ChangeSet changes => ConfigDecider.Decide(state, changes),
         RestoreConfigs restore => ConfigDecider.Decide(state, restore),

@@ -12,6 +12,9 @@ public abstract record JournalEvent
     /// <summary>Counts the events of the stream: 1, 2, 3 … without gaps.</summary>
     public abstract long StreamVersion { get; }
 
+    /// <summary>The oldest <see cref="JournalFormat"/> in which it may be written.</summary>
+    public virtual int Format => JournalFormat.Oldest;
+
     /// <summary>The canonical bytes that are stored and hashed.</summary>
     public abstract byte[] Encode();
 }

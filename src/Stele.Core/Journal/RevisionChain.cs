@@ -13,9 +13,6 @@ namespace Stele.Core.Journal;
 /// </summary>
 public static class RevisionChain
 {
-    /// <summary>The format that this code writes.</summary>
-    public const int Format = 1;
-
     /// <summary>Bytes of a chain.</summary>
     public const int Bytes = 32;
 

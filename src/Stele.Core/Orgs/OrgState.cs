@@ -80,7 +80,7 @@ public sealed record OrgState
         Org = org,
         Incarnation = incarnation,
         Fence = 0,
-        Format = RevisionChain.Format,
+        Format = JournalFormat.Newest,
         Place = new JournalPlace(0, RevisionChain.Genesis),
         LastAt = Timestamp.Epoch,
     };

@@ -17,6 +17,8 @@ internal static class ServerWords
           shards [--json]                count the rows of each partition
           shards --set N                 spread the configuration tables over N partitions, while servers run
           projections [rebuild NAME]     list the projections, or build one anew from the journal, while servers run
+          upgrade                        which journal format is written, and which nodes are connected
+          upgrade finalize [--yes]       allow what is new in this release, once no older node runs any more
 
         Exit codes: 0 done; 1 failed, or verify found something bad; 2 wrong usage or wrong settings;
         3 with migrate --check: there is something to apply.
@@ -32,13 +34,14 @@ internal static class ServerWords
         {
             "migrate" => await WithOwner(options, logs, owner => MigrateCommand.Run(args[1..], owner, Console.Out, stop), stop),
             "shards" => await WithOwner(options, logs, owner => ShardsCommand.Run(args[1..], owner, Console.Out, Steps(), stop), stop),
+            "upgrade" => await WithOwner(options, logs, owner => UpgradeCommand.Run(args[1..], owner, Console.Out, stop), stop),
             "verify" => await WithPools(options, logs, pools => VerifyCommand.Run(args[1..], pools, Console.Out, Progress(), stop), stop),
             _ => await WithDatabase(options, logs, database => ProjectionsCommand.Run(args[1..], database.Connections, database.Owner, Console.Out, Steps(), stop), stop),
         };
     }
 
     /// <summary>Whether this class runs a word.</summary>
-    public static bool Has(string word) => word is "migrate" or "shards" or "verify" or "projections";
+    public static bool Has(string word) => word is "migrate" or "shards" or "verify" or "projections" or "upgrade";
 
     /// <summary>All words.</summary>
     public static int Help()

@@ -21,9 +21,11 @@ internal sealed class DatabaseConnections : IAsyncDisposable
     const string ServerSettings = "-c idle_in_transaction_session_timeout=2000 -c lock_timeout=2000 -c tcp_user_timeout=5000 -c client_connection_check_interval=1000 -c plan_cache_mode=force_generic_plan -c jit=off";
 
     readonly List<NpgsqlDataSource> owned = [];
+    readonly string node;
 
     DatabaseConnections(string appConnection, string tailConnection, DatabaseOptions options, ILoggerFactory logs)
     {
+        node = options.Node;
         App = Build(appConnection, "stele-app", options.AppConnectionsMax, logs);
         Tail = Build(tailConnection, "stele-tail", options.TailConnectionsMax, logs);
         Settle = Build(appConnection, "stele-settle", options.SettleConnectionsMax, logs);
@@ -72,7 +74,7 @@ internal sealed class DatabaseConnections : IAsyncDisposable
     {
         var settings = new NpgsqlConnectionStringBuilder(connectionString)
         {
-            ApplicationName = name,
+            ApplicationName = NodeSessions.ApplicationName(name, node),
             MaxPoolSize = connectionsMax,
             NoResetOnClose = true,
             Multiplexing = false,

@@ -12,6 +12,9 @@ internal sealed record DatabaseOptions
     /// <summary><c>STELE_POSTGRES_TAIL</c>; null: stele_tail, with a derived password.</summary>
     public string? Tail { get; init; }
 
+    /// <summary>The node's name, which its sessions tell together with its version.</summary>
+    public string Node { get; init; } = "";
+
     /// <summary>Connections for appends, loads and reads of the past.</summary>
     public int AppConnectionsMax { get; init; } = 20;
 

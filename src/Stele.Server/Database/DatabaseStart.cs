@@ -60,7 +60,7 @@ internal sealed class DatabaseStart : IAsyncDisposable
             var migrator = new Migrator(owner ?? options.PostgresApp!, logs.CreateLogger<Migrator>());
             if (migrate && owner is not null) await migrator.Apply(cancellation);
             else Require(await migrator.Check(cancellation));
-            var database = new DatabaseOptions { Owner = owner, App = options.PostgresApp, Tail = options.PostgresTail };
+            var database = new DatabaseOptions { Owner = owner, App = options.PostgresApp, Tail = options.PostgresTail, Node = options.Node };
             return new DatabaseStart(embedded, await DatabaseConnections.Open(database, logs, cancellation), owner);
         }
         catch (Exception e)

@@ -59,6 +59,9 @@ internal interface IJournalStore
     /// </summary>
     Task Unblock(OrgId org, CancellationToken cancellation);
 
+    /// <summary>The format in which new orgs are written.</summary>
+    Task<int> WrittenFormat(CancellationToken cancellation);
+
     /// <summary>Raises the incarnation counter after a promotion; nobody is reset.</summary>
     Task RaiseCounter(long expectedCounter, int timeline, CancellationToken cancellation);
 }
@@ -118,9 +121,9 @@ internal sealed record Head(OrgId Org, Guid Incarnation, long Fence, long Revisi
 {
     /// <summary>
     /// Whether it lacks what a node had applied. A fence may be lost alone, and whoever believed in it would lose every race
-    /// from then on; so may a last_at, and with it the promise that the past before it is final.
+    /// from then on; so may a format, with the same end; so may a last_at, and with it the promise that the past before it is final.
     /// </summary>
-    public bool IsBehind(OrgState applied) => Revision < applied.Revision || Fence < applied.Fence || LastAt < applied.LastAt;
+    public bool IsBehind(OrgState applied) => Revision < applied.Revision || Fence < applied.Fence || LastAt < applied.LastAt || Format < applied.Format;
 
     /// <summary>Whether it stands where a state stands, in the same history.</summary>
     public bool IsAt(OrgState state) => Revision == state.Revision && Chain.AsSpan().SequenceEqual(state.Place.Chain);

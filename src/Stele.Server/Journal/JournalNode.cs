@@ -221,7 +221,7 @@ internal sealed class JournalNode
             if (state is not { Name: not null }) return new Fault(FaultCode.NotFound, $"There is no organization {org}.");
             var reached = read.MinCursor is not { } cursor || state.Revision >= cursor.Revision;
             // a format that this server does not know stops the org, which loading it says
-            if (reached && state.Format <= RevisionChain.Format && orgs.Show(org, state.Revision))
+            if (reached && state.Format <= JournalFormat.Newest && orgs.Show(org, state.Revision))
             {
                 metrics.AnsweredBySql();
                 return new Snapshot(state, time.GetElapsedTime(sentAt));
@@ -245,7 +245,7 @@ internal sealed class JournalNode
         {
             var sentAt = time.GetTimestamp();
             var answer = await store.Heads([org], CancellationToken.None);
-            return orgs.Add(OrgState.Empty(org, answer.Cluster.Incarnation), sentAt);
+            return orgs.Add(OrgState.Empty(org, answer.Cluster.Incarnation) with { Format = await store.WrittenFormat(CancellationToken.None) }, sentAt);
         }
         catch (StoreUnavailableException)
         {

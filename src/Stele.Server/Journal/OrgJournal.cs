@@ -28,6 +28,7 @@ internal sealed class OrgJournal
         loadedAt = confirmedAt;
         Org = initial.Org;
         Ring = new RevisionRing(options.RingRevisions, options.RingBytes, initial.Revision);
+        Knows(initial.Format);
     }
 
     public OrgId Org { get; }
@@ -91,7 +92,7 @@ internal sealed class OrgJournal
         if (cluster.System != cluster.RecordedSystem || cluster.Timeline != cluster.RecordedTimeline) return false;
         if (Primary is not { HasApplied: true } known || !known.Is(cluster)) return false;
         if (head.Incarnation != now.Incarnation || head.Incarnation != applied.Incarnation || head.Revision > now.Revision) return false;
-        if (head.IsBehind(applied) || head.Fence > now.Fence || head.Format > RevisionChain.Format) return false;
+        if (head.IsBehind(applied) || head.Fence > now.Fence || head.Format > now.Format) return false;
         // a head between what was applied then and what is applied now is a commit of this node
         if (head.Revision == now.Revision && !head.Chain.AsSpan().SequenceEqual(now.Place.Chain)) return false;
         if (head.Revision == applied.Revision && !head.Chain.AsSpan().SequenceEqual(applied.Place.Chain)) return false;
@@ -135,14 +136,14 @@ internal sealed class OrgJournal
     /// <summary>Takes the head's fence, format and last_at, when it stands where the state stands.</summary>
     public void Believe(Head head, KnownPrimary? asked)
     {
-        if (head.Format > RevisionChain.Format) Stop($"its journal is written in format {head.Format}, and this server knows {RevisionChain.Format}: upgrade this node");
+        if (!Knows(head.Format)) return;
         lock (gate)
         {
             if (primary != asked || head.Incarnation != state.Incarnation || head.Revision < state.Revision) return;
-            if (head.Fence <= state.Fence && head.LastAt <= state.LastAt) return;
+            if (head.Fence <= state.Fence && head.LastAt <= state.LastAt && head.Format <= state.Format) return;
             // a later head's last_at belongs to revisions that are not applied here yet
             var lastAt = head.Revision == state.Revision ? Timestamp.Later(head.LastAt, state.LastAt) : state.LastAt;
-            Volatile.Write(ref state, state with { Fence = Math.Max(head.Fence, state.Fence), LastAt = lastAt });
+            Volatile.Write(ref state, state with { Fence = Math.Max(head.Fence, state.Fence), LastAt = lastAt, Format = Math.Max(head.Format, state.Format) });
         }
     }
 
@@ -209,9 +210,18 @@ internal sealed class OrgJournal
             Volatile.Write(ref loadedAt, sentAt);
             asked?.HasApplied = true;
         }
+        Knows(loaded.Format);
         Confirm(sentAt);
         log.Loaded(Org, loaded.Revision);
         return true;
+    }
+
+    // a format that is not known is never believed either, so that no append of this node could fit the head
+    bool Knows(int format)
+    {
+        if (format <= JournalFormat.Newest) return true;
+        Stop($"its journal is written in format {format}, and this server knows {JournalFormat.Newest}: upgrade this node");
+        return false;
     }
 
     void Stop(string reason)

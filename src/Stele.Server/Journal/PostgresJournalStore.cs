@@ -177,6 +177,17 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
             ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int)
         """;
 
+    public Task<int> WrittenFormat(CancellationToken cancellation) => Guard("written_format", async () =>
+    {
+        await using var connection = await tail.OpenConnectionAsync(cancellation);
+        await using var command = PostgresParameters.Command(connection, WrittenFormatSql);
+        return (int)(await command.ExecuteScalarAsync(cancellation))!;
+    });
+
+    const string WrittenFormatSql = """
+        SELECT format FROM stele.cluster
+        """;
+
     public Task RaiseCounter(long expectedCounter, int timeline, CancellationToken cancellation) => Guard("raise_counter", async () =>
     {
         await using var connection = await tail.OpenConnectionAsync(cancellation);

@@ -22,11 +22,11 @@ public sealed partial class FolderTests
     // The folders that features stand on, with all that each holds.
     static readonly Dictionary<string, string[]> foundations = new()
     {
-        ["Commands"] = ["ConfigurationRebuild", "JournalReplay", "OrgRebuild", "ProjectionsCommand", "ServerWords"],
+        ["Commands"] = ["ConfigurationRebuild", "JournalReplay", "OrgRebuild", "ProjectionsCommand", "ServerWords", "UpgradeCommand"],
         ["Database"] =
         [
             "DatabaseConnections", "DatabaseLog", "DatabaseLogins", "DatabaseOptions", "DatabaseRoles", "DatabaseSetupException", "DatabaseStart", "EventPartitions",
-            "MigrateCommand", "Migration", "Migrator", "ProgressText", "Repartitioning", "ShardsCommand", "TableSuccession",
+            "MigrateCommand", "Migration", "Migrator", "NodeSessions", "ProgressText", "Repartitioning", "ShardsCommand", "TableSuccession",
         ],
         ["Database/Embedded"] =
         [

@@ -157,6 +157,8 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
         return true;
     });
 
+    public Task<int> WrittenFormat(CancellationToken cancellation) => link.Ask("written format", cancellation, _ => Task.FromResult(JournalFormat.Newest));
+
     public Task RaiseCounter(long expectedCounter, int timeline, CancellationToken cancellation) => link.Ask("raise counter", cancellation, _ =>
     {
         var cluster = database.Current.Cluster;
