@@ -61,6 +61,24 @@ public sealed partial class DocsTests
     }
 
     [Fact]
+    public void Every_test_that_a_document_names_exists()
+    {
+        var known = Repository.Sources("tests").SelectMany(source => source.Functions().Select(function => function.Name)).ToHashSet();
+        Exemption.Check("A sentence in backticks is the name of a test.",
+            Documents.SelectMany(document => CodeSpan().Matches(document.Text).Select(match => match.Groups[1].Value).Where(span => TestName().IsMatch(span))
+                .Where(name => !known.Contains(name)).Select(name => new Breach(document.Path, name))));
+    }
+
+    [Fact]
+    public void Every_rule_of_the_simulation_that_the_promises_name_exists()
+    {
+        var rules = Repository.Sources("tests/Stele.Simulation").SelectMany(source => source.Literals).Select(literal => literal.Text).ToHashSet();
+        Exemption.Check("A rule in quotes is one that the simulation checks.",
+            Rule().Matches(Repository.Read("docs/guides/consistency.md")).Select(match => match.Groups[1].Value).Where(rule => !rules.Contains(rule))
+                .Select(rule => new Breach("docs/guides/consistency.md", rule)));
+    }
+
+    [Fact]
     public void The_recognisers_recognise()
     {
         Assert.True(IsOwnPath("Flags/FlagFeature.cs"));
@@ -68,6 +86,9 @@ public sealed partial class DocsTests
         Assert.False(IsOwnPath("/v1/config/{key}"));
         Assert.False(IsOwnPath("config/application.yml"));
         Assert.Equal(["up", "history"], CommandsIn("Type `./stele up` and\n```\n$ stele history a.b\n  the stele stands\n```\nThe stele stands."));
+        Assert.Matches(TestName(), "Set_with_a_stale_expected_version_is_refused");
+        Assert.DoesNotMatch(TestName(), "STELE_SIM_SEED");
+        Assert.DoesNotMatch(TestName(), "Stele_x");
         Assert.Equal("FlagDecider", TypeName().Match("FlagDecider.Decide").Groups[1].Value);
         Assert.Equal("Outcome", TypeName().Match("Outcome<T>").Groups[1].Value);
         Assert.DoesNotMatch(TypeName(), "Stele-Cursor");
@@ -145,6 +166,12 @@ public sealed partial class DocsTests
 
     [GeneratedRegex(@"^([A-Z][a-z0-9]+(?:[A-Z][A-Za-z0-9]*)+|[A-Z][A-Za-z0-9]+(?=<))(?:<\w+(?:, ?\w+)*>)?(?:\.\w+(?:\(\))?)?$")]
     private static partial Regex TypeName();
+
+    [GeneratedRegex(@"^[A-Z][a-z0-9]*(?:_[A-Za-z0-9]+){2,}$")]
+    private static partial Regex TestName();
+
+    [GeneratedRegex(@"(?<=simulation,[^|;]*)""([^""]+)""")]
+    private static partial Regex Rule();
 
     [GeneratedRegex("^[a-z][a-z-]*$")]
     private static partial Regex Word();
