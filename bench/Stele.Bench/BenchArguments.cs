@@ -10,7 +10,7 @@ internal sealed record BenchArguments
     /// <summary>Null: three of a comparison, five of a crash.</summary>
     public int? Rounds { get; init; }
     public double Seconds { get; init; } = 6;
-    public double WarmupSeconds { get; init; } = 3;
+    public double WarmupSeconds { get; init; } = 12;
     public int Writers { get; init; } = 16;
     /// <summary>Of the runs that measure many keys.</summary>
     public int Keys { get; init; } = 1_000_000;

@@ -10,6 +10,7 @@ namespace Stele.Server.Journal;
 /// </summary>
 internal sealed class HeadChecks(IJournalStore store, TimeProvider time, JournalOptions options, JournalMetrics metrics, JournalLog log)
 {
+    readonly Gathering gathering = new(time);
     // two pumps at most: slot by slot, whether one runs, and the round that it has sent
     readonly int[] busy = new int[2];
     readonly Round?[] running = new Round?[2];
@@ -31,7 +32,7 @@ internal sealed class HeadChecks(IJournalStore store, TimeProvider time, Journal
         {
             var round = Volatile.Read(ref next);
             if (!round.TryAdd(org, time)) continue;
-            if (Volatile.Read(ref busy[0]) == 0 && Volatile.Read(ref busy[1]) == 0) TryStart(0);
+            if (Volatile.Read(ref busy[0]) == 0 && Volatile.Read(ref busy[1]) == 0 && round.Count >= gathering.Quorum) TryStart(0);
             return round.Completion;
         }
     }
@@ -54,6 +55,11 @@ internal sealed class HeadChecks(IJournalStore store, TimeProvider time, Journal
         }
     }
 
+    void StartForWaiters()
+    {
+        if (Volatile.Read(ref next).HasWaiters) TryStart(0);
+    }
+
     void TryStart(int slot)
     {
         if (Interlocked.CompareExchange(ref busy[slot], 1, 0) == 0) _ = Pump(slot);
@@ -65,15 +71,13 @@ internal sealed class HeadChecks(IJournalStore store, TimeProvider time, Journal
         {
             var round = Interlocked.Exchange(ref next, new Round());
             var orgs = round.Seal();
-            if (orgs.Count == 0)
-            {
-                // a full fence: the write must be seen before the read below is made
-                Interlocked.Exchange(ref busy[slot], 0);
-                // someone may have joined between the seal and the write, and relied on this pump
-                if (!Volatile.Read(ref next).HasWaiters || Interlocked.CompareExchange(ref busy[slot], 1, 0) != 0) return;
-                continue;
-            }
-            await Ask(slot, round, orgs);
+            if (orgs.Count > 0) await Ask(slot, round, orgs);
+            var quorum = gathering.Expect(round.Count + Volatile.Read(ref next).Count, StartForWaiters);
+            if (Volatile.Read(ref next).Count >= quorum) continue;
+            // a full fence: the write must be seen before the read below is made
+            Interlocked.Exchange(ref busy[slot], 0);
+            // someone may have joined between that read and the write, and relied on this pump
+            if (Volatile.Read(ref next).Count < quorum || Interlocked.CompareExchange(ref busy[slot], 1, 0) != 0) return;
         }
     }
 
@@ -127,9 +131,13 @@ internal sealed class HeadChecks(IJournalStore store, TimeProvider time, Journal
         static readonly Node Closed = new(null!, null);
         readonly TaskCompletionSource<HeadRound?> completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
         Node? waiters;
+        int count;
         long firstAt, sentAt;
 
         public Task<HeadRound?> Completion => completion.Task;
+
+        /// <summary>How many joined.</summary>
+        public int Count => Volatile.Read(ref count);
 
         public bool HasWaiters => Volatile.Read(ref waiters) is { } node && node != Closed;
 
@@ -140,9 +148,13 @@ internal sealed class HeadChecks(IJournalStore store, TimeProvider time, Journal
                 var head = Volatile.Read(ref waiters);
                 if (head == Closed) return false;
                 // almost always the same org as the one before; a duplicate further down does no harm
-                if (head?.Org == org) return true;
-                if (head is null) Volatile.Write(ref firstAt, time.GetTimestamp());
-                if (Interlocked.CompareExchange(ref waiters, new Node(org, head), head) == head) return true;
+                if (head?.Org != org)
+                {
+                    if (head is null) Volatile.Write(ref firstAt, time.GetTimestamp());
+                    if (Interlocked.CompareExchange(ref waiters, new Node(org, head), head) != head) continue;
+                }
+                Interlocked.Increment(ref count);
+                return true;
             }
         }
 

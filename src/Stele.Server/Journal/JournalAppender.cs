@@ -7,13 +7,15 @@ namespace Stele.Server.Journal;
 /// <summary>
 /// The one path of an org's writes on this node. Commands queue; whatever is queued is decided as one batch on the state,
 /// and appended in one transaction that compares the head with what this node believes. While one batch commits the next
-/// queues up: that is the grouping, without an artificial delay. An answer is given only after the commit, or, where nothing
-/// is to be written, after a head check has shown that the state it was decided on was the current one.
+/// queues up, and under load it waits a moment for those who were just answered (<see cref="Gathering"/>). An answer is given
+/// only after the commit, or, where nothing is to be written, after a head check has shown that the state it was decided on
+/// was the current one.
 /// </summary>
 internal sealed class JournalAppender(
     OrgJournal org, IJournalStore store, HeadReconciler reconciler, HeadChecks heads, TimeProvider time, JournalOptions options,
     JournalMetrics metrics, JournalLog log, Action<OrgId, long> committed)
 {
+    readonly Gathering gathering = new(time);
     readonly ConcurrentQueue<PendingCommand> queue = new();
     int queued, draining, closed, retired;
     PendingCommand[] inWork = [];
@@ -42,8 +44,13 @@ internal sealed class JournalAppender(
                 $"{options.QueueCommands} commands wait for this organization already (limit queue.commands); nothing was written."));
         }
         queue.Enqueue(pending);
-        if (Interlocked.CompareExchange(ref draining, 1, 0) == 0) _ = Drain();
+        Start(gathering.Quorum);
         return pending.Outcome;
+    }
+
+    void Start(int quorum)
+    {
+        if (Queued >= quorum && !queue.IsEmpty && Interlocked.CompareExchange(ref draining, 1, 0) == 0) _ = Drain();
     }
 
     /// <summary>Takes no more commands for good, if none waits and none is under way, an unknown outcome included.</summary>
@@ -108,30 +115,34 @@ internal sealed class JournalAppender(
         while (true)
         {
             var batch = Take();
-            if (batch.Count == 0)
-            {
-                // a full fence: the write must be seen before the read below is made
-                Interlocked.Exchange(ref draining, 0);
-                // someone may have queued between Take and the write, and relied on this loop
-                if (queue.IsEmpty || Interlocked.CompareExchange(ref draining, 1, 0) != 0) return;
-                continue;
-            }
-            try
-            {
-                Volatile.Write(ref inWork, [.. batch]);
-                await Process(batch);
-            }
-            catch (Exception e)
-            {
-                log.AppenderBroke(org.Org, e);
-                foreach (var pending in batch)
-                    if (pending.IsSent) pending.Expire();
-                    else pending.Settle(new Fault(FaultCode.Internal, "The node met an unexpected error; nothing was written."));
-            }
-            finally
-            {
-                Volatile.Write(ref inWork, []);
-            }
+            var taken = batch.Count;
+            if (taken > 0) await Work(batch);
+            var quorum = gathering.Expect(taken + Queued, () => Start(1));
+            if (Queued >= quorum && !queue.IsEmpty) continue;
+            // a full fence: the write must be seen before the read below is made
+            Interlocked.Exchange(ref draining, 0);
+            // someone may have queued between that read and the write, and relied on this loop
+            if (Queued < quorum || queue.IsEmpty || Interlocked.CompareExchange(ref draining, 1, 0) != 0) return;
+        }
+    }
+
+    async Task Work(List<PendingCommand> batch)
+    {
+        try
+        {
+            Volatile.Write(ref inWork, [.. batch]);
+            await Process(batch);
+        }
+        catch (Exception e)
+        {
+            log.AppenderBroke(org.Org, e);
+            foreach (var pending in batch)
+                if (pending.IsSent) pending.Expire();
+                else pending.Settle(new Fault(FaultCode.Internal, "The node met an unexpected error; nothing was written."));
+        }
+        finally
+        {
+            Volatile.Write(ref inWork, []);
         }
     }
 

@@ -8,32 +8,19 @@ internal sealed partial class PostgresJournalStore
 {
     public Task<HeadsAnswer> Heads(IReadOnlyCollection<OrgId> orgs, CancellationToken cancellation) => Guard("heads", async () =>
     {
-        var ids = new int[orgs.Count];
-        var next = 0;
-        foreach (var org in orgs) ids[next++] = org.Value;
-        await using var connection = await tail.OpenConnectionAsync(cancellation);
-        await using var command = PostgresParameters.Command(connection, HeadsSql, ids);
-        command.CommandTimeout = SecondsForHeads;
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        var heads = new List<Head>(ids.Length);
-        Timestamp now = default;
-        ClusterIdentity? cluster = null;
-        while (await reader.ReadAsync(cancellation))
+        var line = Interlocked.Exchange(ref spareLine, null) ?? await HeadLine.Open(tail, SecondsForHeads, cancellation);
+        try
         {
-            cluster ??= new ClusterIdentity(reader.GetGuid(8), reader.GetInt64(9), reader.GetInt64(10), reader.GetInt32(11), reader.GetInt64(12), reader.GetInt32(13));
-            now = Timestamp.From(reader.GetDateTime(7));
-            if (!await reader.IsDBNullAsync(0, cancellation)) heads.Add(ReadHead(reader));
+            var answer = await line.Ask(orgs, cancellation);
+            line = Interlocked.Exchange(ref spareLine, line);
+            return answer;
         }
-        return new HeadsAnswer(heads, now, cluster ?? throw new StoreUnavailableException("the cluster row is missing"));
+        finally
+        {
+            // one that broke, or a second one
+            if (line is not null) await line.DisposeAsync();
+        }
     });
-
-    // left join: the primary says who it is even when it has none of the orgs
-    const string HeadsSql = """
-        SELECT h.org_id, h.incarnation, h.fence, h.revision, h.chain, h.last_at, h.format, clock_timestamp(),
-               c.incarnation, c.counter, c.system_identifier, c.timeline, (pg_control_system()).system_identifier,
-               ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int
-        FROM stele.cluster c LEFT JOIN stele.journal_head h ON h.org_id = ANY ($1)
-        """;
 
     public Task<IReadOnlyList<RevisionRecord>> Read(OrgId org, long afterRevision, int limit, CancellationToken cancellation) => Guard("read_revisions", async () =>
     {

@@ -17,6 +17,7 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
 {
     // backends that an append of this node runs on: whose blockers Unblock ends
     readonly ConcurrentDictionary<int, OrgId> appending = new();
+    HeadLine? spareLine;
 
     const int SecondsForHeads = 2, SecondsForRead = 10, SecondsToSettle = 5;
 
@@ -226,7 +227,7 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
         return await reader.ReadAsync() ? ReadHead(reader) : null;
     }
 
-    static Head ReadHead(NpgsqlDataReader reader) => new(new OrgId(reader.GetInt32(0)), reader.GetGuid(1), reader.GetInt64(2), reader.GetInt64(3),
+    internal static Head ReadHead(NpgsqlDataReader reader) => new(new OrgId(reader.GetInt32(0)), reader.GetGuid(1), reader.GetInt64(2), reader.GetInt64(3),
         (byte[])reader[4], Timestamp.From(reader.GetDateTime(5)), reader.GetInt32(6));
 
     NpgsqlBatch Statements(NpgsqlConnection connection, AppendBatch append)

@@ -40,7 +40,7 @@ public sealed partial class FolderTests
         ],
         ["Journal"] =
         [
-            "AppendStatement", "BatchPlan", "HeadChecks", "HeadReconciler", "IJournalStore", "IProjectionStore", "JournalAppender", "JournalEndpoints", "JournalFeature",
+            "AppendStatement", "BatchPlan", "Gathering", "HeadChecks", "HeadLine", "HeadReconciler", "IJournalStore", "IProjectionStore", "JournalAppender", "JournalEndpoints", "JournalFeature",
             "JournalLog", "JournalMetrics", "JournalNode", "JournalOptions", "JournalQueries", "JournalTail", "JournalVerification", "LoadedOrgs", "NotifyHints", "OrgJournal", "PendingCommand", "PostgresJournalReads",
             "PostgresJournalStore", "PostgresParameters", "PostgresProjectionStore", "PostgresStateLoad", "ProjectionRunner", "RevisionRing", "StoreFaults", "VerifyCommand",
         ],

@@ -1,0 +1,81 @@
+using Npgsql;
+using Stele.Core.Journal;
+using Stele.Core.Orgs;
+
+namespace Stele.Server.Journal;
+
+/// <summary>
+/// A connection that asks for heads and nothing else, some thousand times a second: its statement is prepared once, and who
+/// is at the other end is asked once, since a server that is demoted ends its connections, and one that is not yet promoted
+/// refuses the question.
+/// </summary>
+internal sealed class HeadLine : IAsyncDisposable
+{
+    readonly NpgsqlConnection connection;
+    readonly NpgsqlCommand command;
+    readonly NpgsqlParameter<int[]> ids = new();
+    readonly long system;
+    readonly int timeline;
+
+    HeadLine(NpgsqlConnection connection, int timeoutSeconds, long system, int timeline)
+    {
+        (this.connection, this.system, this.timeline) = (connection, system, timeline);
+        command = new NpgsqlCommand(HeadsSql, connection) { CommandTimeout = timeoutSeconds };
+        command.Parameters.Add(ids);
+    }
+
+    public static async Task<HeadLine> Open(NpgsqlDataSource tail, int timeoutSeconds, CancellationToken cancellation)
+    {
+        var connection = await tail.OpenConnectionAsync(cancellation);
+        try
+        {
+            await using var identity = new NpgsqlCommand(IdentitySql, connection) { CommandTimeout = timeoutSeconds };
+            await using var reader = await identity.ExecuteReaderAsync(cancellation);
+            await reader.ReadAsync(cancellation);
+            return new HeadLine(connection, timeoutSeconds, reader.GetInt64(0), reader.GetInt32(1));
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
+    }
+
+    // the control file's timeline lags after a promotion, the name of the file that is written does not
+    const string IdentitySql = """
+        SELECT (pg_control_system()).system_identifier, ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int
+        """;
+
+    public async Task<HeadsAnswer> Ask(IReadOnlyCollection<OrgId> orgs, CancellationToken cancellation)
+    {
+        var numbers = ids.TypedValue is { } used && used.Length == orgs.Count ? used : new int[orgs.Count];
+        var next = 0;
+        foreach (var org in orgs) numbers[next++] = org.Value;
+        ids.TypedValue = numbers;
+        if (!command.IsPrepared) await command.PrepareAsync(cancellation);
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        var heads = new List<Head>(numbers.Length);
+        Timestamp now = default;
+        ClusterIdentity? cluster = null;
+        while (await reader.ReadAsync(cancellation))
+        {
+            cluster ??= new ClusterIdentity(reader.GetGuid(8), reader.GetInt64(9), reader.GetInt64(10), reader.GetInt32(11), system, timeline);
+            now = Timestamp.From(reader.GetDateTime(7));
+            if (!reader.IsDBNull(0)) heads.Add(PostgresJournalStore.ReadHead(reader));
+        }
+        return new HeadsAnswer(heads, now, cluster ?? throw new StoreUnavailableException("the cluster row is missing"));
+    }
+
+    // left join: the primary says who it is even when it has none of the orgs
+    const string HeadsSql = """
+        SELECT h.org_id, h.incarnation, h.fence, h.revision, h.chain, h.last_at, h.format, clock_timestamp(),
+               c.incarnation, c.counter, c.system_identifier, c.timeline
+        FROM stele.cluster c LEFT JOIN stele.journal_head h ON h.org_id = ANY ($1)
+        """;
+
+    public async ValueTask DisposeAsync()
+    {
+        await command.DisposeAsync();
+        await connection.DisposeAsync();
+    }
+}
