@@ -28,6 +28,7 @@ internal static class FailureText
         "forbidden" => "The token may not do this: use another one in STELE_TOKEN.",
         "conflict" when failure.Errors.Any(error => error.Rule?.StartsWith("expected", StringComparison.Ordinal) == true) => "It has changed since it was read. Look with: stele history KEY, and do it again; --force writes in any case.",
         "unavailable" => "Try again; stele status says how the node is.",
+        "gone" when failure.Floor is not null => "An operator can put it back: ./stele archive --restore.",
         "outcome_unknown" => "It may or may not have been written: look with stele history KEY before doing it again.",
         "rate_limited" => "Too many requests: wait a little.",
         "invalid" when failure.Errors.Any(error => error.Rule?.StartsWith("value_type", StringComparison.Ordinal) == true) => "To keep the value text: --string. To change the key's type on purpose: --type TYPE.",

@@ -19,6 +19,9 @@ internal readonly record struct Ink(bool Colours)
 
     string Paint(string code, string text) => Colours ? $"\u001b[{code}m{text}\u001b[0m" : text;
 
+    /// <summary>What stands where a value was taken out of the journal.</summary>
+    internal const string Redacted = "(redacted)";
+
     /// <summary>A value on one line: text bare unless it has line ends or control characters.</summary>
     internal static string Show(JsonElement value) => value.ValueKind switch
     {

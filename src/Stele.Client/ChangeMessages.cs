@@ -157,6 +157,14 @@ public sealed record DifferenceItem
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public JsonElement To { get; init; }
 
+    /// <summary>The value on the left was taken out of the journal, and reads as null.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool FromRedacted { get; init; }
+
+    /// <summary>The value on the right was taken out of the journal, and reads as null.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool ToRedacted { get; init; }
+
     /// <summary>Members that this client does not know.</summary>
     [JsonExtensionData]
     public Dictionary<string, JsonElement>? More { get; set; }

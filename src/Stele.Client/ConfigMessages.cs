@@ -34,6 +34,10 @@ public sealed record ConfigItem
     /// <summary>Why, as the writer said; null if he did not.</summary>
     public string? ChangeLog { get; init; }
 
+    /// <summary>The value was taken out of the journal, and reads as null; only of the past.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool Redacted { get; init; }
+
     /// <summary>Members that this client does not know.</summary>
     [JsonExtensionData]
     public Dictionary<string, JsonElement>? More { get; set; }
@@ -157,6 +161,10 @@ public sealed record ConfigVersion
 
     /// <summary>Why, as the writer said.</summary>
     public string? ChangeLog { get; init; }
+
+    /// <summary>The value was taken out of the journal, and reads as null.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool Redacted { get; init; }
 
     /// <summary>Members that this client does not know.</summary>
     [JsonExtensionData]

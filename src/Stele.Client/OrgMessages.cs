@@ -59,6 +59,10 @@ public sealed record EventItem
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public JsonElement Data { get; init; }
 
+    /// <summary>The data was taken out of the journal, and reads as null.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool Redacted { get; init; }
+
     /// <summary>Who, as an opaque id.</summary>
     public string? Actor { get; init; }
 
@@ -123,4 +127,4 @@ public sealed record LimitItem
 internal sealed record NewEnvironment(string Name);
 
 /// <summary>A problem+json, on the wire.</summary>
-internal sealed record ProblemMessage(string? Title, string? Detail, string? Code, string? RequestId, IReadOnlyList<SteleProblem>? Errors);
+internal sealed record ProblemMessage(string? Title, string? Detail, string? Code, string? RequestId, IReadOnlyList<SteleProblem>? Errors, long? Floor = null);

@@ -38,6 +38,9 @@ public sealed class SteleException : Exception
     /// <summary>Every broken rule, when the code has any; never null.</summary>
     public IReadOnlyList<SteleProblem> Errors { get; }
 
+    /// <summary>With the code <c>gone</c>, the first revision that the journal still answers for: what lies before it is archived. Null otherwise.</summary>
+    public long? Floor { get; init; }
+
     /// <summary>How long the server asks to wait; null when it does not.</summary>
     public TimeSpan? RetryAfter { get; init; }
 }

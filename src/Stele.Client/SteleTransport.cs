@@ -89,7 +89,7 @@ internal sealed class SteleTransport(HttpClient http, SteleClientOptions options
         // A proxy in front may answer for a server that is away, in words of its own.
         var code = problem?.Code ?? (response.StatusCode is HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout ? "unavailable" : SteleException.BadAnswer);
         var detail = problem?.Detail ?? problem?.Title ?? $"{options.Url} answered {status} without saying why";
-        return new SteleException(code, status, detail, problem?.RequestId, problem?.Errors ?? []) { RetryAfter = response.Headers.RetryAfter?.Delta };
+        return new SteleException(code, status, detail, problem?.RequestId, problem?.Errors ?? []) { RetryAfter = response.Headers.RetryAfter?.Delta, Floor = problem?.Floor };
     }
 
     static ProblemMessage? Problem(byte[] bytes)

@@ -48,10 +48,14 @@ internal static class DiffVerb
 
     static string Line(Ink ink, DifferenceItem item) => item.Op switch
     {
-        "added" => ink.Added($"+ {item.Key} = {Show(item.To)}"),
-        "removed" => ink.Removed($"- {item.Key} = {Show(item.From)}"),
-        _ => ink.Changed($"~ {item.Key}: {Show(item.From)} → {Show(item.To)}"),
+        "added" => ink.Added($"+ {item.Key} = {Right(item)}"),
+        "removed" => ink.Removed($"- {item.Key} = {Left(item)}"),
+        _ => ink.Changed($"~ {item.Key}: {Left(item)} → {Right(item)}"),
     };
+
+    static string Left(DifferenceItem item) => item.FromRedacted ? Ink.Redacted : Show(item.From);
+
+    static string Right(DifferenceItem item) => item.ToRedacted ? Ink.Redacted : Show(item.To);
 
     /// <summary>A side is a value with its version and type around it, or the value alone.</summary>
     static string Show(JsonElement side) =>

@@ -35,5 +35,5 @@ internal static class EventsVerb
     }
 
     static IReadOnlyList<string> Row(EventItem item) =>
-        [FormattableString.Invariant($"{item.Revision}.{item.Ordinal}"), Ink.Time(item.At), item.Actor ?? "", item.Type ?? "", item.Stream ?? "", item.Reason ?? ""];
+        [FormattableString.Invariant($"{item.Revision}.{item.Ordinal}"), Ink.Time(item.At), item.Actor ?? "", (item.Type ?? "") + (item.Redacted ? $" {Ink.Redacted}" : ""), item.Stream ?? "", item.Reason ?? ""];
 }

@@ -29,7 +29,12 @@ internal static class ExportVerb
             var kind = word is null ? (path is null ? null : ConfigFormats.OfFile(path)) ?? (call.Json ? ConfigFormat.Json : ConfigFormat.Yaml) : ConfigFormats.All.First(known => known.Word == word).Format;
             var entries = new List<ExportEntry>();
             var list = new ConfigList { Environment = call.Environment, Prefix = call.Parsed.GetValue(prefix), Limit = ListVerb.PageItems, At = at, Revision = revision };
-            await foreach (var item in call.Client.ListAllConfigAsync(list, call.Cancellation)) entries.Add(new ExportEntry(item.Key, item.Value.GetRawText()));
+            var redacted = new List<string>();
+            await foreach (var item in call.Client.ListAllConfigAsync(list, call.Cancellation))
+                if (item.Redacted) redacted.Add(item.Key);
+                else entries.Add(new ExportEntry(item.Key, item.Value.GetRawText()));
+            // null would be a value, and import would write it
+            if (redacted.Count > 0) call.Note($"warning: left out, because their values of then were redacted: {string.Join(", ", redacted)}");
             if (path is null) await call.Surroundings.Out.WriteAsync(ExportFiles.One(entries, kind));
             else if (isDirectory) await WriteDirectory(call, path, ExportFiles.PerService(entries, kind), entries.Count);
             else

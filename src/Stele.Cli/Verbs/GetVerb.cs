@@ -30,6 +30,12 @@ internal static class GetVerb
                 StalenessMax = call.Parsed.GetValue(staleness) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
             }, call.Cancellation);
             if (call.Json) return call.Print(item, SteleJson.Default.ConfigItem);
+            if (item.Redacted)
+            {
+                // nothing on standard output: whoever reads it would take it for the value
+                call.Surroundings.Error.WriteLine($"stele: version {item.Version} of {name} was redacted: its value is gone for good.");
+                return ExitCode.NotFound;
+            }
             call.Line(JsonText.Bare(item.Value));
             return ExitCode.Done;
         });

@@ -38,6 +38,6 @@ internal static class HistoryVerb
     static IReadOnlyList<string> Row(ConfigVersion item) =>
     [
         item.Version.ToString(CultureInfo.InvariantCulture), item.Revision.ToString(CultureInfo.InvariantCulture), Ink.Time(item.UpdatedAt), item.UpdatedBy ?? "",
-        item.Deleted ? "(deleted)" : Ink.Cut(Ink.Show(item.Value), ValueCharacters), item.ChangeLog ?? "",
+        item.Deleted ? "(deleted)" : item.Redacted ? Ink.Redacted : Ink.Cut(Ink.Show(item.Value), ValueCharacters), item.ChangeLog ?? "",
     ];
 }

@@ -35,7 +35,7 @@ internal static class ListVerb
         {
             var taken = page.Items.Take(most - items.Count).ToList();
             items.AddRange(taken);
-            if (!call.Json) foreach (var item in taken) call.Line(list.KeysOnly ? item.Key : $"{item.Key} = {Ink.Show(item.Value)}");
+            if (!call.Json) foreach (var item in taken) call.Line(list.KeysOnly ? item.Key : $"{item.Key} = {(item.Redacted ? Ink.Redacted : Ink.Show(item.Value))}");
             if (page.NextCursor is null || items.Count >= most) break;
             page = await call.Client.ListConfigAsync(list with { Cursor = page.NextCursor }, call.Cancellation);
         }

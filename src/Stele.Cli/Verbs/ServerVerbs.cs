@@ -11,6 +11,8 @@ internal static class ServerVerbs
     static readonly (string Word, string Does)[] Words =
     [
         ("verify", "Walk the journal's chain and name the first bad revision"),
+        ("archive", "Move old months of the journal into files, or put them back"),
+        ("redact", "Empty one value for good, on record"),
         ("shards", "Count the rows of each partition, or change their number with --set"),
         ("migrate", "Bring the schema up to date"),
         ("projections", "List the projections, or build one anew from the journal with rebuild NAME"),

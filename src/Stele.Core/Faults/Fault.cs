@@ -94,6 +94,19 @@ public sealed record Fault(FaultCode Code, string Detail, IReadOnlyList<Problem>
     /// <summary>The request breaks one rule.</summary>
     public static Fault Invalid(Problem problem) => Invalid([problem]);
 
+    /// <summary>With <see cref="FaultCode.Gone"/>: the first revision of which the journal still answers; null when it is gone for another reason.</summary>
+    public long? Floor { get; init; }
+
+    /// <summary>What was asked for lies below the floor that an archive set: revisions from the floor on are answered.</summary>
+    /// <param name="revision">What was asked for.</param>
+    /// <param name="floor">The floor.</param>
+    /// <param name="blamed">Which part of the request named it; rule and message are filled in.</param>
+    public static Fault BelowFloor(long revision, long floor, Problem blamed)
+    {
+        var message = $"Revision {revision} is archived. The journal answers from revision {floor} on.";
+        return new Fault(FaultCode.Gone, message, [blamed with { Rule = "revision.gone", Message = message }]) { Floor = floor };
+    }
+
     /// <summary>Nothing was written; try again.</summary>
     public static Fault Unavailable(string detail, int retryAfterSeconds = 1) => new(FaultCode.Unavailable, detail, [], retryAfterSeconds);
 }

@@ -49,4 +49,7 @@ public sealed record RevisionRecord(
 {
     /// <summary>The cursor at this revision.</summary>
     public Cursor Cursor => Cursor.At(Revision, Chain);
+
+    /// <summary>Whether its events lie in an archive and not in the journal: a revision has events, and this one came without.</summary>
+    public bool IsArchived => Events.Count == 0;
 }

@@ -18,6 +18,9 @@ internal static class ProjectionsCommand
     const int OrgsMax = 100_000;
     const string Configuration = "configuration", Organizations = "organizations";
 
+    /// <summary>Their names.</summary>
+    public static IReadOnlyList<string> Names => [.. All.Select(projection => projection.Name)];
+
     static readonly AsyncProjection[] All = [StatsProjection.Projection];
 
     // written by the append itself; each name stands for its tables, which may be named instead

@@ -1,3 +1,4 @@
+using Stele.Server.Archive;
 using Stele.Server.Database;
 using Stele.Server.Journal;
 using Stele.Server.Operation;
@@ -13,7 +14,14 @@ internal static class ServerWords
 
           serve                          run a node (what happens without a word)
           migrate [--check]              bring the schema up to date; --check says what is missing
-          verify [--org NAME] [--json]   walk the journal's chain and name the first bad revision
+          verify [--org NAME] [--archive DIR] [--json]
+                                         walk the journal's chain, archived files included, and name the first bad revision
+          archive                        list the months of the journal
+          archive --before DATE [--to DIR] [--check]
+                                         move the months that ended by then into files; the first revision left is the floor
+          archive --restore FILE|DIR     put archived months back, newest first
+          redact KEY --env ENV --version N --reason TEXT [--org NAME] [--yes]
+                                         empty one value for good, on record; without --yes, say which
           shards [--json]                count the rows of each partition
           shards --set N                 spread the configuration tables over N partitions, while servers run
           projections [rebuild NAME]     list the projections, or build one anew from the journal, while servers run
@@ -21,7 +29,7 @@ internal static class ServerWords
           upgrade finalize [--yes]       allow what is new in this release, once no older node runs any more
 
         Exit codes: 0 done; 1 failed, or verify found something bad; 2 wrong usage or wrong settings;
-        3 with migrate --check: there is something to apply.
+        3 with migrate --check, archive --check and redact without --yes: there is something to do.
         Settings are environment variables: docs/operations/settings.md lists them.
 
         """;
@@ -35,13 +43,15 @@ internal static class ServerWords
             "migrate" => await WithOwner(options, logs, owner => MigrateCommand.Run(args[1..], owner, Console.Out, stop), stop),
             "shards" => await WithOwner(options, logs, owner => ShardsCommand.Run(args[1..], owner, Console.Out, Steps(), stop), stop),
             "upgrade" => await WithOwner(options, logs, owner => UpgradeCommand.Run(args[1..], owner, Console.Out, stop), stop),
+            "archive" => await WithOwner(options, logs, owner => ArchiveCommand.Run(args[1..], owner, Path.Combine(options.Data, "archive"), ProjectionsCommand.Names, Console.Out, Progress(), stop), stop),
+            "redact" => await WithOwner(options, logs, owner => RedactCommand.Run(args[1..], owner, Console.Out, stop), stop),
             "verify" => await WithPools(options, logs, pools => VerifyCommand.Run(args[1..], pools, Console.Out, Progress(), stop), stop),
             _ => await WithDatabase(options, logs, database => ProjectionsCommand.Run(args[1..], database.Connections, database.Owner, Console.Out, Steps(), stop), stop),
         };
     }
 
     /// <summary>Whether this class runs a word.</summary>
-    public static bool Has(string word) => word is "migrate" or "shards" or "verify" or "projections" or "upgrade";
+    public static bool Has(string word) => word is "migrate" or "archive" or "redact" or "shards" or "verify" or "projections" or "upgrade";
 
     /// <summary>All words.</summary>
     public static int Help()

@@ -146,6 +146,8 @@ internal sealed class ConfigEndpoints(JournalNode journal, ConfigView view, Conf
 
     Task Send(HttpContext context, OrgState state, string environment, ConfigEntry entry, bool redacted)
     {
+        // who kept the value under its tag must not be told that it is unchanged
+        if (redacted) return Answer.Send(context, ConfigJson.Entry(ConfigJson.For(entry), environment, entry, redacted));
         var tag = EntityTag.Of(entry.Version, state.Incarnation);
         context.Response.Headers.ETag = tag.ToString();
         var ifNoneMatch = context.Request.Headers.IfNoneMatch;

@@ -48,14 +48,17 @@ internal sealed class ConfigView(JournalNode journal, JournalQueries journals)
         if (revision is null || revision == state.Revision) return new PastPlace(state.Place, state.LastAt);
         if (revision > state.Revision)
             return Fault.Invalid(blamed with { Rule = "revision.future", Message = $"Revision {revision} is not there yet; the last is {state.Revision}." });
-        return await journals.Place(state.Org, revision.Value, cancellation) is { } place ? place
-            : new Fault(FaultCode.Gone, $"Revision {revision} is below the floor of an archive.", [blamed with { Rule = "revision.gone", Message = $"Revision {revision} is archived." }]);
+        return await journals.Place(state.Org, revision.Value, cancellation) is { } place ? Answered(place, blamed)
+            : Fault.Invalid(blamed with { Rule = "revision.unknown", Message = $"There is no revision {revision}." });
     }
 
     /// <summary>The place at a moment that is settled. The blamed problem's message is filled in.</summary>
     public async ValueTask<Outcome<PastPlace>> At(OrgState state, Timestamp at, Problem blamed, CancellationToken cancellation) =>
-        await journals.PlaceAt(state.Org, at, cancellation) is { } place ? place
+        await journals.PlaceAt(state.Org, at, cancellation) is { } place ? Answered(place, blamed)
             : Fault.Invalid(blamed with { Rule = "at.before_journal", Message = $"The journal begins after {at}." });
+
+    static Outcome<PastPlace> Answered(PastPlace place, Problem blamed) =>
+        place.Place.Revision < place.Floor ? Fault.BelowFloor(place.Place.Revision, place.Floor, blamed) : place;
 
     /// <summary>The state that has reached a moment, which from then on cannot change.</summary>
     public async ValueTask<Outcome<Snapshot>> Settled(OrgId org, Timestamp at) =>

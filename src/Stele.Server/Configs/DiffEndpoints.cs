@@ -113,7 +113,9 @@ internal sealed class DiffEndpoints(JournalNode journal, ConfigView view, Config
             : fault;
     }
 
-    static bool IsEqual(ConfigVersion? from, ConfigVersion? to) => from is not null && to is not null && from.Entry.SameValue(to.Entry);
+    // of a redacted value nobody knows what it equals, but for the version itself
+    static bool IsEqual(ConfigVersion? from, ConfigVersion? to) =>
+        from is not null && to is not null && (from.Redacted || to.Redacted ? from.Entry.Revision == to.Entry.Revision && from.Entry.Version == to.Entry.Version : from.Entry.SameValue(to.Entry));
 
     static void WriteSide(JsonText json, Resolved side) =>
         json.Raw("{\"environment\":\""u8).Ascii(side.Environment.Name).Raw("\",\"revision\":"u8).Number(side.Place.Revision).Raw("}"u8);
@@ -123,7 +125,9 @@ internal sealed class DiffEndpoints(JournalNode journal, ConfigView view, Config
         json.Raw("{\"kind\":\"config\",\"key\":\""u8).Ascii(key)
             .Raw("\",\"op\":\""u8).Ascii(from is null ? "added" : to is null ? "removed" : "changed").Raw("\""u8);
         if (from is not null) json.Raw(",\"from\":"u8).Raw(from.Entry.Value);
+        if (from is { Redacted: true }) json.Raw(",\"from_redacted\":true"u8);
         if (to is not null) json.Raw(",\"to\":"u8).Raw(to.Entry.Value);
+        if (to is { Redacted: true }) json.Raw(",\"to_redacted\":true"u8);
         json.Raw("}"u8);
     }
 

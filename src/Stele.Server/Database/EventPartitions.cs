@@ -17,6 +17,11 @@ internal sealed class EventPartitions(NpgsqlDataSource tail, TimeProvider time, 
     /// <summary>From when on there is no partition, as of the last look; for a gauge.</summary>
     public DateTime? Horizon { get; private set; }
 
+    /// <summary>What is wrong with them, in a sentence, as of the last look and the clock; null normally.</summary>
+    public string? Warning => Horizon is not { } horizon || Left(horizon) >= AlarmBefore ? null
+        : Left(horizon) <= TimeSpan.Zero ? $"Events have no partition from {horizon:u} on: writes fail."
+        : $"Events have partitions only up to {horizon:u}: writes fail from then on.";
+
     /// <summary>Makes what is missing; false: the alarm was raised.</summary>
     public async Task<bool> RunOnce(CancellationToken cancellation)
     {
@@ -33,17 +38,20 @@ internal sealed class EventPartitions(NpgsqlDataSource tail, TimeProvider time, 
             failure = refused;
         }
         await using var ask = tail.CreateCommand(HorizonSql);
+        ask.Parameters.Add(new() { Value = time.GetUtcNow().UtcDateTime });
         var horizon = (DateTime)(await ask.ExecuteScalarAsync(cancellation))!;
         Horizon = horizon;
         if (made > 0)
             log.PartitionsMade(made, horizon);
-        if (horizon - time.GetUtcNow().UtcDateTime >= AlarmBefore)
+        if (Warning is null)
             return true;
         log.PartitionsRunOut(horizon, failure);
         return false;
     }
 
+    TimeSpan Left(DateTime horizon) => horizon - time.GetUtcNow().UtcDateTime;
+
     const string EnsureSql = """SELECT stele.ensure_partitions($1)""";
 
-    const string HorizonSql = """SELECT stele.partition_horizon()""";
+    const string HorizonSql = """SELECT stele.partition_horizon($1)""";
 }

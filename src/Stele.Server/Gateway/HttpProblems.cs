@@ -49,6 +49,7 @@ internal static class HttpProblems
             .Raw(",\"detail\":"u8).Text(Sound(fault.Detail))
             .Raw(",\"code\":\""u8).Ascii(code)
             .Raw("\",\"request_id\":"u8).Text(Caller.Of(context).RequestIdText);
+        if (fault.Floor is { } floor) json.Raw(",\"floor\":"u8).Number(floor);
         if (fault.Problems.Count > 0) Errors(json, fault.Problems);
         json.Raw("}"u8);
         return Answer.Body(context, json);

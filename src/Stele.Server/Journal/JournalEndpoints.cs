@@ -36,7 +36,13 @@ internal sealed class JournalEndpoints(JournalNode journal, JournalQueries queri
             await HttpProblems.Write(context, fault);
             return;
         }
-        var rows = after == state.Revision ? [] : await queries.Events(state.Org, after, state.Revision, parameters.Limit, context.RequestAborted);
+        var page = after == state.Revision ? new EventPage([], 0) : await queries.Events(state.Org, after, state.Revision, parameters.Limit, context.RequestAborted);
+        if (after < page.Floor)
+        {
+            await HttpProblems.Write(context, Fault.BelowFloor(after + 1, page.Floor, Problem.Query(parameters.Cursor is null ? "after_revision" : "cursor", "", "")));
+            return;
+        }
+        var rows = page.Rows;
         var json = new JsonText(64 + 512 * rows.Count).Raw("{\"items\":["u8);
         foreach (var (index, row) in rows.Index())
         {
@@ -58,6 +64,7 @@ internal sealed class JournalEndpoints(JournalNode journal, JournalQueries queri
             .Raw(",\"stream_version\":"u8).Number(row.StreamVersion)
             .Raw(",\"type\":"u8).Text(row.Type)
             .Raw(",\"data\":"u8).Raw(row.Data ?? "null"u8)
+            .Raw(row.Data is null ? ",\"redacted\":true"u8 : ""u8)
             .Raw(",\"actor\":"u8).Text(row.Actor)
             .Raw(",\"reason\":"u8).Text(row.Reason)
             .Raw(",\"at\":"u8).Time(row.At)

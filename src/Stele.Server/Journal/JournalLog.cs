@@ -54,4 +54,7 @@ internal sealed partial class JournalLog(ILogger<JournalLog> logger)
 
     [LoggerMessage(16, LogLevel.Error, "Org {Org} is not loaded: it takes more than {Bytes} bytes of memory, and this node may keep {BytesMax} (STELE_LIMIT_STATE_MIB); only single keys of it are answered")]
     public partial void TooLarge(OrgId org, long bytes, long bytesMax);
+
+    [LoggerMessage(17, LogLevel.Error, "Projection {Projection} is at revision {Checkpoint} of org {Org}, and what comes next is archived: restore it (stele archive --restore), or the projection stays there")]
+    public partial void ProjectionBelowFloor(string projection, OrgId org, long checkpoint);
 }

@@ -9,7 +9,15 @@ using Stele.Server.Operation;
 namespace Stele.Server.Journal;
 
 /// <summary>A place in the past of a journal, and when it was.</summary>
-internal sealed record PastPlace(JournalPlace Place, Timestamp At);
+/// <param name="Place">The place.</param>
+/// <param name="At">When.</param>
+/// <param name="Floor">The last revision whose events are archived, 0 when there is none: what was before it is not answered.</param>
+internal sealed record PastPlace(JournalPlace Place, Timestamp At, long Floor = 0);
+
+/// <summary>A page of events.</summary>
+/// <param name="Rows">The events.</param>
+/// <param name="Floor">As of the reading: a page after an earlier revision has lost events.</param>
+internal sealed record EventPage(List<EventRow> Rows, long Floor);
 
 /// <summary>An event as <c>GET /v1/events</c> shows it: its data is passed through as it is stored.</summary>
 internal sealed record EventRow(
@@ -23,7 +31,7 @@ internal sealed class JournalQueries(DatabaseConnections database, StatementTime
         Place("revision_place", org, PostgresParameters.Command(PlaceSql, org.Value, revision), cancellation);
 
     const string PlaceSql = """
-        SELECT r.revision, r.chain, r.at FROM stele.revision r WHERE r.org_id = $1 AND r.revision = $2
+        SELECT r.revision, r.chain, r.at, stele.journal_floor($1) FROM stele.revision r WHERE r.org_id = $1 AND r.revision = $2
         """;
 
     /// <summary>The place of the greatest revision that is not later than a moment; null before the first one.</summary>
@@ -35,18 +43,20 @@ internal sealed class JournalQueries(DatabaseConnections database, StatementTime
     }
 
     const string PlaceAtSql = """
-        SELECT r.revision, r.chain, r.at FROM stele.revision r WHERE r.org_id = $1 AND r.revision = stele.revision_at($1, $2)
+        SELECT r.revision, r.chain, r.at, stele.journal_floor($1) FROM stele.revision r WHERE r.org_id = $1 AND r.revision = stele.revision_at($1, $2)
         """;
 
     /// <summary>
     /// The events after a revision and up to another, oldest first, whole revisions: those in which the first so many events
     /// lie. A page also ends after the revision in which its data passes <see cref="SteleLimits.PageBytes"/>.
     /// </summary>
-    public async Task<List<EventRow>> Events(OrgId org, long after, long upTo, int limit, CancellationToken cancellation)
+    public async Task<EventPage> Events(OrgId org, long after, long upTo, int limit, CancellationToken cancellation)
     {
         using var timing = statements.Start("events");
         await using var connection = await database.App.OpenConnectionAsync(cancellation);
         await using var batch = InOrg(connection, org, PostgresParameters.Command(EventsSql, org.Value, after, upTo, limit, SteleLimits.PageBytes.Value));
+        // after the events: an archive that commits in between is seen by whoever lost some to it
+        batch.BatchCommands.Add(PostgresParameters.Command(FloorSql, org.Value));
         await using var reader = await batch.ExecuteReaderAsync(cancellation);
         await reader.NextResultAsync(cancellation);
         var rows = new List<EventRow>();
@@ -54,8 +64,14 @@ internal sealed class JournalQueries(DatabaseConnections database, StatementTime
             rows.Add(new EventRow(reader.GetInt64(0), reader.GetInt32(1), reader.GetGuid(2), reader.GetString(3), reader.GetInt64(4), reader.GetString(5),
                 reader.IsDBNull(6) ? null : reader.GetFieldValue<byte[]>(6), reader.GetString(7), reader.IsDBNull(8) ? null : reader.GetString(8),
                 Timestamp.From(reader.GetDateTime(9)), reader.GetGuid(10)));
-        return rows;
+        await reader.NextResultAsync(cancellation);
+        await reader.ReadAsync(cancellation);
+        return new EventPage(rows, reader.GetInt64(0));
     }
+
+    const string FloorSql = """
+        SELECT stele.journal_floor($1)
+        """;
 
     // `at` bounds the partitions that are looked at: it never falls with the revision
     const string EventsSql = """
@@ -81,7 +97,7 @@ internal sealed class JournalQueries(DatabaseConnections database, StatementTime
         await using var reader = await batch.ExecuteReaderAsync(cancellation);
         await reader.NextResultAsync(cancellation);
         return await reader.ReadAsync(cancellation)
-            ? new PastPlace(new JournalPlace(reader.GetInt64(0), reader.GetFieldValue<byte[]>(1)), Timestamp.From(reader.GetDateTime(2)))
+            ? new PastPlace(new JournalPlace(reader.GetInt64(0), reader.GetFieldValue<byte[]>(1)), Timestamp.From(reader.GetDateTime(2)), reader.GetInt64(3))
             : null;
     }
 

@@ -19,11 +19,23 @@ internal sealed record BadRevision(long Revision, string Reason);
 /// Walks one org's journal: revisions without gaps, times that never fall, events complete and in order, data that has its
 /// hash, stream versions without gaps, and the chain over it all. Pure, and fed in order. Memory: 32 bytes a stream.
 /// </summary>
-internal sealed class JournalVerification(OrgId org)
+internal sealed class JournalVerification
 {
+    readonly OrgId org;
+    readonly bool fromStart;
     readonly Dictionary<UInt128, long> streams = [];
-    byte[] chain = RevisionChain.Genesis;
-    Timestamp at = Timestamp.Epoch;
+    byte[] chain;
+    Timestamp at;
+
+    /// <summary>From the first revision.</summary>
+    public JournalVerification(OrgId org) : this(org, 0, RevisionChain.Genesis, Timestamp.Epoch) { }
+
+    /// <summary>From a place on that is taken for good, such as the floor of an archive. Which versions streams had there is not known: each may begin with any.</summary>
+    public JournalVerification(OrgId org, long revision, byte[] chain, Timestamp at)
+    {
+        (this.org, this.chain, this.at) = (org, chain, at);
+        (Revision, fromStart) = (revision, revision == 0);
+    }
 
     /// <summary>The last revision that is good.</summary>
     public long Revision { get; private set; }
@@ -33,6 +45,9 @@ internal sealed class JournalVerification(OrgId org)
 
     /// <summary>Of them, those whose data was emptied on record.</summary>
     public long Redacted { get; private set; }
+
+    /// <summary>The chain at the last good revision.</summary>
+    public byte[] ChainThere => chain;
 
     /// <summary>The place of the last good revision.</summary>
     public Cursor Cursor => Cursor.At(Revision, chain);
@@ -76,12 +91,16 @@ internal sealed class JournalVerification(OrgId org)
                 if (!stored.Redacted.Contains(index)) return $"the data of event {index} is gone, and no redaction is recorded";
                 Redacted++;
             }
+            else if (stored.Redacted.Contains(index))
+            {
+                return $"event {index} is recorded as redacted, and its data is there";
+            }
             else if (!SHA256.HashData(e.Data).AsSpan().SequenceEqual(e.DataHash))
             {
                 return $"the data of event {index} ({e.Type} of {e.Stream}) does not have its hash";
             }
-            var version = streams.GetValueOrDefault(Key(e.Stream));
-            if (e.StreamVersion != version + 1)
+            var known = streams.TryGetValue(Key(e.Stream), out var version) || fromStart;
+            if (known ? e.StreamVersion != version + 1 : e.StreamVersion < 1)
                 return string.Create(CultureInfo.InvariantCulture, $"event {index} is version {e.StreamVersion} of {e.Stream}, which was at {version}");
             streams[Key(e.Stream)] = e.StreamVersion;
         }

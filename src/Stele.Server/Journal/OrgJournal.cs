@@ -141,6 +141,8 @@ internal sealed class OrgJournal
         {
             if (primary != asked || head.Incarnation != state.Incarnation || head.Revision < state.Revision) return;
             if (head.Fence <= state.Fence && head.LastAt <= state.LastAt && head.Format <= state.Format) return;
+            // a redaction raises the fence: what is kept of recent revisions may hold what is gone from the journal
+            if (head.Fence > state.Fence) Ring.Reset(state.Revision);
             // a later head's last_at belongs to revisions that are not applied here yet
             var lastAt = head.Revision == state.Revision ? Timestamp.Later(head.LastAt, state.LastAt) : state.LastAt;
             Volatile.Write(ref state, state with { Fence = Math.Max(head.Fence, state.Fence), LastAt = lastAt, Format = Math.Max(head.Format, state.Format) });
@@ -151,6 +153,17 @@ internal sealed class OrgJournal
     public async Task<bool> CatchUp(long revision, CancellationToken cancellation)
     {
         if (State.Revision >= revision) return true;
+        var loaded = LoadedAt;
+        var joined = await ReadOn(revision, cancellation);
+        if (joined is not null) return joined.Value;
+        // so far behind that what comes next is archived: the tables have what came of it
+        await Reload(loaded, cancellation);
+        return Stopped is null && State.Revision >= revision;
+    }
+
+    // null: the next revision is archived
+    async Task<bool?> ReadOn(long revision, CancellationToken cancellation)
+    {
         await reading.WaitAsync(cancellation);
         try
         {
@@ -158,6 +171,7 @@ internal sealed class OrgJournal
             {
                 var asked = Primary;
                 var page = await store.Read(Org, State.Revision, options.ReadRevisions, cancellation);
+                if (Primary == asked && page.Any(record => record.IsArchived)) return null;
                 if ((page.Count == 0 || !Advance(page, asked)) && Primary == asked) return false;
             }
             return true;

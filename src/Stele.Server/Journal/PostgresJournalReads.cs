@@ -40,17 +40,19 @@ internal sealed partial class PostgresJournalStore
                 revisions.Add(new RevisionRecord(org, revision, Timestamp.From(reader.GetDateTime(2)), reader.GetString(3),
                     reader.IsDBNull(4) ? null : reader.GetString(4), reader.GetGuid(5), (byte[])reader[1], events));
             }
-            events.Add(ReadEvent(reader));
+            // no event: archived
+            if (!reader.IsDBNull(6)) events.Add(ReadEvent(reader));
         }
         return (IReadOnlyList<RevisionRecord>)revisions;
     });
 
-    // `at` is there for the planner: events are partitioned by it
+    // `at` is there for the planner: events are partitioned by it. Outer, because the revisions stay when their events are
+    // archived: without them the rest would seem to join on to what it does not
     const string ReadSql = """
         SELECT r.revision, r.chain, r.at, r.actor, r.reason, r.request_id, e.ordinal, e.event_id, e.stream, e.stream_version, e.type, e.data, e.data_hash
         FROM (SELECT v.org_id, v.revision, v.chain, v.at, v.actor, v.reason, v.request_id
               FROM stele.revision v WHERE v.org_id = $1 AND v.revision > $2 ORDER BY v.revision LIMIT $3) AS r
-        JOIN stele.event e ON e.org_id = r.org_id AND e.revision = r.revision AND e.at = r.at
+        LEFT JOIN stele.event e ON e.org_id = r.org_id AND e.revision = r.revision AND e.at = r.at
         ORDER BY r.revision, e.ordinal
         """;
 

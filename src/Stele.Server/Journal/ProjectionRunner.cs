@@ -1,4 +1,5 @@
 using Stele.Core.Journal;
+using Stele.Server.Database;
 
 namespace Stele.Server.Journal;
 
@@ -8,6 +9,9 @@ namespace Stele.Server.Journal;
 /// </summary>
 internal sealed class ProjectionRunner(string projection, IProjectionStore store, TimeProvider time, JournalOptions options, JournalLog log)
 {
+    // said once, and not at every poll
+    readonly HashSet<OrgId> belowFloor = [];
+
     /// <summary>Its name, as in <c>stele projections rebuild NAME</c>.</summary>
     public string Projection => projection;
 
@@ -39,6 +43,10 @@ internal sealed class ProjectionRunner(string projection, IProjectionStore store
     public async Task Rebuild(IReadOnlyList<OrgId> orgs, Action<long> progress, CancellationToken cancellation)
     {
         await using var lead = await WaitToLead(cancellation);
+        // before any is emptied; who archives takes the same lead
+        foreach (var org in orgs)
+            if ((await store.Read(org, 0, 1, cancellation)).Any(first => first.IsArchived))
+                throw new DatabaseSetupException($"The first revisions of organization {org} are archived, so {projection} cannot be built from the journal. Restore them first: ./stele archive --restore. Nothing was changed.");
         foreach (var org in orgs) await store.Restart(projection, org, cancellation);
         await CatchUp(cancellation, progress);
     }
@@ -61,6 +69,11 @@ internal sealed class ProjectionRunner(string projection, IProjectionStore store
             foreach (var lag in lags)
             {
                 var page = await store.Read(lag.Org, lag.Checkpoint, options.ReadRevisions, cancellation);
+                if (page.Any(record => record.IsArchived))
+                {
+                    if (belowFloor.Add(lag.Org)) log.ProjectionBelowFloor(projection, lag.Org, lag.Checkpoint);
+                    continue;
+                }
                 if (page.Count == 0 || !await store.Advance(projection, lag.Org, page, cancellation)) continue;
                 done += page.Count;
                 progress?.Invoke(done);

@@ -2,33 +2,37 @@ using System.Globalization;
 using System.Text.Json;
 using Npgsql;
 using Stele.Core.Journal;
+using Stele.Server.Archive;
 using Stele.Server.Database;
 
 namespace Stele.Server.Journal;
 
 /// <summary>
-/// <c>stele verify [--org NAME] [--json]</c>: walks the journal of each org, page by page, while servers write. Exit code 0:
-/// all is well; 1: a bad revision was found, and the first of each org is named; 2: wrong usage.
+/// <c>stele verify [--org NAME] [--archive DIR] [--json]</c>: walks the journal of each org, page by page, while servers write;
+/// from its floor on, or with the archived files before it. Exit code 0: all is well; 1: a bad revision was found, and the
+/// first of each org is named; 2: wrong usage.
 /// </summary>
 internal static class VerifyCommand
 {
     const int PageRevisions = 500, OrgsMax = 100_000, PageSeconds = 60;
 
     /// <summary>What was found of one org.</summary>
-    internal sealed record Finding(string Org, long Revisions, long Events, long Redacted, string Cursor, BadRevision? Bad);
+    /// <param name="Skipped">Revisions that are archived and were not looked at.</param>
+    internal sealed record Finding(string Org, long Skipped, long Revisions, long Events, long Redacted, string Cursor, BadRevision? Bad);
 
     /// <summary>Runs the command.</summary>
     public static async Task<int> Run(string[] args, DatabaseConnections pools, TextWriter output, TextWriter? progress, CancellationToken cancellation)
     {
-        string? only = null;
+        string? only = null, archive = null;
         var json = false;
         for (var i = 0; i < args.Length; i++)
         {
             if (args[i] == "--json") json = true;
             else if (args[i] == "--org" && i + 1 < args.Length) only = args[++i];
+            else if (args[i] == "--archive" && i + 1 < args.Length) archive = args[++i];
             else
             {
-                await output.WriteLineAsync("usage: stele verify [--org NAME] [--json]");
+                await output.WriteLineAsync("usage: stele verify [--org NAME] [--archive DIR] [--json]");
                 return MigrateCommand.Usage;
             }
         }
@@ -38,20 +42,45 @@ internal static class VerifyCommand
             await output.WriteLineAsync($"error: there is no organization '{only}'");
             return MigrateCommand.Usage;
         }
+        var files = new ArchiveVerification(archive ?? "", pools.App, line => progress?.Write($"\r{line}"));
+        if (archive is not null) await files.Run([.. orgs.Select(org => org.Org)], cancellation);
         var findings = new List<Finding>();
         foreach (var (org, name) in orgs)
         {
-            findings.Add(await Walk(org, name, pools, progress, cancellation));
+            var begun = archive is null ? await Begin(org, pools.App, cancellation) : files.Walks[org];
+            var finding = await Walk(org, name, begun, archive is null, pools, progress, cancellation);
+            // what was missing may have been archived under the walk, which then begins again at the new floor
+            if (finding.Bad is not null && archive is null && await Begin(org, pools.App, cancellation) is var again && again.Walk.Revision > finding.Skipped)
+                finding = await Walk(org, name, again, true, pools, progress, cancellation);
+            findings.Add(finding);
             if (!json) await output.WriteLineAsync(Line(findings[^1]));
         }
         if (json) await output.WriteLineAsync(Json(findings));
         return findings.TrueForAll(finding => finding.Bad is null) ? MigrateCommand.Done : MigrateCommand.Failed;
     }
 
-    static async Task<Finding> Walk(OrgId org, string name, DatabaseConnections pools, TextWriter? progress, CancellationToken cancellation)
+    /// <summary>At the floor: what is below it is archived, joins on there by its chain, and is not looked at.</summary>
+    static async Task<(JournalVerification Walk, BadRevision? Bad)> Begin(OrgId org, NpgsqlDataSource app, CancellationToken cancellation)
     {
-        var walk = new JournalVerification(org);
-        BadRevision? bad = null;
+        var ranges = await ArchiveVerification.Ranges(org, app, cancellation);
+        if (ranges.Count == 0) return (new JournalVerification(org), null);
+        var floor = ranges[^1];
+        await using var connection = await app.OpenConnectionAsync(cancellation);
+        await using var batch = JournalQueries.InOrg(connection, org, PostgresParameters.Command(RevisionsSql, org.Value, floor.Last - 1, 1));
+        await using var reader = await batch.ExecuteReaderAsync(cancellation);
+        await reader.NextResultAsync(cancellation);
+        var found = await reader.ReadAsync(cancellation) && reader.GetInt64(0) == floor.Last;
+        var walk = new JournalVerification(org, floor.Last, floor.ChainAfter, found ? Timestamp.From(reader.GetDateTime(2)) : Timestamp.Epoch);
+        var joint = ranges.Zip(ranges.Skip(1)).FirstOrDefault(pair => pair.Second.First != pair.First.Last + 1 || !pair.Second.ChainBefore.AsSpan().SequenceEqual(pair.First.ChainAfter));
+        return (walk, !found ? new BadRevision(floor.Last, "it is the last that is archived, and its row is missing")
+            : !((byte[])reader[1]).AsSpan().SequenceEqual(floor.ChainAfter) ? new BadRevision(floor.Last, "its chain is not the one that was archived")
+            : joint.Second is { } second ? new BadRevision(second.First, $"{second.File} does not join on to {joint.First.File}") : null);
+    }
+
+    static async Task<Finding> Walk(OrgId org, string name, (JournalVerification Walk, BadRevision? Bad) begun, bool skips, DatabaseConnections pools, TextWriter? progress, CancellationToken cancellation)
+    {
+        var (walk, bad) = begun;
+        var skipped = skips ? walk.Revision : 0;
         while (bad is null)
         {
             var (page, head) = await Page(org, walk.Revision, pools.App, cancellation);
@@ -64,7 +93,7 @@ internal static class VerifyCommand
             break;
         }
         progress?.Write('\r');
-        return new Finding(name, walk.Revision, walk.Events, walk.Redacted, walk.Cursor.ToString(), bad);
+        return new Finding(name, skipped, walk.Revision, walk.Events, walk.Redacted, walk.Cursor.ToString(), bad);
     }
 
     static async Task<IReadOnlyList<(OrgId Org, string Name)>> Orgs(DatabaseConnections pools, CancellationToken cancellation)
@@ -140,15 +169,15 @@ internal static class VerifyCommand
         """;
 
     static string Line(Finding finding) => string.Create(CultureInfo.InvariantCulture, $"{finding.Org}: ") + (finding.Bad is { } bad
-        ? $"revision {bad.Revision} is bad: {bad.Reason}. The {finding.Revisions} before it are good."
-        : $"{finding.Revisions} revisions and {finding.Events} events are good{(finding.Redacted > 0 ? $", {finding.Redacted} of them redacted" : "")}, up to {finding.Cursor}");
+        ? $"revision {bad.Revision} is bad: {bad.Reason}. The {finding.Revisions - finding.Skipped} before it are good."
+        : $"{finding.Revisions - finding.Skipped} revisions and {finding.Events} events are good{(finding.Redacted > 0 ? $", {finding.Redacted} of them redacted" : "")}, up to {finding.Cursor}{(finding.Skipped > 0 ? $"; revisions 1 to {finding.Skipped} are archived and were not read (--archive DIR)" : "")}");
 
     static string Json(List<Finding> findings) => JsonSerializer.Serialize(new
     {
         ok = findings.TrueForAll(finding => finding.Bad is null),
         orgs = findings.Select(finding => new
         {
-            org = finding.Org, revisions = finding.Revisions, events = finding.Events, redacted = finding.Redacted, cursor = finding.Cursor,
+            org = finding.Org, archived = finding.Skipped, revisions = finding.Revisions - finding.Skipped, events = finding.Events, redacted = finding.Redacted, cursor = finding.Cursor,
             first_bad = finding.Bad is null ? null : new { revision = finding.Bad.Revision, reason = finding.Bad.Reason },
         }),
     });

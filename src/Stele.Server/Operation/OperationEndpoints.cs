@@ -1,13 +1,14 @@
 using System.Text;
 using Stele.Core.Faults;
 using Stele.Core.Journal;
+using Stele.Server.Database;
 using Stele.Server.Gateway;
 using Stele.Server.Journal;
 
 namespace Stele.Server.Operation;
 
 /// <summary>What orchestrators, Prometheus and tools ask.</summary>
-internal sealed class OperationEndpoints(JournalNode journal, Metrics metrics, IHostApplicationLifetime lifetime)
+internal sealed class OperationEndpoints(JournalNode journal, EventPartitions partitions, Metrics metrics, IHostApplicationLifetime lifetime)
 {
     const string PrometheusText = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -29,8 +30,15 @@ internal sealed class OperationEndpoints(JournalNode journal, Metrics metrics, I
             fault = (await journal.Read(OrgId.Default, new ReadOptions(consistency == "local" ? Consistency.Local : Consistency.Strong, null, null), context.RequestAborted)).Fault;
         // no room for the default org: whoever asks is to try elsewhere
         if (fault is { Code: FaultCode.QuotaExceeded }) fault = Fault.Unavailable(fault.Detail);
-        if (fault is null) await Answer.Send(context, new JsonText().Raw("{\"status\":\"ready\"}"u8));
-        else await HttpProblems.Write(context, fault);
+        if (fault is not null)
+        {
+            await HttpProblems.Write(context, fault);
+            return;
+        }
+        var json = new JsonText().Raw("{\"status\":\"ready\""u8);
+        // reads go on whatever this says, so it is no reason to take the node out
+        if (partitions.Warning is { } warning) json.Raw(",\"warnings\":["u8).Text(warning).Raw("]"u8);
+        await Answer.Send(context, json.Raw("}"u8));
     }
 
     /// <summary>Everything measured, for Prometheus.</summary>

@@ -27,6 +27,10 @@ internal static class OperationFeature
     {
         var services = app.ApplicationServices;
         services.GetRequiredService<ProcessMetrics>();
+        var partitions = services.GetRequiredService<EventPartitions>();
+        services.GetRequiredService<Metrics>().AddGauge("stele_event_partition_horizon_timestamp_seconds",
+            "From when on events have no partition, so that writes fail: seconds since the Unix epoch.",
+            () => partitions.Horizon is { } horizon ? (horizon - DateTime.UnixEpoch).TotalSeconds : double.NaN);
         var (lifetime, log) = (services.GetRequiredService<IHostApplicationLifetime>(), services.GetRequiredService<ILogger<Bootstrap>>());
         lifetime.ApplicationStopping.Register(log.Stopping);
         lifetime.ApplicationStopped.Register(log.Stopped);

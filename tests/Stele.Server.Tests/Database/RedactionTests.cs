@@ -77,7 +77,7 @@ public sealed class RedactionTests
         await using var app = await db.AsApp(1);
         await JournalRows.Set(app, 1, "production", "a.b", 1, 1, "old", Now);
         await JournalRows.Set(app, 1, "production", "a.b", 2, 2, "new", Now);
-        await JournalRows.Append(app, 1, 0, JournalRows.Chain(0), [Now, Now]);
+        await JournalRows.Append(app, 1, 0, JournalRows.Chain(0), [Now, Now], key: "a.b");
         return db;
     }
 }

@@ -16,8 +16,8 @@ static class JournalRows
         await app.Execute("SELECT stele.create_head($1, 1)", org);
     }
 
-    /// <summary>Appends revisions with one event each; what the function raises comes through.</summary>
-    public static async Task Append(TestSession session, int org, long revision, byte[] chain, IReadOnlyList<DateTime> times, long fence = 0, int format = 1, Guid? incarnation = null, string data = "{}")
+    /// <summary>Appends revisions with one event each; what the function raises comes through. With a key they are its versions, else each has a key of its own.</summary>
+    public static async Task Append(TestSession session, int org, long revision, byte[] chain, IReadOnlyList<DateTime> times, long fence = 0, int format = 1, Guid? incarnation = null, string data = "{}", string? key = null)
     {
         var history = incarnation ?? await session.Ask<Guid>("SELECT incarnation FROM stele.cluster");
         var n = times.Count;
@@ -28,7 +28,7 @@ static class JournalRows
         [
             org, history, fence, revision, chain, format,
             Fill(n, i => Chain(revision + 1 + i)), times.ToArray(), Fill(n, _ => "tester"), new string?[n], Fill(n, _ => Guid.NewGuid()),
-            Fill(n, i => revision + 1 + i), Fill(n, _ => 0), Fill(n, _ => Guid.CreateVersion7()), Fill(n, i => $"config/production/a.k{i}"), Fill(n, _ => 1L),
+            Fill(n, i => revision + 1 + i), Fill(n, _ => 0), Fill(n, _ => Guid.CreateVersion7()), Fill(n, i => $"config/production/{key ?? $"a.k{i}"}"), Fill(n, i => key is null ? 1L : revision + 1 + i),
             Fill(n, _ => "config.set"), Fill(n, _ => bytes), Fill(n, _ => SHA256.HashData(bytes)),
         ];
         foreach (var value in values)

@@ -22,6 +22,11 @@ public sealed partial class FolderTests
     // The folders that features stand on, with all that each holds.
     static readonly Dictionary<string, string[]> foundations = new()
     {
+        ["Archive"] =
+        [
+            "ArchiveCommand", "ArchiveDatabase", "ArchiveException", "ArchiveFile", "ArchiveReader", "ArchiveVerification", "ArchiveWriter", "JournalArchiver", "JournalRestorer",
+            "MonthExport", "RedactCommand",
+        ],
         ["Commands"] = ["ConfigurationRebuild", "JournalReplay", "OrgRebuild", "ProjectionsCommand", "ServerWords", "UpgradeCommand"],
         ["Database"] =
         [
@@ -55,11 +60,12 @@ public sealed partial class FolderTests
     // Which folder may use which.
     static readonly Dictionary<string, string[]> edges = new()
     {
-        ["Commands"] = ["Configs", "Database", "Journal", "Operation", "Options", "Orgs", "Stats"],
+        ["Archive"] = ["Database", "Journal"],
+        ["Commands"] = ["Archive", "Configs", "Database", "Journal", "Operation", "Options", "Orgs", "Stats"],
         ["Configs"] = ["Database", "Gateway", "Journal", "Operation"],
         ["Database"] = ["Database/Embedded", "Options"],
         ["Gateway"] = ["Journal"],
-        ["Journal"] = ["Configs", "Database", "Gateway", "Operation", "Orgs"],
+        ["Journal"] = ["Archive", "Configs", "Database", "Gateway", "Operation", "Orgs"],
         ["Operation"] = ["Database", "Gateway", "Journal", "Options"],
         ["Orgs"] = ["Gateway", "Journal"],
         ["Stats"] = ["Database", "Gateway", "Journal"],
