@@ -60,6 +60,8 @@ internal sealed class TableSuccession : IAsyncDisposable
             await connection.OpenAsync(cancellation);
             if (!(bool)(await opened.Ask(LockSql, cancellation))!)
                 throw new DatabaseSetupException("Another 'stele shards --set' or 'stele projections rebuild configuration' is at work on this database. Wait for its end, or end it; a run that is ended leaves nothing behind that the next one does not remove.");
+            if ((await new Migrator(ownerConnectionString, NullLogger.Instance).Check(cancellation)).Migrations is [var first, ..])
+                throw new DatabaseSetupException($"The schema lacks {first.Name}, and so is older than this binary. Run 'stele migrate' first.");
             // a database that was restored or copied lacks stele_owner's right to make a schema
             await DatabaseRoles.Ensure(connection, NullLogger.Instance, cancellation);
             await DatabaseRoles.Become(connection, DatabaseRoles.Owner, cancellation);
