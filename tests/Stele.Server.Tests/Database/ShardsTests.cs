@@ -77,7 +77,7 @@ public sealed class ShardsTests
         await using var owner = await db.As();
         foreach (var shards in (long[])[1, SteleLimits.Shards.Value, SteleLimits.Shards.Value])
         {
-            Assert.Equal(0, (await Set(db, shards.ToString(CultureInfo.InvariantCulture))).Exit);
+            Done(await Set(db, shards.ToString(CultureInfo.InvariantCulture)));
             Assert.Equal(shards, (await Partitions(owner, "configuration")).Count);
             Assert.Equal(300L, await owner.Ask<long>("SELECT count(*) FROM stele.configuration_history"));
         }
@@ -107,10 +107,10 @@ public sealed class ShardsTests
         await using var output = new StringWriter();
         Assert.Equal(0, await ShardsCommand.Run([], db.Owner, output, new ProgressText(null, live: false), CancellationToken.None));
         Assert.Contains("stele_next", output.ToString(), StringComparison.Ordinal);
-        Assert.Equal(0, (await Set(db, "10")).Exit);
+        Done(await Set(db, "10"));
         Assert.Equal(0L, await owner.Ask<long>("SELECT count(*) FROM pg_namespace WHERE nspname IN ('stele_next', 'stele_old')"));
         Assert.Equal(0L, await owner.Ask<long>("SELECT count(*) FROM pg_trigger WHERE tgrelid = 'stele.configuration'::regclass AND NOT tgisinternal"));
-        Assert.Equal(0, (await Set(db, "5")).Exit);
+        Done(await Set(db, "5"));
         Assert.Equal(5, (await Partitions(owner, "configuration")).Count);
     }
 
@@ -142,7 +142,7 @@ public sealed class ShardsTests
             Assert.Equal(MigrateCommand.Failed, exit);
             Assert.Contains("Another", text, StringComparison.Ordinal);
         }
-        Assert.Equal(0, (await Set(db, "4")).Exit);
+        Done(await Set(db, "4"));
     }
 
     [Fact]
@@ -213,6 +213,8 @@ public sealed class ShardsTests
         var exit = await ShardsCommand.Run(["--set", shards], db.Owner, output, new ProgressText(steps, live: false), CancellationToken.None);
         return (exit, output.ToString(), steps.ToString());
     }
+
+    static void Done((int Exit, string Text, string Steps) run) => Assert.True(run.Exit == 0, run.Steps + run.Text);
 
     static Task<List<string>> Partitions(TestSession session, string table) =>
         session.Rows($"SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'stele.{table}'::regclass ORDER BY c.relname");
