@@ -71,7 +71,7 @@ internal sealed class JournalNode
 
     /// <summary>
     /// As <see cref="Read(OrgId, ReadOptions, CancellationToken)"/>, for who looks at one key only (of the environment, or the
-    /// default one). While the org is not in memory, SQL answers, with a state that has no other configuration; it is current
+    /// default one). While the org is not in memory, and loading it takes more than a moment, SQL answers, with a state that has no other configuration; it is current
     /// at some moment after the call, so it is strong.
     /// </summary>
     public ValueTask<Outcome<Snapshot>> ReadKey(OrgId org, ReadOptions read, string? environment, string key, CancellationToken cancellation) =>
@@ -213,7 +213,11 @@ internal sealed class JournalNode
 
     async ValueTask<Outcome<Snapshot>> ReadUnloaded(OrgId org, ReadOptions read, string? environment, string key, CancellationToken cancellation)
     {
-        var opening = orgs.Open(org);
+        if (await orgs.TryOpen(org) is { } ended)
+        {
+            if (ended.TryGet(out var ready, out var refused)) return await Read(ready.Journal, read);
+            if (refused.Code == FaultCode.NotFound) return refused;
+        }
         try
         {
             var sentAt = time.GetTimestamp();
@@ -231,7 +235,7 @@ internal sealed class JournalNode
         {
             return Fault.Unavailable("The primary is away and this organization is not in memory.");
         }
-        return (await opening).TryGet(out var loaded, out var fault) ? await Read(loaded.Journal, read) : fault;
+        return (await orgs.Open(org)).TryGet(out var loaded, out var fault) ? await Read(loaded.Journal, read) : fault;
     }
 
     Fault Full(long bytes) => new(FaultCode.QuotaExceeded,

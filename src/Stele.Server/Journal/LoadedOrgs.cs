@@ -76,6 +76,9 @@ internal sealed class LoadedOrgs(
     /// </summary>
     public Task<Outcome<LoadedOrg>> Open(OrgId org) => TooLarge(org) is { } fault ? Task.FromResult<Outcome<LoadedOrg>>(fault) : Start(org).Patient;
 
+    /// <summary>As <see cref="Open"/>, but waits a moment only, in which most orgs are loaded; null: it goes on.</summary>
+    public Task<Outcome<LoadedOrg>?> TryOpen(OrgId org) => TooLarge(org) is { } fault ? Task.FromResult<Outcome<LoadedOrg>?>(fault) : Start(org).Moment;
+
     /// <summary>As <see cref="Open"/>, and waits as long as it takes.</summary>
     public Task<Outcome<LoadedOrg>> Load(OrgId org) => TooLarge(org) is { } fault ? Task.FromResult<Outcome<LoadedOrg>>(fault) : Start(org).Task;
 
@@ -83,8 +86,12 @@ internal sealed class LoadedOrgs(
     public void Tick()
     {
         foreach (var (_, opening) in openings)
+        {
+            // one that began since the last tick has its moment still
+            if (time.GetElapsedTime(opening.Since) >= options.Tick) opening.EndMoment();
             if (time.GetElapsedTime(opening.Since) > options.RequestTime)
                 opening.Dismiss(Fault.Unavailable("This organization is being loaded into memory; until then only single keys are answered."), time.GetTimestamp());
+        }
     }
 
     /// <summary>A new org, not in the database yet.</summary>
@@ -218,6 +225,7 @@ internal sealed class LoadedOrgs(
     sealed class Opening(long since)
     {
         readonly TaskCompletionSource<Outcome<LoadedOrg>> ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        readonly TaskCompletionSource<Outcome<LoadedOrg>?> moment = new(TaskCreationOptions.RunContinuationsAsynchronously);
         readonly Lock gate = new();
         TaskCompletionSource<Outcome<LoadedOrg>> patient = new(TaskCreationOptions.RunContinuationsAsynchronously);
         Outcome<LoadedOrg>? outcome;
@@ -230,6 +238,9 @@ internal sealed class LoadedOrgs(
         /// <summary>Ends with the load, or when those who wait have waited long enough.</summary>
         public Task<Outcome<LoadedOrg>> Patient => Volatile.Read(ref patient).Task;
 
+        /// <summary>Ends with the load, or, without it, after a moment.</summary>
+        public Task<Outcome<LoadedOrg>?> Moment => moment.Task;
+
         /// <summary>TimeProvider timestamp since which those wait.</summary>
         public long Since => Volatile.Read(ref since);
 
@@ -239,8 +250,11 @@ internal sealed class LoadedOrgs(
         {
             lock (gate) outcome = result;
             ended.TrySetResult(result);
+            moment.TrySetResult(result);
             Volatile.Read(ref patient).TrySetResult(result);
         }
+
+        public void EndMoment() => moment.TrySetResult(null);
 
         public void Dismiss(Fault fault, long now)
         {

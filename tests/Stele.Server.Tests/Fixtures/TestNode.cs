@@ -60,10 +60,13 @@ sealed class TestNode : IAsyncDisposable
     }
 
     public Task<Outcome<Applied>> Set(string key, string json, int? expectedVersion = null, Idempotency? idempotency = null) =>
-        Journal.Append(OrgId.Default, new ChangeSet(Principal.Root, Guid.CreateVersion7(), null,
-        [
-            new Change { Op = ChangeOp.Set, Environment = Environment("development"), Key = ConfigKey.Parse(key, null), Value = System.Text.Encoding.UTF8.GetBytes(json), ExpectedVersion = expectedVersion },
-        ]), idempotency, CancellationToken.None);
+        Journal.Append(OrgId.Default, SetOf(key, json, expectedVersion), idempotency, CancellationToken.None);
+
+    /// <summary>A command that sets a key in development.</summary>
+    public static ChangeSet SetOf(string key, string json, int? expectedVersion = null) => new(Principal.Root, Guid.CreateVersion7(), null,
+    [
+        new Change { Op = ChangeOp.Set, Environment = Environment("development"), Key = ConfigKey.Parse(key, null), Value = System.Text.Encoding.UTF8.GetBytes(json), ExpectedVersion = expectedVersion },
+    ]);
 
     public async Task<OrgState> Read(Consistency consistency = Consistency.Strong) =>
         (await Journal.Read(OrgId.Default, new ReadOptions(consistency, null, null), CancellationToken.None)).Value.State;

@@ -34,8 +34,8 @@ internal sealed class SimulatedNode(int number, SimulatedScheduler scheduler, Si
         var options = new JournalOptions
         {
             NewId = faults.Dice.Id, ReadRevisions = 7, RingRevisions = 16, BatchCommands = 8, QueueCommands = 64,
-            // one of them keeps nothing that is not used
-            Idle = TimeSpan.FromSeconds(number == 1 ? 1.5 : 900),
+            // one of them keeps nothing that is not used, and hardly waits for what it loads
+            Idle = TimeSpan.FromSeconds(number == 1 ? 1.5 : 900), Tick = TimeSpan.FromMilliseconds(number == 1 ? 3 : 100),
         };
         var log = new JournalLog(logs.CreateLogger<JournalLog>());
         Journal = new JournalNode(new SimulatedJournalStore(database, Link, mutant), Process.Time, options, new JournalMetrics(new Metrics()), log);
