@@ -145,6 +145,8 @@ public sealed class LoadingTests
 
         public Task Unblock(OrgId org, CancellationToken cancellation) => store.Unblock(org, cancellation);
 
+        public Task<int> WrittenFormat(CancellationToken cancellation) => store.WrittenFormat(cancellation);
+
         public Task RaiseCounter(long expectedCounter, int timeline, CancellationToken cancellation) => store.RaiseCounter(expectedCounter, timeline, cancellation);
     }
 }
