@@ -38,6 +38,10 @@ public sealed record ConfigItem
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool Redacted { get; init; }
 
+    /// <summary>The JSON Schema that the key has at this version; undefined where it has none, and in lists.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public JsonElement Schema { get; init; }
+
     /// <summary>Members that this client does not know.</summary>
     [JsonExtensionData]
     public Dictionary<string, JsonElement>? More { get; set; }
@@ -73,6 +77,10 @@ public sealed record ConfigSet
 
     /// <summary><c>string</c>, <c>number</c>, <c>boolean</c> or <c>json</c>; null: taken from the value on creation, kept later.</summary>
     public string? ValueType { get; init; }
+
+    /// <summary>A JSON Schema of draft 2020-12 to which this and later values keep; JSON null clears it, undefined keeps what there is.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public JsonElement Schema { get; init; }
 
     /// <summary>Why; at most 4,096 characters.</summary>
     public string? ChangeLog { get; init; }

@@ -104,6 +104,15 @@ public sealed class SteleClient : IDisposable
     /// <summary>The limits in force.</summary>
     public Task<LimitList> ListLimitsAsync(CancellationToken cancellationToken) => transport.Get("/v1/limits", SteleJson.Default.LimitList, cancellationToken);
 
+    /// <summary>Checks a value against a JSON Schema of draft 2020-12; nothing is written. <c>invalid</c> if the schema is none.</summary>
+    public Task<SchemaVerdict> ValidateSchemaAsync(JsonElement schema, JsonElement value, CancellationToken cancellationToken) =>
+        transport.Write(HttpMethod.Post, "/v1/schema/validate", new SchemaDryRun(schema, value), SteleJson.Default.SchemaDryRun, SteleJson.Default.SchemaVerdict, cancellationToken);
+
+    /// <summary>One page of the stored values that a schema would refuse; nothing is written.</summary>
+    public Task<SchemaCheckPage> CheckSchemaAsync(SchemaCheck check, CancellationToken cancellationToken) =>
+        transport.Write(HttpMethod.Post, new QueryText("/v1/config/schema-check").With("env", check.Environment).With("prefix", check.Prefix).With("limit", check.Limit).With("cursor", check.Cursor).ToString(),
+            new SchemaBody(check.Schema), SteleJson.Default.SchemaBody, SteleJson.Default.SchemaCheckPage, cancellationToken);
+
     /// <summary>Closes the connections.</summary>
     public void Dispose() => http.Dispose();
 

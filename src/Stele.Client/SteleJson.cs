@@ -23,6 +23,10 @@ namespace Stele.Client;
 [JsonSerializable(typeof(NewEnvironment))]
 [JsonSerializable(typeof(EventPage))]
 [JsonSerializable(typeof(LimitList))]
+[JsonSerializable(typeof(SchemaVerdict))]
+[JsonSerializable(typeof(SchemaCheckPage))]
+[JsonSerializable(typeof(SchemaBody))]
+[JsonSerializable(typeof(SchemaDryRun))]
 [JsonSerializable(typeof(ProblemMessage))]
 [JsonSerializable(typeof(JsonElement))]
 internal sealed partial class SteleJson : JsonSerializerContext;

@@ -20,8 +20,9 @@ internal static class SetVerb
         var file = new Option<string?>("--file", "-f") { Description = "Take the value from a file, all of it; - is standard input", HelpName = "FILE" };
         var type = new Option<string?>("--type") { Description = "The value's type; needed to change the type of a key: string, number, boolean, json" };
         type.AcceptOnlyFromAmong("string", "number", "boolean", "json");
+        var schema = new Option<string?>("--schema") { Description = "The JSON Schema to which this and later values keep, from a file; none: no schema any more", HelpName = "FILE|none" };
         var write = new WriteOptions();
-        var command = new Command("set", "Write a value") { key, value, asText, asJson, file, type };
+        var command = new Command("set", "Write a value") { key, value, asText, asJson, file, type, schema };
         write.AddTo(command);
         return command.Does(surroundings, options, async call =>
         {
@@ -30,9 +31,11 @@ internal static class SetVerb
             if (given is null == path is null) return call.Usage("set takes VALUE or --file, one of them.");
             if ((given ?? await ReadFile(call, path!)) is not { } text) return ExitCode.Usage;
             if (Parse(call, text, call.Parsed.GetValue(asText) || (call.Parsed.GetValue(type) == "string" && !call.Parsed.GetValue(asJson)), call.Parsed.GetValue(asJson)) is not { } json) return ExitCode.Usage;
+            if (await SchemaVerb.Read(call, call.Parsed.GetValue(schema)) is not { } rules) return ExitCode.Usage;
             var item = await call.Client.SetConfigAsync(name, call.Environment, new ConfigSet
             {
                 Value = json,
+                Schema = rules,
                 ValueType = call.Parsed.GetValue(type),
                 ChangeLog = call.Parsed.GetValue(write.Message),
                 ExpectedVersion = await write.ExpectedVersion(call, name),
@@ -57,7 +60,7 @@ internal static class SetVerb
         return null;
     }
 
-    static async Task<string?> ReadFile(Call call, string path)
+    internal static async Task<string?> ReadFile(Call call, string path)
     {
         using var buffer = new MemoryStream();
         if (path == "-") await call.Surroundings.In().CopyToAsync(buffer, call.Cancellation);

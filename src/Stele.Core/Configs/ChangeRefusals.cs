@@ -1,5 +1,6 @@
 using Stele.Core.Faults;
 using Stele.Core.Orgs;
+using Stele.Core.Schemas;
 
 namespace Stele.Core.Configs;
 
@@ -69,6 +70,24 @@ sealed class ChangeRefusals(ChangeSet command)
                 $"{change.Key} is a {type.Name()} and this value is {found}; name value_type to change it.")
             : Problem.Body(Pointer(index, "value"), "value_type.mismatch", $"value_type is {type.Name()} and the value is {found}."));
     }
+
+    /// <summary>The value, or the one of then, breaks the key's schema.</summary>
+    public void BrokenSchema(int index, IReadOnlyList<SchemaError> errors)
+    {
+        var change = command.Changes[index];
+        foreach (var error in errors)
+            Add(FaultCode.SchemaViolation, 4, change.RestoresVersion is { } version
+                ? Problem.Body("/version", "schema.violation", $"Version {version} of {change.Key} does not keep to the schema that the key has today: {Told(error)}")
+                : Problem.Body(Pointer(index, "value") + error.InstanceLocation, "schema.violation", Told(error, change.Key)));
+    }
+
+    /// <summary>The problems of a value of the past that breaks today's schema of its key.</summary>
+    public static IEnumerable<Problem> Restored(string key, IReadOnlyList<SchemaError> errors) =>
+        errors.Select(error => Problem.Body("/revision", "schema.violation", $"The value of {key} then does not keep to the schema that the key has today: {Told(error)}"));
+
+    static string Told(SchemaError error, ConfigKey key) => $"{error.Message} ({(error.KeywordLocation.Length > 0 ? $"{error.KeywordLocation} of " : "")}the schema of {key})";
+
+    static string Told(SchemaError error) => $"{(error.InstanceLocation.Length > 0 ? $"at {error.InstanceLocation}: " : "")}{error.Message}{(error.KeywordLocation.Length > 0 ? $" ({error.KeywordLocation})" : "")}";
 
     Problem Stale(int index, Change change, int expected, ConfigEntry? entry, Tombstone? deleted)
     {

@@ -33,6 +33,24 @@ public sealed record Change
     /// <summary>The declared type, or null: as it is, or taken from the value on creation.</summary>
     public ConfigValueType? ValueType { get; init; }
 
+    /// <summary>Whether <see cref="Schema"/> is the key's schema from now on; else the key keeps what it has.</summary>
+    public bool SetsSchema { get; init; }
+
+    /// <summary>The new schema; null: none any more.</summary>
+    public ConfigSchema? Schema { get; init; }
+
+    /// <summary>For a value of the past: its version. Null: the value is a new one.</summary>
+    public int? RestoresVersion { get; init; }
+
+    /// <summary>For a value of the past: the schema of then, which a key that was deleted since gets back.</summary>
+    public ConfigSchema? SchemaThen { get; init; }
+
+    /// <summary>What came of checking the value before the command was queued, or null.</summary>
+    public SchemaCheck? Check { get; init; }
+
+    /// <summary>The schema to which the value must keep, by what is there now; null: none.</summary>
+    public ConfigSchema? SchemaInForce(EnvironmentState environment) => SetsSchema ? Schema : environment.Config(Key.Text) is null ? SchemaThen : environment.Schema(Key.Text);
+
     /// <summary>The version that the key must have; 0: it must not exist. Null: any.</summary>
     public int? ExpectedVersion { get; init; }
 
@@ -64,6 +82,19 @@ public sealed record ChangeSet(Principal Principal, Guid RequestId, string? Reas
     public bool IsList { get; init; }
 
     /// <inheritdoc/>
+    public override Command Prepare(OrgState state)
+    {
+        List<Change>? prepared = null;
+        for (var i = 0; i < Changes.Count; i++)
+        {
+            var change = Changes[i];
+            if (change.Value is not { } value || (change.Environment?.Text ?? state.DefaultEnvironment) is not { } name || state.Environment(name) is not { } environment) continue;
+            if (change.SchemaInForce(environment) is { } schema) (prepared ??= [.. Changes])[i] = change with { Check = schema.Check(value) };
+        }
+        return prepared is null ? this : this with { Changes = prepared };
+    }
+
+    /// <inheritdoc/>
     public override bool BringsValues
     {
         get
@@ -80,7 +111,7 @@ public sealed record ChangeSet(Principal Principal, Guid RequestId, string? Reas
         get
         {
             long bytes = 0;
-            foreach (var change in Changes) bytes += change.Value?.Length ?? 0;
+            foreach (var change in Changes) bytes += (change.Value?.Length ?? 0) + (change.Schema?.Text.Length ?? 0);
             return bytes;
         }
     }
@@ -98,6 +129,17 @@ public sealed record RestoreConfigs(
     : Command(Principal, RequestId, Reason)
 {
     /// <inheritdoc/>
+    public override Command Prepare(OrgState state)
+    {
+        if ((Environment?.Text ?? state.DefaultEnvironment) is not { } name || state.Environment(name) is not { } environment) return this;
+        Dictionary<string, RestoredValue>? prepared = null;
+        foreach (var (key, then) in Then)
+            if (then.Value is { } value && then.SchemaInForce(environment, key) is { } schema && environment.Config(key)?.Holds(value, then.ValueType) != true)
+                (prepared ??= new(Then, StringComparer.Ordinal))[key] = then with { Check = schema.Check(value) };
+        return prepared is null ? this : this with { Then = prepared };
+    }
+
+    /// <inheritdoc/>
     public override bool BringsValues => Then.Count > 0;
 
     /// <inheritdoc/>
@@ -108,4 +150,14 @@ public sealed record RestoreConfigs(
 /// <param name="Value">Canonical JSON bytes; null when it is the one at <paramref name="UnchangedSince"/>.</param>
 /// <param name="ValueType">Its declared type.</param>
 /// <param name="UnchangedSince">For a value that the state keeps by reference and that nobody has changed: the version that it is. Else 0.</param>
-public sealed record RestoredValue(byte[]? Value, ConfigValueType ValueType, int UnchangedSince = 0);
+public sealed record RestoredValue(byte[]? Value, ConfigValueType ValueType, int UnchangedSince = 0)
+{
+    /// <summary>The schema of then, which a key that was deleted since gets back.</summary>
+    public ConfigSchema? Schema { get; init; }
+
+    /// <summary>What came of checking the value before the command was queued, or null.</summary>
+    public SchemaCheck? Check { get; init; }
+
+    /// <summary>The schema to which the value must keep: today's, where the key is there.</summary>
+    public ConfigSchema? SchemaInForce(EnvironmentState environment, string key) => environment.Config(key) is null ? Schema : environment.Schema(key);
+}

@@ -4,6 +4,7 @@ using Stele.Core.Faults;
 using Stele.Core.Journal;
 using Stele.Core.Limits;
 using Stele.Core.Orgs;
+using Stele.Core.Schemas;
 
 namespace Stele.Core.Configs;
 
@@ -12,7 +13,7 @@ public static class ConfigDecider
 {
     /// <summary>
     /// All changes or none. Refusals are merged by kind, in this order: forbidden, unknown environment, stale expectation,
-    /// missing key, type; the first kind that occurs is the answer, with every problem of that kind.
+    /// missing key, type, schema; the first kind that occurs is the answer, with every problem of that kind.
     /// </summary>
     public static Outcome<Decision> Decide(OrgState state, ChangeSet command)
     {
@@ -44,6 +45,7 @@ public static class ConfigDecider
         var name = command.Environment?.Text ?? state.DefaultEnvironment;
         if (name is null || state.Environment(name) is not { } environment) return UnknownEnvironment(name);
         var events = new List<JournalEvent>();
+        var broken = new List<Problem>();
         foreach (var entry in environment.Configs.StartingWith(command.Prefix))
             if (!command.Then.ContainsKey(entry.Key))
                 events.Add(new ConfigDeleted(name, entry.Key, entry.Version + 1));
@@ -57,11 +59,14 @@ public static class ConfigDecider
                 continue;
             }
             if (entry?.Holds(value, then.ValueType) == true) continue;
-            events.Add(new ConfigSet(name, key, value, then.ValueType, environment.LastVersion(key) + 1));
+            var schema = then.SchemaInForce(environment, key);
+            if (schema is not null && Errors(schema, value, then.Check) is { Count: > 0 } errors) broken.AddRange(ChangeRefusals.Restored(key, errors));
+            events.Add(new ConfigSet(name, key, value, then.ValueType, environment.LastVersion(key) + 1) { Schema = schema });
         }
         foreach (var e in events)
             if (Authorisation.Check(command.Principal, Permission.ConfigRollback, name, e is ConfigSet set ? set.Key : ((ConfigDeleted)e).Key) is { } forbidden)
                 return forbidden;
+        if (broken.Count > 0) return new Fault(FaultCode.SchemaViolation, "Values of then do not keep to the schemas that their keys have today; nothing was restored.", broken);
         if (events.Count > SteleLimits.ChangeSetChanges.Value)
             return new Fault(FaultCode.TooLarge, $"This would change {events.Count} keys; one change is at most {SteleLimits.ChangeSetChanges.Value}. Roll back by narrower prefixes.");
         return new Decision(events);
@@ -92,12 +97,14 @@ public static class ConfigDecider
                 if (e.Type == ConfigDeleted.TypeName)
                 {
                     configs.Remove(key);
+                    environment = environment.WithSchema(key, null);
                     deleted.Add(key, new Tombstone((int)e.StreamVersion, revision.Revision, IdOf(environment, key, before, revision, e)));
                     continue;
                 }
                 var entry = Entry(environment, key, before, revision, e);
                 if (before is null) deleted.Remove(key);
                 configs.Set(entry);
+                environment = environment.WithSchema(key, (e.Payload as ConfigSet)?.Schema);
                 bytes += entry.MemoryBytes;
             }
             environments = environments.Set(environment with
@@ -123,7 +130,7 @@ public static class ConfigDecider
         }
         return state with
         {
-            Environments = state.Environments.Set(environment with
+            Environments = state.Environments.Set(environment.WithSchema(set.Key, set.Schema) with
             {
                 Configs = environment.Configs.Set(entry), Deleted = deleted,
                 ConfigBytes = environment.ConfigBytes + entry.MemoryBytes - (before?.MemoryBytes ?? 0), ChangedRevision = revision.Revision,
@@ -145,13 +152,22 @@ public static class ConfigDecider
                 return new ConfigDeleted(environment.Name, change.Key.Text, entry.Version + 1);
             case ChangeOp.Set:
                 var type = change.ValueType ?? entry?.ValueType ?? ConfigValueTypes.Of(change.Value);
-                if (type.Fits(change.Value)) return new ConfigSet(environment.Name, change.Key.Text, change.Value!, type, environment.LastVersion(change.Key.Text) + 1);
-                refusals.WrongType(index, type);
-                return null;
+                if (!type.Fits(change.Value))
+                {
+                    refusals.WrongType(index, type);
+                    return null;
+                }
+                var schema = change.SchemaInForce(environment);
+                if (schema is not null && Errors(schema, change.Value!, change.Check) is { Count: > 0 } errors) refusals.BrokenSchema(index, errors);
+                return new ConfigSet(environment.Name, change.Key.Text, change.Value!, type, environment.LastVersion(change.Key.Text) + 1) { Schema = schema };
             default:
                 return null;
         }
     }
+
+    // what was worked out before holds if it was for this schema and this value
+    static IReadOnlyList<SchemaError> Errors(ConfigSchema schema, byte[] value, SchemaCheck? check) =>
+        check is not null && check.Schema.Is(schema) && ReferenceEquals(check.Value, value) ? check.Errors : schema.Check(value).Errors;
 
     static bool IsConfig(EventRecord e) => e.Payload is ConfigSet or ConfigDeleted || (e.Payload is null && e.Stream.StartsWith("config/", StringComparison.Ordinal));
 

@@ -13,6 +13,9 @@ namespace Stele.Core.Configs;
 /// <param name="Version">The key's version from now on.</param>
 public sealed record ConfigSet(string Environment, string Key, byte[] Value, ConfigValueType ValueType, int Version) : JournalEvent
 {
+    /// <summary>The schema to which this and later values keep; null: none.</summary>
+    public ConfigSchema? Schema { get; init; }
+
     /// <summary>The stored type.</summary>
     public const string TypeName = "config.set";
 
@@ -28,22 +31,28 @@ public sealed record ConfigSet(string Environment, string Key, byte[] Value, Con
     /// <inheritdoc/>
     public override byte[] Encode()
     {
-        var json = new ArrayBufferWriter<byte>(Value.Length + Key.Length + Environment.Length + 96);
+        var json = new ArrayBufferWriter<byte>(Value.Length + Key.Length + Environment.Length + 96 + (Schema is null ? 0 : Schema.Text.Length + 10));
         ConfigStream.Open(json, Environment, Key);
         json.Write(",\"value\":"u8);
         json.Write(Value);
         json.Write(",\"value_type\":\""u8);
         Encoding.UTF8.GetBytes(ValueType.Name(), json);
-        json.Write("\",\"version\":"u8);
+        json.Write("\""u8);
+        if (Schema is { } schema)
+        {
+            json.Write(",\"schema\":"u8);
+            json.Write(schema.Text);
+        }
+        json.Write(",\"version\":"u8);
         ConfigStream.Close(json, Version);
         return json.WrittenSpan.ToArray();
     }
 
-    /// <summary>Reads what <see cref="Encode"/> wrote.</summary>
+    /// <summary>Reads what <see cref="Encode"/> wrote, and what servers wrote before there were schemas.</summary>
     public static ConfigSet Decode(ReadOnlySpan<byte> data)
     {
         string? environment = null, key = null, type = null;
-        byte[]? value = null;
+        byte[]? value = null, schema = null;
         var version = 0;
         var reader = new Utf8JsonReader(data, EventCodec.AnyDepth);
         reader.Read();
@@ -58,16 +67,17 @@ public sealed record ConfigSet(string Environment, string Key, byte[] Value, Con
                 case "value_type": type = reader.GetString(); break;
                 case "version": version = reader.GetInt32(); break;
                 case "value":
-                    var start = (int)reader.TokenStartIndex;
-                    reader.Skip();
-                    value = data[start..(int)reader.BytesConsumed].ToArray();
+                    value = ConfigStream.Json(ref reader, data);
+                    break;
+                case "schema":
+                    schema = ConfigStream.Json(ref reader, data);
                     break;
                 default: throw new UnknownEventException($"config.set has a member '{name}' that this server does not know");
             }
         }
         if (environment is null || key is null || value is null || !ConfigValueTypes.TryParse(type, out var valueType))
             throw new UnknownEventException("config.set lacks a member");
-        return new ConfigSet(environment, key, value, valueType, version);
+        return new ConfigSet(environment, key, value, valueType, version) { Schema = schema is null ? null : ConfigSchema.Stored(schema) };
     }
 }
 
@@ -126,6 +136,13 @@ public sealed record ConfigDeleted(string Environment, string Key, int Version) 
 static class ConfigStream
 {
     public static string Name(string environment, string key) => $"config/{environment}/{key}";
+
+    public static byte[] Json(ref Utf8JsonReader reader, ReadOnlySpan<byte> data)
+    {
+        var start = (int)reader.TokenStartIndex;
+        reader.Skip();
+        return data[start..(int)reader.BytesConsumed].ToArray();
+    }
 
     // keys and environments hold nothing that JSON would escape
     public static void Open(ArrayBufferWriter<byte> json, string environment, string key)

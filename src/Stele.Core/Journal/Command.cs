@@ -16,6 +16,12 @@ public abstract record Command(Principal Principal, Guid RequestId, string? Reas
     /// <summary>Whether it may add to what nodes keep in memory: refused for an org that is too large for it.</summary>
     public virtual bool BringsValues => false;
 
+    /// <summary>
+    /// The same command with what takes long worked out on a state that may be older than the one on which it is decided:
+    /// outside of the org's one queue, and only a hint that deciding may use where it still holds.
+    /// </summary>
+    public virtual Command Prepare(OrgState state) => this;
+
     /// <summary>The id of the n-th event of this command: the request id with the ordinal in its last 14 bits.</summary>
     public Guid EventId(int ordinal)
     {

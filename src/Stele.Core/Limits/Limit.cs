@@ -97,7 +97,7 @@ public static class SteleLimits
     /// <summary>Hash partitions of each configuration table.</summary>
     public static readonly Limit Shards = new("shards.count", 128, "partitions", "stele shards --set refuses more: a statement that names no key locks every partition");
     /// <summary>Bytes of a schema's canonical JSON text.</summary>
-    public static readonly Limit SchemaBytes = new("schema.bytes", 64 << 10, "bytes", "a larger schema is refused, rule schema.bytes", true);
+    public static readonly Limit SchemaBytes = new("schema.bytes", 64 << 10, "bytes", "a larger schema is refused, too_large, rule schema.bytes", true);
     /// <summary>Work that one check of a value against a schema may be.</summary>
     public static readonly Limit SchemaSteps = new("schema.steps", 10_000_000, "steps", "a value whose check takes more is refused, schema_violation; a step is some 10 ns", true);
     /// <summary>How deep evaluations of subschemas may nest.</summary>
@@ -106,8 +106,12 @@ public static class SteleLimits
     public static readonly Limit SchemaMultipleExponent = new("schema.multiple_exponent", 308, "", "a multipleOf below 10 to the minus this is refused, rule schema.multiple_of: where numbers are doubles it is zero");
     /// <summary>Characters of a regular expression in a schema.</summary>
     public static readonly Limit PatternCharacters = new("pattern.characters", 4_096, "characters", "a longer one is refused, rule schema.pattern");
-    /// <summary>Instructions of a regular expression once its repetitions are written out.</summary>
-    public static readonly Limit PatternInstructions = new("pattern.instructions", 10_000, "instructions", "a larger one is refused, rule schema.pattern");
+    /// <summary>Instructions of a schema's regular expressions together, once their repetitions are written out.</summary>
+    public static readonly Limit PatternInstructions = new("pattern.instructions", 10_000, "instructions", "a schema with more is refused, rule schema.pattern");
+    /// <summary>Compiled schemas kept in memory.</summary>
+    public static readonly Limit SchemaCacheBytes = new("schema.cache_bytes", 64 << 20, "bytes", "those used longest ago are compiled again when they are used");
+    /// <summary>Time in which one request checks stored values against a schema.</summary>
+    public static readonly Limit SchemaCheckMilliseconds = new("schema.check_ms", 1_000, "milliseconds", "the page ends there, and next_cursor goes on");
 
     /// <summary>All of them, in the order in which <c>stele limits</c> shows them.</summary>
     public static IReadOnlyList<Limit> All { get; } =
@@ -116,6 +120,6 @@ public static class SteleLimits
         BodyProblems, ChangeLogCharacters, ChangeSetChanges, ChangeSetBytes, QueueCommands, BatchCommands, BatchBytes, RequestSeconds,
         PrimaryWaitMilliseconds, ClockSkewMilliseconds, PageItems, PageBytes, DescriptionCharacters, IdempotencyKeyCharacters, IdempotencyHours, RingRevisions,
         RingBytes, InlineValueBytes, ValueCacheBytes, StateMebibytes, IdleSeconds, ShutdownSeconds, ActorCharacters, Shards,
-        SchemaBytes, SchemaSteps, SchemaLevels, SchemaMultipleExponent, PatternCharacters, PatternInstructions,
+        SchemaBytes, SchemaSteps, SchemaLevels, SchemaMultipleExponent, PatternCharacters, PatternInstructions, SchemaCacheBytes, SchemaCheckMilliseconds,
     ];
 }

@@ -110,11 +110,31 @@ public sealed record EnvironmentState(string Name, string? Description, int Ordi
     /// <summary>About how many bytes of memory <see cref="Configs"/> take.</summary>
     public long ConfigBytes { get; init; }
 
+    /// <summary>The schemas of those keys that have one: most have none, and pay nothing.</summary>
+    public SortedMap<KeySchema> Schemas { get; init; } = SortedMap<KeySchema>.Empty;
+
+    /// <summary>About how many bytes of memory <see cref="Schemas"/> take.</summary>
+    public long SchemaBytes { get; init; }
+
     /// <summary>About how many bytes of memory all of it takes.</summary>
-    public long MemoryBytes => ConfigBytes + (long)Deleted.Count * Tombstones.EachBytes;
+    public long MemoryBytes => ConfigBytes + SchemaBytes + (long)Deleted.Count * Tombstones.EachBytes;
 
     /// <summary>The entry of a key; null if there is none (any more).</summary>
     public ConfigEntry? Config(string key) => Configs.TryGetValue(key, out var entry) ? entry : null;
+
+    /// <summary>The schema of a key, or null.</summary>
+    public ConfigSchema? Schema(string key) => Schemas.TryGetValue(key, out var schema) ? schema.Schema : null;
+
+    /// <summary>With a key's schema, or without one.</summary>
+    public EnvironmentState WithSchema(string key, ConfigSchema? schema)
+    {
+        var had = Schemas.TryGetValue(key, out var before);
+        if (schema is null) return had ? this with { Schemas = Schemas.Remove(key), SchemaBytes = SchemaBytes - before!.MemoryBytes } : this;
+        // the same text is kept once, however often it is written again
+        if (had && before!.Schema.Is(schema)) return this;
+        var after = new KeySchema(key, schema);
+        return this with { Schemas = Schemas.Set(after), SchemaBytes = SchemaBytes + after.MemoryBytes - (had ? before!.MemoryBytes : 0) };
+    }
 
     /// <summary>The last version of a key, a deletion included; 0 if there never was one.</summary>
     public int LastVersion(string key) => Config(key)?.Version ?? Deleted.Find(key)?.Version ?? 0;

@@ -23,11 +23,15 @@ public sealed class JsonSchema
     readonly SchemaNode root;
     readonly bool needsScope;
 
-    JsonSchema(SchemaNode root, bool needsScope)
+    JsonSchema(SchemaNode root, bool needsScope, long memoryBytes)
     {
+        MemoryBytes = memoryBytes;
         this.root = root;
         this.needsScope = needsScope;
     }
+
+    /// <summary>About how many bytes of memory it takes.</summary>
+    public long MemoryBytes { get; }
 
     /// <summary>Compiles a schema, after it has been checked against its meta-schema.</summary>
     /// <param name="canonical">Canonical JSON bytes (<see cref="Json.CanonicalJson"/>), which are kept.</param>
@@ -94,7 +98,7 @@ public sealed class JsonSchema
         if (refusals.Any) return null;
         var compiler = new SchemaCompiler(index, refusals);
         var root = compiler.Compile(resource);
-        return refusals.Any ? null : new JsonSchema(root, compiler.NeedsScope);
+        return refusals.Any ? null : new JsonSchema(root, compiler.NeedsScope, compiler.MemoryBytes);
     }
 
     /// <summary>The meta-schema that a document names, or the draft's own where it is none that is known, which the index refuses.</summary>

@@ -71,6 +71,9 @@ sealed partial class SchemaCompiler
     Pattern? Pattern(SchemaNode node, int value)
     {
         var pattern = Patterns.Pattern.Compile(node.Document.Tape.String(value), out var refusal);
+        instructions += pattern?.Steps.Length ?? 0;
+        if (pattern is not null && instructions > SteleLimits.PatternInstructions.Value)
+            (pattern, refusal) = (null, $"together the schema's are longer than {SteleLimits.PatternInstructions.Value} instructions");
         if (pattern is null) refusals.Add(node.Document, value, "schema.pattern", $"This regular expression cannot be used: {refusal}.");
         return pattern;
     }

@@ -8,12 +8,19 @@ namespace Stele.Core.Schemas;
 /// </summary>
 sealed partial class SchemaCompiler(SchemaIndex index, SchemaRefusals refusals)
 {
+    // a node with rules and their slots; an instruction with its share of a set; a node of the text
+    const int NodeBytes = 400, InstructionBytes = 64, TapeBytes = 24;
+
     readonly Dictionary<(SchemaDocument, int), SchemaNode> nodes = [];
     readonly Queue<SchemaNode> pending = [];
+    int instructions;
     readonly HashSet<string> dynamicAnchors = new(StringComparer.Ordinal);
 
     /// <summary>Whether a <c>$dynamicRef</c> asks through which resources an evaluation came.</summary>
     public bool NeedsScope => dynamicAnchors.Count > 0;
+
+    /// <summary>About how many bytes of memory the schema takes, its text aside.</summary>
+    public long MemoryBytes => nodes.Count * NodeBytes + (long)instructions * InstructionBytes + nodes.Keys.Select(key => key.Item1).Distinct().Sum(document => (long)document.Tape.Count * TapeBytes);
 
     /// <summary>The compiled root of a resource; whole only if nothing was refused.</summary>
     public SchemaNode Compile(SchemaResource root)

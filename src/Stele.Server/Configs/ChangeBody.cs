@@ -97,6 +97,7 @@ internal sealed class ChangeBody
         ConfigValueType? type = null;
         int? expected = null;
         var hasValue = false;
+        (bool Is, ConfigSchema? Text) schema = default;
         body.BeginObject(ChangeMembers);
         while (body.NextMember(out var name))
             switch (name)
@@ -111,14 +112,18 @@ internal sealed class ChangeBody
                     break;
                 case "value_type": type = ConfigBodies.ValueType(ref body); break;
                 case "expected_version": expected = (int?)body.ReadInt64(0, int.MaxValue); break;
+                case "schema": schema = (true, ConfigBodies.Schema(ref body, problems)); break;
                 default: ConfigBodies.NotSupported(ref body, name, 0); break;
             }
         if (op == ChangeOp.Set && !hasValue)
             problems.Add(Problem.Body($"/changes/{index}/value", "member.required", "A set needs a value."));
-        if (op is ChangeOp.Delete or ChangeOp.Check && (hasValue || type is not null))
-            problems.Add(Problem.Body($"/changes/{index}/{(hasValue ? "value" : "value_type")}", "change.op", $"A {(op == ChangeOp.Check ? "check" : "delete")} takes no value."));
+        if (op is ChangeOp.Delete or ChangeOp.Check && (hasValue || type is not null || schema.Is))
+            problems.Add(Problem.Body($"/changes/{index}/{(hasValue ? "value" : schema.Is ? "schema" : "value_type")}", "change.op", $"A {(op == ChangeOp.Check ? "check" : "delete")} takes no value."));
         if (op is null || key is null) return null;
-        return new Change { Op = op.Value, Environment = environment, Key = key.Value, Value = value, ValueType = type, ExpectedVersion = expected };
+        return new Change
+        {
+            Op = op.Value, Environment = environment, Key = key.Value, Value = value, ValueType = type, ExpectedVersion = expected, SetsSchema = schema.Is, Schema = schema.Text,
+        };
     }
 
     static ChangeOp? Op(ref JsonBody body)

@@ -80,7 +80,7 @@ internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, Conf
             if (version.Redacted)
                 return new Fault(FaultCode.Gone, $"Version {entry.Version} of {entry.Key} was redacted.", [blamed with { Rule = "version.redacted", Message = $"The value of {entry.Key} then was redacted." }]);
             // a value that is kept by reference is the current one: there is nothing to write
-            then[entry.Key] = entry.Reference is null ? new RestoredValue(entry.Value!, entry.ValueType) : new RestoredValue(null, entry.ValueType, entry.Version);
+            then[entry.Key] = entry.Reference is null ? new RestoredValue(entry.Value!, entry.ValueType) { Schema = version.Schema } : new RestoredValue(null, entry.ValueType, entry.Version);
             if (entry.Revision <= body.Revision && environment.Config(entry.Key)?.Version != entry.Version) bytes += entry.ValueBytes;
             if (bytes > SteleLimits.ChangeSetBytes.Value)
                 return new Fault(FaultCode.TooLarge, $"This would restore more than {SteleLimits.ChangeSetBytes.Value} bytes. Roll back by narrower prefixes.");

@@ -9,7 +9,7 @@ using Stele.Core.Orgs;
 namespace Stele.Server.Configs;
 
 /// <summary>The body of a PUT.</summary>
-internal readonly record struct SetBody(byte[]? Value, ConfigValueType? ValueType, string? ChangeLog, int? ExpectedVersion)
+internal readonly record struct SetBody(byte[]? Value, ConfigValueType? ValueType, string? ChangeLog, int? ExpectedVersion, bool SetsSchema, ConfigSchema? Schema)
 {
     static readonly BodyMembers Members = new(required: ["value"], optional: ["value_type", "schema", "change_log", "expected_version"]);
 
@@ -24,7 +24,7 @@ internal readonly record struct SetBody(byte[]? Value, ConfigValueType? ValueTyp
                 "value_type" => result with { ValueType = ConfigBodies.ValueType(ref body) },
                 "change_log" => result with { ChangeLog = ConfigBodies.ChangeLog(ref body) },
                 "expected_version" => result with { ExpectedVersion = (int?)body.ReadInt64(0, int.MaxValue) },
-                _ => ConfigBodies.NotSupported(ref body, name, result),
+                _ => result with { SetsSchema = true, Schema = ConfigBodies.Schema(ref body, problems) },
             };
         return result;
     }
@@ -90,6 +90,14 @@ internal static class ConfigBodies
         else if (IsSecretReference(value))
             body.Refuse("not_supported", "A value of the form {\"$secret\":…} refers to a secret, which is not supported yet.");
         return value;
+    }
+
+    /// <summary>A schema, compiled; null where it is <c>null</c>, which clears, or cannot be used.</summary>
+    public static ConfigSchema? Schema(ref JsonBody body, List<Problem> problems)
+    {
+        if (body.TryReadNull()) return null;
+        var pointer = body.Pointer;
+        return body.ReadJson() is { } text ? ConfigSchema.Parse(text, pointer, problems) : null;
     }
 
     public static ConfigValueType? ValueType(ref JsonBody body)

@@ -141,10 +141,10 @@ internal sealed class ConfigEndpoints(JournalNode journal, ConfigView view, Conf
         var response = context.Response;
         Answer.Place(response, snapshot, consistency);
         if (environment.Config(key.Text) is not { } entry) return HttpProblems.Write(context, ConfigView.UnknownKey(key, name));
-        return Send(context, state, name, entry, redacted: false);
+        return Send(context, state, name, entry, environment.Schema(key.Text), redacted: false);
     }
 
-    Task Send(HttpContext context, OrgState state, string environment, ConfigEntry entry, bool redacted)
+    Task Send(HttpContext context, OrgState state, string environment, ConfigEntry entry, ConfigSchema? schema, bool redacted)
     {
         // who kept the value under its tag must not be told that it is unchanged
         if (redacted) return Answer.Send(context, ConfigJson.Entry(ConfigJson.For(entry), environment, entry, redacted));
@@ -157,15 +157,15 @@ internal sealed class ConfigEndpoints(JournalNode journal, ConfigView view, Conf
             return Task.CompletedTask;
         }
         return entry.Reference is null
-            ? Answer.Send(context, ConfigJson.Entry(ConfigJson.For(entry), environment, entry, redacted))
-            : SendLarge(context, state, environment, entry);
+            ? Answer.Send(context, ConfigJson.Entry(ConfigJson.For(entry), environment, entry, redacted, schema))
+            : SendLarge(context, state, environment, entry, schema);
     }
 
-    async Task SendLarge(HttpContext context, OrgState state, string environment, ConfigEntry entry)
+    async Task SendLarge(HttpContext context, OrgState state, string environment, ConfigEntry entry, ConfigSchema? schema)
     {
         if ((await values.Whole(state.Org, environment, entry, context.RequestAborted)).TryGet(out var whole, out var fault))
         {
-            await Answer.Send(context, ConfigJson.Entry(ConfigJson.For(whole), environment, whole));
+            await Answer.Send(context, ConfigJson.Entry(ConfigJson.For(whole), environment, whole, schema: schema));
             return;
         }
         context.Response.Headers.Remove("ETag");
@@ -189,7 +189,11 @@ internal sealed class ConfigEndpoints(JournalNode journal, ConfigView view, Conf
         if (found is not { Entry.Deleted: false })
             await HttpProblems.Write(context, parameters.Version is { } missing ? NoVersion(key, environment.Name, missing, found) : ConfigView.UnknownKey(key, environment.Name));
         else
-            await Send(context, shown.State, environment.Name, found.Entry, found.Redacted);
+        {
+            // what memory answered is the current version, and so is its schema
+            var isCurrent = environment.Config(key.Text)?.Version == found.Entry.Version;
+            await Send(context, shown.State, environment.Name, found.Entry, isCurrent ? environment.Schema(key.Text) : found.Schema, found.Redacted);
+        }
     }
 
     static Fault NoVersion(ConfigKey key, string environment, int version, ConfigVersion? found)

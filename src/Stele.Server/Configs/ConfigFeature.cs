@@ -14,6 +14,8 @@ namespace Stele.Server.Configs;
 /// redaction empties a value, and says so.</item>
 /// <item>A value over 64 KiB is in no node's memory: it is read from PostgreSQL by exactly the version that the state names,
 /// and held against the hash that the state has of it.</item>
+/// <item>A key may have a JSON Schema (draft 2020-12), versioned with it: each value that is set keeps to it, and so does
+/// one that is rolled back to, by the schema of today. A deletion takes the schema along.</item>
 /// <item>An answer to a write is made from the revision it wrote: a retry with the same Idempotency-Key gets the same one.</item>
 /// </list>
 /// Limits: keys 256 characters, values 8 MiB, 10,000 changes and 32 MiB a request, pages of 1,000 items and 32 MiB. At a
@@ -29,7 +31,8 @@ internal static class ConfigFeature
         .AddSingleton<ConfigEndpoints>()
         .AddSingleton<ConfigWriteEndpoints>()
         .AddSingleton<ChangeEndpoints>()
-        .AddSingleton<DiffEndpoints>();
+        .AddSingleton<DiffEndpoints>()
+        .AddSingleton<SchemaEndpoints>();
 
     public static IEndpointRouteBuilder MapConfigs(this IEndpointRouteBuilder routes)
     {
@@ -46,6 +49,10 @@ internal static class ConfigFeature
         var changes = routes.ServiceProvider.GetRequiredService<ChangeEndpoints>();
         routes.MapPost("/v1/changes", changes.Post);
         routes.MapPost("/v1/rollback", changes.Rollback);
+
+        var schemas = routes.ServiceProvider.GetRequiredService<SchemaEndpoints>();
+        routes.MapPost("/v1/schema/validate", SchemaEndpoints.Validate);
+        routes.MapPost("/v1/config/schema-check", schemas.Check);
 
         routes.MapGet("/v1/diff", routes.ServiceProvider.GetRequiredService<DiffEndpoints>().Get);
         return routes;

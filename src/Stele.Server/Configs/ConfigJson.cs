@@ -14,7 +14,7 @@ internal static class ConfigJson
     public static JsonText For(ConfigEntry entry) => new(AroundValueBytes + (entry.Value?.Length ?? 0) + 3 * (entry.ChangeLog?.Length ?? 0));
 
     /// <summary>A value with what is known of it.</summary>
-    public static JsonText Entry(JsonText json, string environment, ConfigEntry entry, bool redacted = false)
+    public static JsonText Entry(JsonText json, string environment, ConfigEntry entry, bool redacted = false, ConfigSchema? schema = null)
     {
         json.Raw("{\"key\":\""u8).Ascii(entry.Key)
             .Raw("\",\"environment\":\""u8).Ascii(environment)
@@ -25,6 +25,7 @@ internal static class ConfigJson
             .Raw(",\"updated_at\":"u8).Time(entry.UpdatedAt)
             .Raw(",\"updated_by\":"u8).Text(entry.UpdatedBy)
             .Raw(",\"change_log\":"u8).Text(entry.ChangeLog);
+        if (schema is not null) json.Raw(",\"schema\":"u8).Raw(schema.Text);
         if (redacted) json.Raw(",\"redacted\":true"u8);
         return json.Raw("}"u8);
     }

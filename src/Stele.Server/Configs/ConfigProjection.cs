@@ -47,21 +47,21 @@ internal static class ConfigProjection
 
     // all but the ids and created_at are the same columns in both tables
     const string InsertHistorySql = """
-        INSERT INTO stele.configuration_history (org_id, key, environment, version, value, value_type, updated_at, updated_by, change_log, revision, deleted, id)
-        SELECT $1, n.key, n.environment, n.version, n.value, n.value_type, n.updated_at, n.updated_by, n.change_log, n.revision, n.deleted, n.id
-        FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::timestamptz[], $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::boolean[])
-            AS n (key, environment, version, value, value_type, updated_at, updated_by, change_log, revision, id, deleted)
+        INSERT INTO stele.configuration_history (org_id, key, environment, version, value, value_type, updated_at, updated_by, change_log, revision, deleted, schema_definition, id)
+        SELECT $1, n.key, n.environment, n.version, n.value, n.value_type, n.updated_at, n.updated_by, n.change_log, n.revision, n.deleted, n.schema_definition, n.id
+        FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::timestamptz[], $8::text[], $9::text[], $10::bigint[], $11::text[], $12::bigint[], $13::boolean[])
+            AS n (key, environment, version, value, value_type, updated_at, updated_by, change_log, revision, schema_definition, id, deleted)
         """;
 
     const string UpsertCurrentSql = """
-        INSERT INTO stele.configuration AS c (org_id, key, environment, version, value, value_type, updated_at, updated_by, change_log, revision, deleted, id, created_at)
-        SELECT $1, n.key, n.environment, n.version, n.value, n.value_type, n.updated_at, n.updated_by, n.change_log, n.revision, n.value IS NULL, n.id, n.created_at
-        FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::timestamptz[], $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::timestamptz[])
-            AS n (key, environment, version, value, value_type, updated_at, updated_by, change_log, revision, id, created_at)
+        INSERT INTO stele.configuration AS c (org_id, key, environment, version, value, value_type, updated_at, updated_by, change_log, revision, deleted, schema_definition, id, created_at)
+        SELECT $1, n.key, n.environment, n.version, n.value, n.value_type, n.updated_at, n.updated_by, n.change_log, n.revision, n.value IS NULL, n.schema_definition, n.id, n.created_at
+        FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::timestamptz[], $8::text[], $9::text[], $10::bigint[], $11::text[], $12::bigint[], $13::timestamptz[])
+            AS n (key, environment, version, value, value_type, updated_at, updated_by, change_log, revision, schema_definition, id, created_at)
         ON CONFLICT (org_id, environment, key) DO UPDATE SET
             version = excluded.version, value = excluded.value, value_type = excluded.value_type, updated_at = excluded.updated_at,
             updated_by = excluded.updated_by, change_log = excluded.change_log, revision = excluded.revision,
-            deleted = excluded.deleted, created_at = excluded.created_at, id = excluded.id
+            deleted = excluded.deleted, schema_definition = excluded.schema_definition, created_at = excluded.created_at, id = excluded.id
         """;
 
     /// <summary>The bare text that a column holds for a value: strings without quotes, everything else as JSON; null for a deletion.</summary>
@@ -86,6 +86,7 @@ internal static class ConfigProjection
         p.Add(new NpgsqlParameter<string[]> { TypedValue = Column(rows, row => row.Entry.UpdatedBy) });
         p.Add(new NpgsqlParameter<string?[]> { TypedValue = Column(rows, row => row.Entry.ChangeLog) });
         p.Add(new NpgsqlParameter<long[]> { TypedValue = Column(rows, row => row.Entry.Revision) });
+        p.Add(new NpgsqlParameter<string?[]> { TypedValue = Column(rows, row => row.Schema is { } schema ? System.Text.Encoding.UTF8.GetString(schema.Text) : null) });
     }
 
     static T[] Column<T>(List<Row> rows, Func<Row, T> select)
@@ -122,6 +123,8 @@ internal static class ConfigProjection
     // Redacted: only when the journal is read again, since an append has its values
     readonly record struct Row(string Environment, ConfigEntry Entry, long HistoryId, bool Redacted)
     {
+        public ConfigSchema? Schema { get; init; }
+
         public bool Deleted => Entry.Deleted && !Redacted;
 
         /// <param name="type">Null for a deletion, which has that of the version before it.</param>
@@ -134,7 +137,7 @@ internal static class ConfigProjection
                 ? (row.Deleted ? null : row.Entry, row.Entry.Id)
                 : state?.Config(key) is { } entry ? (entry, entry.Id) : (null, state?.Deleted.Find(key)?.Id ?? historyId);
             return new Row(environment, new ConfigEntry(key, value, type ?? before?.ValueType ?? ConfigValueType.Json, (int)e.StreamVersion, revision.Revision,
-                revision.At, revision.Actor, revision.Reason, before?.CreatedAt ?? revision.At, id), historyId, value is null && type is not null);
+                revision.At, revision.Actor, revision.Reason, before?.CreatedAt ?? revision.At, id), historyId, value is null && type is not null) { Schema = (e.Payload as ConfigSet)?.Schema };
         }
     }
 

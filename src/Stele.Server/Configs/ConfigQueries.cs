@@ -13,7 +13,8 @@ namespace Stele.Server.Configs;
 /// <summary>A version of a key. A redacted one has lost its value, which reads as null.</summary>
 /// <param name="Entry">The version; its value is null when it is a deletion.</param>
 /// <param name="Redacted">Whether the value was taken out of the journal.</param>
-internal sealed record ConfigVersion(ConfigEntry Entry, bool Redacted);
+/// <param name="Schema">Its schema, where it was read from history; what memory answers has it in the state.</param>
+internal sealed record ConfigVersion(ConfigEntry Entry, bool Redacted, ConfigSchema? Schema = null);
 
 /// <summary>
 /// Configuration as it was. What has not changed since the moment asked for is answered from memory: an entry knows the
@@ -109,9 +110,9 @@ internal sealed class ConfigQueries(DatabaseConnections database, StatementTimer
 
     // the sum reads lengths, not values: it ends the page before they are fetched
     const string HistorySql = """
-        SELECT s.key, s.version, s.revision, s.value, s.value_type, s.updated_at, s.updated_by, s.change_log, s.deleted
-        FROM (SELECT h.key, h.version, h.revision, h.value, h.value_type, h.updated_at, h.updated_by, h.change_log, h.deleted,
-                     coalesce(sum(octet_length(h.value)) OVER (ORDER BY h.version DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
+        SELECT s.key, s.version, s.revision, s.value, s.value_type, s.updated_at, s.updated_by, s.change_log, s.deleted, s.schema_definition
+        FROM (SELECT h.key, h.version, h.revision, h.value, h.value_type, h.updated_at, h.updated_by, h.change_log, h.deleted, h.schema_definition,
+                     coalesce(sum(octet_length(h.value) + coalesce(octet_length(h.schema_definition), 0)) OVER (ORDER BY h.version DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
               FROM stele.configuration_history h
               WHERE h.org_id = $1 AND h.environment = $2 AND h.key = $3 AND h.version < $4
               ORDER BY h.version DESC LIMIT $5) AS s
@@ -139,8 +140,8 @@ internal sealed class ConfigQueries(DatabaseConnections database, StatementTimer
     // index on revision would answer the same, and would cost every write. Each LIMIT 1 keeps its look-up a look-up: as
     // plain joins, before the first ANALYZE of a table, these became merges over every key of the environment.
     const string VersionsSql = """
-        SELECT s.key, s.version, s.revision, s.value, s.value_type, s.updated_at, s.updated_by, s.change_log, s.deleted
-        FROM (SELECT k.key, found.low AS version, h.revision, h.value, h.value_type, h.updated_at, h.updated_by, h.change_log, h.deleted,
+        SELECT s.key, s.version, s.revision, s.value, s.value_type, s.updated_at, s.updated_by, s.change_log, s.deleted, s.schema_definition
+        FROM (SELECT k.key, found.low AS version, h.revision, h.value, h.value_type, h.updated_at, h.updated_by, h.change_log, h.deleted, h.schema_definition,
                      coalesce(sum(octet_length(h.value)) OVER (ORDER BY k.key ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
               FROM unnest($3::text[], $4::bigint[]) AS k (key, below)
               CROSS JOIN LATERAL (
@@ -155,7 +156,7 @@ internal sealed class ConfigQueries(DatabaseConnections database, StatementTimer
                   )
                   SELECT b.low FROM bisection b WHERE b.high - b.low = 1
               ) AS found
-              CROSS JOIN LATERAL (SELECT c.revision, c.value, c.value_type, c.updated_at, c.updated_by, c.change_log, c.deleted
+              CROSS JOIN LATERAL (SELECT c.revision, c.value, c.value_type, c.updated_at, c.updated_by, c.change_log, c.deleted, c.schema_definition
                   FROM stele.configuration_history c
                   WHERE c.org_id = $1 AND c.environment = $2 AND c.key = k.key AND c.version = found.low LIMIT 1) AS h) AS s
         WHERE s.before <= $6
@@ -216,7 +217,8 @@ internal sealed class ConfigQueries(DatabaseConnections database, StatementTimer
         return new ConfigVersion(
             new ConfigEntry(reader.GetString(0), value, type, (int)reader.GetInt64(1), reader.GetInt64(2), at, reader.GetString(6),
                 reader.IsDBNull(7) ? null : reader.GetString(7), at, 0),
-            Redacted: !deleted && text is null);
+            Redacted: !deleted && text is null,
+            reader.IsDBNull(9) ? null : ConfigSchema.Stored(System.Text.Encoding.UTF8.GetBytes(reader.GetString(9))));
     }
 
     /// <summary>What memory knows of a key, be it there or deleted.</summary>

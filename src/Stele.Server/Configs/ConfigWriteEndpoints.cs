@@ -26,6 +26,7 @@ internal sealed class ConfigWriteEndpoints(JournalNode journal, ConfigQueries qu
             var change = new Change
             {
                 Op = ChangeOp.Set, Environment = request.Parameters.Env, Key = key, Value = body.Value, ValueType = body.ValueType, ExpectedVersion = body.ExpectedVersion,
+                SetsSchema = body.SetsSchema, Schema = body.Schema,
             };
             var outcome = await Write(context, request, change, body.ChangeLog, Problem.Body("/expected_version", "expected_version", ""));
             await AnswerSet(context, outcome);
@@ -82,8 +83,8 @@ internal sealed class ConfigWriteEndpoints(JournalNode journal, ConfigQueries qu
             }
             var change = new Change
             {
-                Op = ChangeOp.Set, Environment = request.Parameters.Env, Key = key, Value = then.Value, ValueType = then.ValueType,
-                ExpectedVersion = body.ExpectedVersion, Permission = Permission.ConfigRollback,
+                Op = ChangeOp.Set, Environment = request.Parameters.Env, Key = key, Value = then.Entry.Value, ValueType = then.Entry.ValueType,
+                ExpectedVersion = body.ExpectedVersion, Permission = Permission.ConfigRollback, RestoresVersion = body.Version, SchemaThen = then.Schema,
             };
             var outcome = await Write(context, request, change, body.ChangeLog, Problem.Body("/expected_version", "expected_version", ""));
             await AnswerSet(context, outcome);
@@ -91,7 +92,7 @@ internal sealed class ConfigWriteEndpoints(JournalNode journal, ConfigQueries qu
     }
 
     /// <summary>The version to which a key is rolled back.</summary>
-    async Task<Outcome<ConfigEntry>> Then(HttpContext context, WriteRequest request, ConfigKey key, int version)
+    async Task<Outcome<ConfigVersion>> Then(HttpContext context, WriteRequest request, ConfigKey key, int version)
     {
         var read = await journal.Read(request.Caller.Org, new ReadOptions(Consistency.Strong, null, request.Parameters.MinCursor), context.RequestAborted);
         if (!read.TryGet(out var snapshot, out var fault)) return fault;
@@ -106,7 +107,7 @@ internal sealed class ConfigWriteEndpoints(JournalNode journal, ConfigQueries qu
             null => Fault.Invalid(Problem.Body("/version", "version.unknown", $"{key} has no version {version} in {environment.Name}; the last is {last}.")),
             { Redacted: true } => new Fault(FaultCode.Gone, $"Version {version} of {key} was redacted.", [Problem.Body("/version", "version.redacted", $"Version {version} was redacted.")]),
             { Entry.Deleted: true } => Fault.Invalid(Problem.Body("/version", "rollback.deleted", $"Version {version} of {key} is its deletion; to delete it, use DELETE.")),
-            _ => found.Entry,
+            _ => found,
         };
     }
 
@@ -144,7 +145,7 @@ internal sealed class ConfigWriteEndpoints(JournalNode journal, ConfigQueries qu
             return HttpProblems.Write(context, new Fault(FaultCode.Gone, $"Revision {record.Revision} is what this key's request wrote; its value was redacted since."));
         var entry = new ConfigEntry(set.Key, set.Value, set.ValueType, set.Version, record.Revision, record.At, record.Actor, record.Reason, record.At, 0);
         context.Response.Headers.ETag = EntityTag.Of(set.Version, applied.State.Incarnation).ToString();
-        return Answer.Send(context, ConfigJson.Entry(ConfigJson.For(entry), set.Environment, entry));
+        return Answer.Send(context, ConfigJson.Entry(ConfigJson.For(entry), set.Environment, entry, schema: set.Schema));
     }
 
     static ConfigKey RouteKey(HttpContext context, WriteRequest request)

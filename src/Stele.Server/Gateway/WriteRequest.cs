@@ -44,7 +44,7 @@ internal sealed class WriteRequest : IDisposable
         {
             if (Problems.Count == 0) return null;
             var fault = Fault.Invalid(Problems);
-            return Problems.TrueForAll(problem => problem.Rule is "value.bytes" or "changes.count") ? fault with { Code = FaultCode.TooLarge } : fault;
+            return Problems.TrueForAll(problem => problem.Rule is "value.bytes" or "schema.bytes" or "changes.count") ? fault with { Code = FaultCode.TooLarge } : fault;
         }
     }
 

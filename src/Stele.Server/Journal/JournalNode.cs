@@ -116,6 +116,7 @@ internal sealed class JournalNode
                 enqueuedAt = time.GetTimestamp();
                 if (idempotency is not null && await Replayed(loaded.Journal, command, idempotency) is { } replayed) return replayed;
                 if (command.BringsValues && loaded.Journal.State.MemoryBytes is var bytes && bytes > options.StateBytes) return Full(bytes);
+                command = command.Prepare(loaded.Journal.State);
             }
             // null: it has left memory since
             if (loaded.Appender.Enqueue(new PendingCommand(command, idempotency, default, enqueuedAt.Value)) is not { } queued) continue;

@@ -18,7 +18,7 @@ internal sealed partial class PostgresJournalStore
     // in the order of the primary key. A large value is hashed where it is, and does not travel
     const string LoadConfigurationSql = """
         SELECT environment, key, CASE WHEN octet_length(value) <= $2 THEN value END, value_type, version, revision, updated_at, updated_by, change_log, created_at, id,
-               octet_length(value), CASE WHEN octet_length(value) > $2 THEN sha256(convert_to(value, 'UTF8')) END
+               octet_length(value), CASE WHEN octet_length(value) > $2 THEN sha256(convert_to(value, 'UTF8')) END, schema_definition
         FROM stele.configuration WHERE org_id = $1 ORDER BY environment, key
         """;
 
@@ -27,7 +27,7 @@ internal sealed partial class PostgresJournalStore
 
     const string LoadKeySql = """
         SELECT environment, key, CASE WHEN octet_length(value) <= $2 THEN value END, value_type, version, revision, updated_at, updated_by, change_log, created_at, id,
-               octet_length(value), CASE WHEN octet_length(value) > $2 THEN sha256(convert_to(value, 'UTF8')) END
+               octet_length(value), CASE WHEN octet_length(value) > $2 THEN sha256(convert_to(value, 'UTF8')) END, schema_definition
         FROM stele.configuration
         WHERE org_id = $1 AND environment = coalesce(nullif($3, ''), (SELECT s.default_environment FROM stele.org_setting s WHERE s.org_id = $1)) AND key = $4
         """;
@@ -109,13 +109,14 @@ internal sealed partial class PostgresJournalStore
     sealed class LoadingEnvironment(string name)
     {
         readonly List<ConfigEntry> entries = [];
+        readonly List<KeySchema> schemas = [];
         readonly Tombstones.Builder deleted = Tombstones.None.ToBuilder();
-        long entryBytes, changedRevision;
+        long entryBytes, schemaBytes, changedRevision;
         int deletedCount;
 
         public string Name => name;
 
-        public long Bytes => entryBytes + (long)deletedCount * Tombstones.EachBytes;
+        public long Bytes => entryBytes + schemaBytes + (long)deletedCount * Tombstones.EachBytes;
 
         public void Take(NpgsqlDataReader reader, SharedTexts texts)
         {
@@ -135,6 +136,9 @@ internal sealed partial class PostgresJournalStore
             if (large) entry = entry with { Reference = ValueReference.Read((byte[])reader[12], reader.GetInt32(11)) };
             entries.Add(entry);
             entryBytes += entry.MemoryBytes;
+            if (reader.IsDBNull(13)) return;
+            schemas.Add(new KeySchema(entry.Key, texts.Schema(reader.GetString(13))));
+            schemaBytes += schemas[^1].MemoryBytes;
         }
 
         public EnvironmentState Finish(EnvironmentState empty) => empty with
@@ -142,6 +146,8 @@ internal sealed partial class PostgresJournalStore
             Configs = SortedMap<ConfigEntry>.FromSorted(entries),
             Deleted = deleted.ToTombstones(),
             ConfigBytes = entryBytes,
+            Schemas = SortedMap<KeySchema>.FromSorted(schemas),
+            SchemaBytes = schemaBytes,
             ChangedRevision = Math.Max(empty.ChangedRevision, changedRevision),
         };
     }
@@ -151,6 +157,14 @@ internal sealed partial class PostgresJournalStore
     {
         const int Slots = 1 << 12;
         readonly string?[] slots = new string?[Slots];
+        readonly Dictionary<string, ConfigSchema> schemas = new(StringComparer.Ordinal);
+
+        /// <summary>Many keys may have one schema.</summary>
+        public ConfigSchema Schema(string text)
+        {
+            if (!schemas.TryGetValue(text, out var schema)) schemas.Add(text, schema = ConfigSchema.Stored(System.Text.Encoding.UTF8.GetBytes(text)));
+            return schema;
+        }
 
         public string Of(string text)
         {

@@ -92,6 +92,13 @@ public sealed class HttpServer : IAsyncLifetime
             response.Headers.Concat(response.Content.Headers).ToDictionary(header => header.Key, header => string.Join(", ", header.Value), StringComparer.OrdinalIgnoreCase));
     }
 
+    /// <summary>What a query finds in the default org.</summary>
+    public async Task<List<string>> Rows(string sql)
+    {
+        await using var session = await database.AsApp(1);
+        return await session.Rows(sql);
+    }
+
     /// <summary>The org's revision.</summary>
     public async Task<long> Revision() => long.Parse((await Get("/v1/environments")).Is(200).Headers["Stele-Revision"], CultureInfo.InvariantCulture);
 

@@ -49,6 +49,10 @@ public sealed class OpenApiTests
         await Check("POST", "/v1/changes", "/v1/changes", new { changes = new[] { new { op = "set", key = "a.b", value = 2 } } });
         await Check("POST", "/v1/config/{key}/rollback", "/v1/config/a.b/rollback", new { version = 1 });
         await Check("POST", "/v1/rollback", "/v1/rollback", new { revision = 3 });
+        await Check("PUT", "/v1/config/{key}", "/v1/config/a.s", new { value = 1, schema = new { type = "integer" } });
+        await Check("GET", "/v1/config/{key}", "/v1/config/a.s");
+        await Check("POST", "/v1/schema/validate", "/v1/schema/validate", new { schema = new { type = "string" }, value = 1 });
+        await Check("POST", "/v1/config/schema-check", "/v1/config/schema-check?limit=1", new { schema = new { type = "string" } });
         await Check("DELETE", "/v1/config/{key}", "/v1/config/a.c");
         await Check("GET", "/v1/diff", "/v1/diff?from=development&to=production");
         await Check("POST", "/v1/environments", "/v1/environments", new { name = "test" });

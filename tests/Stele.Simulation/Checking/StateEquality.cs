@@ -15,10 +15,13 @@ internal static class StateEquality
         foreach (var environment in a.Environments)
         {
             if (b.Environment(environment.Name) is not { } other) return $"environment {environment.Name} is missing";
-            if (environment with { Configs = other.Configs, Deleted = other.Deleted } != other) return $"environment {environment.Name}: {environment} and {other}";
+            if (environment with { Configs = other.Configs, Deleted = other.Deleted, Schemas = other.Schemas } != other) return $"environment {environment.Name}: {environment} and {other}";
             if (environment.Configs.Count != other.Configs.Count) return $"{environment.Configs.Count} and {other.Configs.Count} keys in {environment.Name}";
             foreach (var entry in environment.Configs)
                 if (other.Config(entry.Key) is not { } twin || !Same(entry, twin)) return $"{environment.Name}/{entry.Key}: {entry} and {other.Config(entry.Key)}";
+            if (environment.Schemas.Count != other.Schemas.Count) return $"{environment.Schemas.Count} and {other.Schemas.Count} schemas in {environment.Name}";
+            foreach (var schema in environment.Schemas)
+                if (other.Schema(schema.Key) is not { } twin || !schema.Schema.Is(twin)) return $"schema of {environment.Name}/{schema.Key}";
             if (!environment.Deleted.ByHash.SequenceEqual(other.Deleted.ByHash)) return $"deleted keys in {environment.Name}";
         }
         return null;

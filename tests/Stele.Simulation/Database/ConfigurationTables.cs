@@ -36,6 +36,7 @@ internal sealed record ConfigurationTables(
         foreach (var row in Environments.Values)
         {
             var configs = new List<ConfigEntry>();
+            var schemas = new List<KeySchema>();
             var deleted = Tombstones.None.ToBuilder();
             foreach (var ((environment, key), c) in Configuration)
             {
@@ -45,10 +46,12 @@ internal sealed record ConfigurationTables(
                 else
                     configs.Add(new ConfigEntry(key, Encoding.UTF8.GetBytes(c.Value), type, c.Version, c.Revision, c.UpdatedAt,
                         c.UpdatedBy, c.ChangeLog, c.CreatedAt, c.Id).ForState());
+                if (c.Schema is not null) schemas.Add(new KeySchema(key, ConfigSchema.Stored(Encoding.UTF8.GetBytes(c.Schema))));
             }
             environments.Add(new EnvironmentState(row.Name, row.Description, row.Ordinal, row.Version, row.CreatedAt, row.ChangedRevision)
             {
                 Configs = SortedMap<ConfigEntry>.FromSorted(configs), Deleted = deleted.ToTombstones(), ConfigBytes = configs.Sum(config => config.MemoryBytes),
+                Schemas = SortedMap<KeySchema>.FromSorted(schemas), SchemaBytes = schemas.Sum(schema => schema.MemoryBytes),
             });
         }
         return new OrgState
@@ -95,7 +98,7 @@ internal sealed record ConfigurationTables(
             deleted ? null : data.GetProperty("value").GetRawText(),
             deleted ? before!.ValueType : data.GetProperty("value_type").GetString()!,
             data.GetProperty("version").GetInt32(), revision.Revision, revision.At, revision.Actor, revision.Reason,
-            before?.Value is null ? revision.At : before.CreatedAt);
+            before?.Value is null ? revision.At : before.CreatedAt, data.TryGetProperty("schema", out var schema) ? schema.GetRawText() : null);
         return this with
         {
             Configuration = Configuration.SetItem(at, row),
@@ -118,4 +121,4 @@ internal sealed record EnvironmentRow(
     string Name, string? Description, int Ordinal, int Version, Timestamp CreatedAt, long ChangedRevision);
 
 internal sealed record ConfigurationRow(
-    long Id, string? Value, string ValueType, int Version, long Revision, Timestamp UpdatedAt, string UpdatedBy, string? ChangeLog, Timestamp CreatedAt);
+    long Id, string? Value, string ValueType, int Version, long Revision, Timestamp UpdatedAt, string UpdatedBy, string? ChangeLog, Timestamp CreatedAt, string? Schema);

@@ -172,8 +172,10 @@ internal sealed class SimulatedClient(
 
     ChangeSet Changes(IReadOnlyList<Change> changes) => new(principal, dice.Id(), dice.Chance(0.3) ? "why" : null, changes) { IsList = changes.Count > 1 };
 
+    // of nine writes one brings a schema and one clears it; chosen by the counter, so that the dice fall as they did
     Change Set() => new()
     {
+        SetsSchema = counter % 9 is 2 or 5, Schema = counter % 9 == 2 ? ConfigSchema.Stored(Encoding.UTF8.GetBytes($$"""{"type":"string","$comment":"{{number}}"}""")) : null,
         Op = ChangeOp.Set, Environment = AnEnvironment(), Key = AKey(), ValueType = ConfigValueType.Json,
         Value = Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"\"{number}.{counter++}\"")),
     };
