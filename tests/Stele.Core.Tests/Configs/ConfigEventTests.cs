@@ -40,6 +40,18 @@ public sealed class ConfigEventTests
     }
 
     [Fact]
+    public void A_set_with_a_schema_comes_back_and_one_without_is_written_as_before_there_were_schemas()
+    {
+        var bare = new ConfigSet("e", "k", "1"u8.ToArray(), ConfigValueType.Number, 2);
+        Assert.Equal("""{"environment":"e","key":"k","value":1,"value_type":"number","version":2}""", Encoding.UTF8.GetString(bare.Encode()));
+        Assert.Null(ConfigSet.Decode(bare.Encode()).Schema);
+        var held = bare with { Schema = ConfigSchema.Stored("""{"const":{"schema":1}}"""u8.ToArray()) };
+        var read = ConfigSet.Decode(held.Encode());
+        Assert.Equal(held.Schema!.Text, read.Schema!.Text);
+        Assert.Equal(held.Encode(), read.Encode());
+    }
+
+    [Fact]
     public void A_deletion_comes_back_from_its_bytes()
     {
         var written = new ConfigDeleted("production", "a.b", 3);
