@@ -16,6 +16,9 @@ public sealed record ConfigSet(string Environment, string Key, byte[] Value, Con
     /// <summary>The schema to which this and later values keep; null: none.</summary>
     public ConfigSchema? Schema { get; init; }
 
+    /// <inheritdoc/>
+    public override int Format => Schema is null ? JournalFormat.Oldest : JournalFormat.Schemas;
+
     /// <summary>The stored type.</summary>
     public const string TypeName = "config.set";
 

@@ -18,6 +18,9 @@ public static class JournalFormat
     /// <summary>The first one.</summary>
     public const int Oldest = 1;
 
+    /// <summary>Since which a key may have a schema.</summary>
+    public const int Schemas = 2;
+
     /// <summary>The last one that this code knows: it may write it when a head says so, and serves no org whose head names a later one.</summary>
     public const int Newest = 2;
 }

@@ -36,10 +36,12 @@ public sealed class FormatTests
         await using var server = await TestServer.Start(db);
         Assert.Equal(1, await owner.Ask<int>("SELECT format FROM stele.journal_head"));
         Assert.Equal(HttpStatusCode.OK, await Put(server, "before"));
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await PutBody(server, SchemaBody));
         var (exit, text) = await Upgrade(db, "finalize", "--yes");
         Assert.True(exit == 0, text);
         // the node believed another format: it loses a race, looks, and decides again
         Assert.Equal(HttpStatusCode.OK, await Put(server, "after"));
+        Assert.Equal(HttpStatusCode.OK, await PutBody(server, SchemaBody));
         Assert.Equal(JournalFormat.Newest, await owner.Ask<int>("SELECT format FROM stele.journal_head"));
         // and so is an organization that is made from now on
         Assert.Equal(JournalFormat.Newest, await owner.Ask<int>("SELECT format FROM stele.cluster"));
@@ -135,9 +137,13 @@ public sealed class FormatTests
         Assert.Equal(string.Create(CultureInfo.InvariantCulture, $"a node that does not say its version, so an older one, from ::1"), NodeSessions.Parse("stele-app", "::1").ToString());
     }
 
-    static async Task<HttpStatusCode> Put(TestServer server, string value)
+    const string SchemaBody = """{"value":"x","schema":{"type":"string"}}""";
+
+    static Task<HttpStatusCode> Put(TestServer server, string value) => PutBody(server, $$"""{"value":"{{value}}"}""");
+
+    static async Task<HttpStatusCode> PutBody(TestServer server, string json)
     {
-        using var body = new StringContent($$"""{"value":"{{value}}"}""", Encoding.UTF8, "application/json");
+        using var body = new StringContent(json, Encoding.UTF8, "application/json");
         using var answer = await server.Client.PutAsync("/v1/config/app.k", body);
         return answer.StatusCode;
     }
