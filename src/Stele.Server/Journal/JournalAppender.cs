@@ -181,6 +181,9 @@ internal sealed class JournalAppender(
             var answer = batch[0].Command is null ? await Raise(batch[0])
                 : locked ? await Send(asked => store.AppendLocked(org.Org, head => PlanLocked(batch, head, asked)))
                 : await Append(batch);
+            // what is known not to be written waits again: its deadline says so, and not that the outcome is unknown
+            if (answer.Status is not (AppendStatus.Committed or AppendStatus.Unknown))
+                foreach (var pending in batch) pending.NotWritten();
             switch (answer.Status)
             {
                 case AppendStatus.Committed:
@@ -197,7 +200,6 @@ internal sealed class JournalAppender(
                     await Bisect(batch, answer.Detail);
                     return;
                 case AppendStatus.NotWritten:
-                    foreach (var pending in batch) pending.NotWritten();
                     if (batch.TrueForAll(pending => pending.IsSettled)) return;
                     // a compare-and-set tells what a lock that was not gained does not
                     locked = false;
@@ -307,7 +309,6 @@ internal sealed class JournalAppender(
     {
         foreach (var pending in batch)
         {
-            pending.NotWritten();
             if (pending.Idempotency is not { } idempotency) continue;
             try
             {
@@ -323,7 +324,6 @@ internal sealed class JournalAppender(
 
     async Task Bisect(List<PendingCommand> batch, string? detail)
     {
-        foreach (var pending in batch) pending.NotWritten();
         if (batch.Count == 1)
         {
             log.BadData(org.Org, detail);
