@@ -26,7 +26,7 @@ internal sealed class TableSuccession : IAsyncDisposable
     const string ShortWait = "300ms";
     const string PatientWait = "10s";
     const string SwapLockMax = "700ms";
-    const int AttemptsMax = 300;
+    const int AttemptsMax = 300, LockAttemptsMax = 10;
     static readonly TimeSpan PauseMin = TimeSpan.FromMilliseconds(100);
     static readonly TimeSpan PauseMax = TimeSpan.FromSeconds(2);
 
@@ -58,7 +58,7 @@ internal sealed class TableSuccession : IAsyncDisposable
         try
         {
             await connection.OpenAsync(cancellation);
-            if (!(bool)(await opened.Ask(LockSql, cancellation))!)
+            if (!await opened.TryLock(cancellation))
                 throw new DatabaseSetupException("Another 'stele shards --set' or 'stele projections rebuild configuration' is at work on this database. Wait for its end, or end it; a run that is ended leaves nothing behind that the next one does not remove.");
             if ((await new Migrator(ownerConnectionString, NullLogger.Instance).Check(cancellation)).Migrations is [var first, ..])
                 throw new DatabaseSetupException($"The schema lacks {first.Name}, and so is older than this binary. Run 'stele migrate' first.");
@@ -74,6 +74,17 @@ internal sealed class TableSuccession : IAsyncDisposable
             await connection.DisposeAsync();
             throw;
         }
+    }
+
+    // a session that has just been killed may hold it for a moment yet
+    async Task<bool> TryLock(CancellationToken cancellation)
+    {
+        for (var attempt = 1; attempt < LockAttemptsMax; attempt++)
+        {
+            if ((bool)(await Ask(LockSql, cancellation))!) return true;
+            await Task.Delay(PauseMin, time, cancellation);
+        }
+        return (bool)(await Ask(LockSql, cancellation))!;
     }
 
     // of the database, and of the session: whoever is killed lets go of it
@@ -166,6 +177,8 @@ internal sealed class TableSuccession : IAsyncDisposable
         try
         {
             if (made && connection.State == ConnectionState.Open) await Remove(CancellationToken.None);
+            // a session ends a moment after its connection, and the next run may come at once
+            if (connection.State == ConnectionState.Open) await Ask(UnlockSql, CancellationToken.None);
         }
         catch (Exception e) when (e is NpgsqlException or DatabaseSetupException)
         {
@@ -173,6 +186,10 @@ internal sealed class TableSuccession : IAsyncDisposable
         }
         await connection.DisposeAsync();
     }
+
+    const string UnlockSql = """
+        SELECT pg_advisory_unlock(7378696530)
+        """;
 
     async Task Remove(CancellationToken cancellation)
     {
