@@ -1,4 +1,5 @@
 using Stele.Cli;
+using Stele.Server.Tests.Fixtures;
 using Stele.Server.Tests.Http;
 
 namespace Stele.Server.Tests.Cli;
@@ -23,6 +24,7 @@ internal static class CliServer
             Variable = variables.GetValueOrDefault,
             CanAsk = false,
             OutIsTerminal = false,
+            Handler = new ContractHandler(),
         });
         return new CliAnswer(code, output.ToString(), error.ToString());
     }

@@ -55,7 +55,7 @@ sealed class TestServer : IAsyncDisposable
         var database = await DatabaseStart.Serve(options, TimeProvider.System, factory, CancellationToken.None);
         var app = Program.Compose(options, journal ?? new JournalOptions(), database, factory);
         await app.StartAsync();
-        var client = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
+        var client = new HttpClient(new ContractHandler()) { BaseAddress = new Uri(app.Urls.First()) };
         client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token ?? File.ReadAllText(Path.Combine(options.Data, "root-token")).Trim());
         return new TestServer(database, app, logs, options.Data, client);
     }

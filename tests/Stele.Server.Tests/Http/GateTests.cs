@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Stele.Core.Faults;
 using Stele.Core.Journal;
 using Stele.Server.Gateway;
+using Stele.Server.Tests.Fixtures;
 using Xunit;
 
 namespace Stele.Server.Tests.Http;
@@ -19,7 +20,7 @@ public sealed partial class GateTests(HttpServer server) : IClassFixture<HttpSer
     [InlineData(HttpServer.Token)]
     public async Task Every_route_without_a_token_is_refused(string authorization)
     {
-        using var bare = new HttpClient { BaseAddress = server.Client.BaseAddress };
+        using var bare = new HttpClient(new ContractHandler()) { BaseAddress = server.Client.BaseAddress };
         foreach (var (method, pattern) in server.Routes().Append(("GET", "/v1/no/such/route")))
         {
             if (pattern is "/healthz" or "/readyz") continue;

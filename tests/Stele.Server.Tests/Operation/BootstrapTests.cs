@@ -61,7 +61,7 @@ public sealed class BootstrapTests
         await using var server = await TestServer.Start(db);
         await server.Client.PutAsync("/v1/config/a.b", JsonContent.Create(new { value = "a-value-of-somebody" }));
         await server.Client.PutAsync("/v1/config/a.b?env=nowhere", JsonContent.Create(new { value = "a-value-of-somebody" }));
-        using var stranger = new HttpClient { BaseAddress = server.Client.BaseAddress };
+        using var stranger = new HttpClient(new ContractHandler()) { BaseAddress = server.Client.BaseAddress };
         stranger.DefaultRequestHeaders.Authorization = new("Bearer", "a-made-up-token");
         Assert.Equal(HttpStatusCode.Unauthorized, (await stranger.GetAsync("/v1/config/a.b")).StatusCode);
         await server.Stop();

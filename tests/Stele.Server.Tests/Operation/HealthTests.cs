@@ -11,7 +11,7 @@ public sealed class HealthTests
     {
         await using var db = await Postgres.NewDatabase();
         await using var server = await TestServer.Start(db);
-        using var stranger = new HttpClient { BaseAddress = server.Client.BaseAddress };
+        using var stranger = new HttpClient(new ContractHandler()) { BaseAddress = server.Client.BaseAddress };
         Assert.Equal("""{"status":"ok"}""", await stranger.GetStringAsync("/healthz"));
         Assert.Equal("""{"status":"ready"}""", await stranger.GetStringAsync("/readyz"));
         Assert.Equal("""{"status":"ready"}""", await stranger.GetStringAsync("/readyz?consistency=local"));

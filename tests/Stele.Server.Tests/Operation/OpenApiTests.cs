@@ -36,71 +36,64 @@ public sealed class OpenApiTests
     }
 
     [Fact]
-    public async Task Answers_have_the_members_that_the_document_gives_them()
+    public async Task Answers_are_what_the_document_says_and_every_operation_of_configuration_is_asked()
     {
         await using var db = await Postgres.NewDatabase();
         await using var server = await TestServer.Start(db);
-        await Check("PUT", "/v1/config/{key}", "/v1/config/a.b", new { value = 1, change_log = "why" });
-        await Check("PUT", "/v1/config/{key}", "/v1/config/a.c", new { value = "x" });
-        await Check("GET", "/v1/config/{key}", "/v1/config/a.b");
-        await Check("GET", "/v1/config", "/v1/config?limit=1");
-        await Check("GET", "/v1/config", "/v1/config?keys_only=true");
-        await Check("GET", "/v1/config/{key}/history", "/v1/config/a.b/history");
-        await Check("POST", "/v1/changes", "/v1/changes", new { changes = new[] { new { op = "set", key = "a.b", value = 2 } } });
-        await Check("POST", "/v1/config/{key}/rollback", "/v1/config/a.b/rollback", new { version = 1 });
-        await Check("POST", "/v1/rollback", "/v1/rollback", new { revision = 3 });
-        await Check("PUT", "/v1/config/{key}", "/v1/config/a.s", new { value = 1, schema = new { type = "integer" } });
-        await Check("GET", "/v1/config/{key}", "/v1/config/a.s");
-        await Check("POST", "/v1/schema/validate", "/v1/schema/validate", new { schema = new { type = "string" }, value = 1 });
-        await Check("POST", "/v1/config/schema-check", "/v1/config/schema-check?limit=1", new { schema = new { type = "string" } });
-        await Check("DELETE", "/v1/config/{key}", "/v1/config/a.c");
-        await Check("GET", "/v1/diff", "/v1/diff?from=development&to=production");
-        await Check("POST", "/v1/environments", "/v1/environments", new { name = "test" });
-        await Check("GET", "/v1/environments", "/v1/environments?limit=1");
-        await Check("GET", "/v1/events", "/v1/events?limit=1");
-        foreach (var path in (string[])["/v1/stats/changes", "/v1/limits", "/v1/status", "/healthz", "/readyz"]) await Check("GET", path, path);
-        var problem = JsonDocument.Parse(await (await server.Client.GetAsync("/v1/config/a.b?nonsense=1")).Content.ReadAsStringAsync()).RootElement;
-        Conforms(problem, Document.GetProperty("components").GetProperty("schemas").GetProperty("Problem"), "problem");
+        // the client itself holds each answer against the document
+        await Check("PUT", "/v1/config/a.b", new { value = 1, change_log = "why" });
+        await Check("PUT", "/v1/config/a.c", new { value = "x" });
+        await Check("GET", "/v1/config/a.b");
+        await Check("GET", "/v1/config?limit=1");
+        await Check("GET", "/v1/config?keys_only=true");
+        await Check("GET", "/v1/config/a.b/history");
+        await Check("POST", "/v1/changes", new { changes = new[] { new { op = "set", key = "a.b", value = 2 } } });
+        await Check("POST", "/v1/config/a.b/rollback", new { version = 1 });
+        await Check("POST", "/v1/rollback", new { revision = 3 });
+        await Check("PUT", "/v1/config/a.s", new { value = 1, schema = new { type = "integer" } });
+        await Check("GET", "/v1/config/a.s");
+        await Check("POST", "/v1/schema/validate", new { schema = new { type = "string" }, value = 1 });
+        await Check("POST", "/v1/config/schema-check?limit=1", new { schema = new { type = "string" } });
+        await Check("DELETE", "/v1/config/a.c");
+        await Check("GET", "/v1/diff?from=development&to=production");
+        await Check("POST", "/v1/environments", new { name = "test" });
+        await Check("GET", "/v1/environments?limit=1");
+        await Check("GET", "/v1/events?limit=1");
+        foreach (var path in (string[])["/v1/stats/changes", "/v1/limits", "/v1/status", "/healthz", "/readyz", "/metrics", "/openapi/v1.json"]) await Check("GET", path);
+        foreach (var (method, path) in new[] { ("GET", "/v1/config/a.b?nonsense=1"), ("GET", "/v1/nothing"), ("PATCH", "/v1/config/a.b"), ("GET", "/v1/config/a%2Fb"), ("GET", "/v1/config/none") })
+        {
+            using var refused = await server.Client.SendAsync(new HttpRequestMessage(new HttpMethod(method), path));
+            Assert.InRange((int)refused.StatusCode, 400, 499);
+        }
 
-        async Task Check(string method, string path, string url, object? body = null)
+        async Task Check(string method, string url, object? body = null)
         {
             using var request = new HttpRequestMessage(new HttpMethod(method), url) { Content = body is null ? null : JsonContent.Create(body) };
             using var response = await server.Client.SendAsync(request);
-            var text = await response.Content.ReadAsStringAsync();
-            Assert.True(response.IsSuccessStatusCode, $"{method} {url}: {text}");
-            var answer = Document.GetProperty("paths").GetProperty(path).GetProperty(method.ToLowerInvariant()).GetProperty("responses").GetProperty($"{(int)response.StatusCode}");
-            Conforms(JsonDocument.Parse(text).RootElement, answer.GetProperty("content").GetProperty("application/json").GetProperty("schema"), $"{method} {path}");
+            Assert.True(response.IsSuccessStatusCode, $"{method} {url}: {await response.Content.ReadAsStringAsync()}");
         }
     }
 
-    /// <summary>Types, members required and known, items and references: what the document uses of JSON Schema.</summary>
-    static void Conforms(JsonElement value, JsonElement schema, string where)
+    [Theory]
+    [InlineData("""{"key":"a.b","environment":"development","value":1,"value_type":"number","version":1,"revision":2,"updated_at":"2026-01-31T14:03:00.000000Z","updated_by":"root","change_log":null}""", true)]
+    [InlineData("""{"key":"a.b","environment":"development","value":1,"value_type":"number","version":1,"revision":2,"updated_at":"2026-01-31T14:03:00.000000Z","updated_by":"root"}""", false)]
+    [InlineData("""{"key":"a.b","environment":"development","value":1,"value_type":"number","version":1,"revision":2,"updated_at":"2026-01-31T14:03:00.000000Z","updated_by":"root","change_log":null,"more":1}""", false)]
+    [InlineData("""{"key":"a.b","environment":"development","value":1,"value_type":"numeric","version":1,"revision":2,"updated_at":"2026-01-31T14:03:00.000000Z","updated_by":"root","change_log":null}""", false)]
+    [InlineData("""{"key":"a.b","environment":"development","value":1,"value_type":"number","version":"1","revision":2,"updated_at":"2026-01-31T14:03:00.000000Z","updated_by":"root","change_log":null}""", false)]
+    [InlineData("""{"key":"a.b","environment":"development","value":1,"value_type":"number","version":1,"revision":2,"updated_at":"yesterday","updated_by":"root","change_log":null}""", false)]
+    [InlineData("""{"key":".b","environment":"development","value":1,"value_type":"number","version":1,"revision":2,"updated_at":"2026-01-31T14:03:00.000000Z","updated_by":"root","change_log":null}""", false)]
+    public void What_the_document_does_not_say_is_found(string body, bool fits)
     {
-        if (schema.TryGetProperty("$ref", out var reference))
-        {
-            Conforms(value, reference.GetString()![2..].Split('/').Aggregate(Document, (at, step) => at.GetProperty(step)), where);
-            return;
-        }
-        if (schema.TryGetProperty("anyOf", out var choices))
-        {
-            Assert.Contains(choices.EnumerateArray(), choice => Record.Exception(() => Conforms(value, choice, where)) is null);
-            return;
-        }
-        if (!schema.TryGetProperty("type", out var type)) return;
-        var kind = value.ValueKind switch
-        {
-            JsonValueKind.Object => "object", JsonValueKind.Array => "array", JsonValueKind.String => "string", JsonValueKind.Number => "integer",
-            JsonValueKind.Null => "null", _ => "boolean",
-        };
-        Assert.True(type.ValueKind == JsonValueKind.Array ? type.EnumerateArray().Any(one => one.GetString() == kind) : type.GetString() == kind, $"{where} is {kind}, documented as {type}");
-        if (kind == "array") foreach (var item in value.EnumerateArray()) Conforms(item, schema.GetProperty("items"), where + "[]");
-        if (kind != "object" || !schema.TryGetProperty("properties", out var properties)) return;
-        foreach (var required in schema.GetProperty("required").EnumerateArray()) Assert.True(value.TryGetProperty(required.GetString()!, out _), $"{where} lacks {required}");
-        foreach (var member in value.EnumerateObject())
-        {
-            Assert.True(properties.TryGetProperty(member.Name, out var documented), $"{where} has {member.Name}, which is not documented");
-            Conforms(member.Value, documented, $"{where}.{member.Name}");
-        }
+        string? Header(string name) => "1";
+        var bytes = System.Text.Encoding.UTF8.GetBytes(body);
+        Assert.Equal(fits, ContractHandler.Breach("GET", "/v1/config/a.b", 200, "application/json", Header, bytes) is null);
+        Assert.NotNull(ContractHandler.Breach("GET", "/v1/config/a.b", 200, "text/plain", Header, bytes));
+        Assert.NotNull(ContractHandler.Breach("GET", "/v1/config/a.b", 200, "application/json", _ => null, bytes));
+        Assert.NotNull(ContractHandler.Breach("GET", "/v1/config/a.b", 299, "application/json", Header, bytes));
+        Assert.NotNull(ContractHandler.Breach("GET", "/v1/config/a.b", 404, "application/json", Header, bytes));
+        Assert.NotNull(ContractHandler.Breach("GET", "/v1/config/a.b", 304, null, Header, bytes));
+        Assert.NotNull(ContractHandler.Breach("GET", "/v1/nothing", 200, "application/json", Header, bytes));
+        Assert.NotNull(ContractHandler.Breach("PATCH", "/v1/config/a.b", 200, "application/json", Header, bytes));
     }
 
     static IEnumerable<string> References(JsonElement at) => at.ValueKind switch
