@@ -45,6 +45,26 @@ public sealed class JsonSchemaTests
         Assert.True(SchemaText.IsValid(asserted, """{"a":12}"""));
     }
 
+    public static TheoryData<string, string, bool> References => new()
+    {
+        { """{"$defs":{"":{"$defs":{"":{"type":"number"}}}},"allOf":[{"$ref":"#/$defs//$defs/"}]}""", "1", true },
+        { """{"$defs":{"":{"$defs":{"":{"type":"number"}}}},"allOf":[{"$ref":"#/$defs//$defs/"}]}""", "\"a\"", false },
+        { """{"$id":"file:///folder/file.json","$defs":{"foo":{"type":"number"}},"allOf":[{"$ref":"#/$defs/foo"}]}""", "\"a\"", false },
+        { """{"$id":"urn:uuid:deadbeef-1234-0000-0000-4321feebdaed","properties":{"foo":{"$ref":"#/$defs/bar"}},"$defs":{"bar":{"type":"string"}}}""", """{"foo":12}""", false },
+        { """{"$id":"https://test/if","$ref":"sub","if":{"$id":"sub","type":"integer"}}""", "\"a\"", false },
+        { """{"$id":"https://test/a/b/c","$defs":{"x":{"$id":"/x","type":"number"}},"$ref":"../../x"}""", "\"a\"", false },
+        { """{"$defs":{"a%b":{"type":"integer"}},"$ref":"#/$defs/a%25b"}""", "\"a\"", false },
+        { """{"$id":"https://test/main","properties":{"bar-item":{"$ref":"item"}},"$defs":{"bar":{"$id":"bar","items":{"$ref":"item"},"$defs":{"item":{"$id":"item","properties":{"content":{"$dynamicRef":"#content"}},"$defs":{"defaultContent":{"$dynamicAnchor":"content","type":"integer"}}},"content":{"$dynamicAnchor":"content","type":"string"}}}}}""", """{"bar-item":{"content":42}}""", true },
+        { """{"$ref":"#/$defs/foo","$defs":{"foo":{"$dynamicRef":"#detached"},"detached":{"$dynamicAnchor":"detached","type":"integer"}}}""", "\"a\"", false },
+        { """{"not":{"anyOf":[true,{"properties":{"foo":true}}],"unevaluatedProperties":false}}""", """{"foo":1}""", false },
+        { """{"if":{"prefixItems":[{"const":"a"}]},"unevaluatedItems":false}""", """["a"]""", true },
+        { """{"contains":{"type":"string"},"minContains":0,"unevaluatedItems":false}""", """["a",1]""", false },
+    };
+
+    [Theory]
+    [MemberData(nameof(References))]
+    public void Corners_of_references_and_of_what_was_evaluated(string schema, string value, bool expected) => Assert.Equal(expected, SchemaText.IsValid(schema, value));
+
     [Theory]
     [InlineData("0.0075", "0.0001", true)]
     [InlineData("0.00751", "0.0001", false)]
