@@ -59,12 +59,17 @@ public sealed class RebuildTests
         await using var db = await Postgres.NewDatabase();
         await using var server = await TestServer.Start(db);
         await HttpLoad.Fill(server.Client, 4_000);
+        foreach (var value in (string[])["1", "2"])
+        {
+            using var body = new StringContent($$$"""{"value":{{{value}}},"schema":{"type":"integer"}}""", System.Text.Encoding.UTF8, "application/json");
+            (await server.Client.PutAsync("/v1/config/app.schemed007", body)).EnsureSuccessStatusCode();
+        }
         await using var owner = await db.As();
         // of keys that the load does not write (it writes n with n % 8 < 3), so that only a rebuild mends them
         await owner.Execute("DELETE FROM stele.configuration_history WHERE right(key, 3)::int % 8 = 7 AND key LIKE 'load.k%'");
         await owner.Execute("UPDATE stele.configuration SET value = 'forged' WHERE right(key, 3)::int % 8 = 6");
         // and of those that it does: the id must not follow the damaged row
-        await owner.Execute("UPDATE stele.configuration SET id = 1");
+        await owner.Execute("UPDATE stele.configuration SET id = 1, schema_definition = NULL");
         await using (var load = HttpLoad.Start(server.Client, 4_000))
         {
             await Wait.Until(() => load.Writes > 300, "the load has begun");
@@ -79,6 +84,7 @@ public sealed class RebuildTests
             Assert.True(load.LongestWrite < TimeSpan.FromSeconds(5), $"a write waited {load.LongestWrite}");
         }
         var rebuilt = await Rows(owner);
+        Assert.Equal(["""{"type":"integer"}"""], await owner.Rows("SELECT schema_definition FROM stele.configuration WHERE key = 'app.schemed007'"));
         Assert.DoesNotContain(rebuilt, row => row.Contains("forged", StringComparison.Ordinal));
         var (again, report) = await Run(db, "rebuild", "configuration");
         Assert.True(again == 0, report);

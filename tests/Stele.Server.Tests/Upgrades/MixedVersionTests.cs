@@ -31,6 +31,8 @@ public sealed class MixedVersionTests
                 Assert.Equal(n + 1, await Put(old.Client, "app.first", $"old {n}"));
                 Assert.Equal($"old {n}", await Get(node.Client, "app.first"));
             }
+            // what the previous release could not read is not written yet
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, await PutSchema(node.Client));
             await HttpLoad.Fill(node.Client, 64);
             await using (var one = HttpLoad.Start(old.Client, 64, writers: 2, readers: 1))
             await using (var other = HttpLoad.Start(node.Client, 64, writers: 2, readers: 1))
@@ -51,6 +53,7 @@ public sealed class MixedVersionTests
         await using var last = await TestServer.Start(db);
         await Finalize(db);
         Assert.Equal(22, await Put(last.Client, "app.first", "after"));
+        Assert.Equal(HttpStatusCode.OK, await PutSchema(last.Client));
         Assert.Equal(0, await Verify(db));
         // too late for the previous release: it says so, and does not start
         var refused = await PreviousRelease.Refused(db);
@@ -99,6 +102,13 @@ public sealed class MixedVersionTests
         var text = await answer.Content.ReadAsStringAsync();
         Assert.True(answer.IsSuccessStatusCode, text);
         return JsonDocument.Parse(text).RootElement.GetProperty("version").GetInt64();
+    }
+
+    static async Task<HttpStatusCode> PutSchema(HttpClient client)
+    {
+        using var body = new StringContent("""{"value":1,"schema":{"type":"integer"}}""", Encoding.UTF8, "application/json");
+        using var answer = await client.PutAsync("/v1/config/app.schemed", body);
+        return answer.StatusCode;
     }
 
     static async Task<string?> Get(HttpClient client, string key)
