@@ -77,8 +77,26 @@ internal sealed class JournalNode
     public ValueTask<Outcome<Snapshot>> ReadKey(OrgId org, ReadOptions read, string? environment, string key, CancellationToken cancellation) =>
         orgs.TryUse(org, out var loaded) ? Read(loaded.Journal, read) : ReadUnloaded(org, read, environment, key, cancellation);
 
+    ValueTask<Outcome<Snapshot>> Read(OrgJournal journal, ReadOptions read)
+    {
+        if (read is not { Consistency: Consistency.Strong, MinCursor: null, MaxStaleness: null } || journal.Stopped is not null) return ReadWith(journal, read);
+        return ReadStrong(journal);
+    }
+
+    // what almost every read is, in one state machine
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    async ValueTask<Outcome<Snapshot>> Read(OrgJournal journal, ReadOptions read)
+    async ValueTask<Outcome<Snapshot>> ReadStrong(OrgJournal journal)
+    {
+        var round = await Heads.Join(journal);
+        if (round is null || !journal.IsLevelWith(round))
+        {
+            if (await Level(journal, round) is { } away) return away;
+        }
+        return new Snapshot(journal.State, journal.ConfirmedAgo);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    async ValueTask<Outcome<Snapshot>> ReadWith(OrgJournal journal, ReadOptions read)
     {
         if (read.Consistency == Consistency.Strong)
         {
@@ -176,7 +194,11 @@ internal sealed class JournalNode
     async ValueTask<Fault?> Level(OrgJournal journal)
     {
         if (journal.Stopped is { } stopped) return stopped;
-        var round = await Heads.Join(journal);
+        return await Level(journal, await Heads.Join(journal));
+    }
+
+    async ValueTask<Fault?> Level(OrgJournal journal, HeadRound? round)
+    {
         if (round is null) return Fault.Unavailable("The primary did not answer in time.");
         // the common case: nothing new, nothing suspicious
         if (journal.IsLevelWith(round)) return null;

@@ -15,7 +15,10 @@ internal static class Logging
         // the framework and the driver log each request and statement at Information
         // Main says why a start failed, without a stack
         logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
-        if (options.LogLevel > LogLevel.Debug) logging.AddFilter("Microsoft", LogLevel.Warning).AddFilter("Npgsql", LogLevel.Warning);
+        if (options.LogLevel > LogLevel.Debug)
+            logging.AddFilter("Microsoft", LogLevel.Warning).AddFilter("Npgsql", LogLevel.Warning)
+                // at any level it makes an Activity a request, and a scope; RequestGate logs what failed, with the request's id
+                .AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         if (options.LogFormat == LogFormat.Json)
             logging.AddJsonConsole(json => (json.TimestampFormat, json.UseUtcTimestamp) = (TimeFormat.TrimEnd(), true));
         else
