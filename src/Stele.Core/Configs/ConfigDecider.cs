@@ -25,7 +25,7 @@ public static class ConfigDecider
         {
             var change = command.Changes[i];
             var name = change.Environment?.Text ?? state.DefaultEnvironment;
-            if (Authorisation.Check(command.Principal, change.Permission, name, change.Key.Text) is { } forbidden) return forbidden;
+            if (Authorisation.Check(state.Access, command.Principal, change.Permission, name, change.Key.Text) is { } forbidden) return forbidden;
             var environment = name is null ? null : state.Environment(name);
             if (environment is null)
             {
@@ -43,6 +43,7 @@ public static class ConfigDecider
     public static Outcome<Decision> Decide(OrgState state, RestoreConfigs command)
     {
         var name = command.Environment?.Text ?? state.DefaultEnvironment;
+        if (Authorisation.CheckSome(state.Access, command.Principal, Permission.ConfigRollback, name) is { } forbidden) return forbidden;
         if (name is null || state.Environment(name) is not { } environment) return UnknownEnvironment(name);
         var events = new List<JournalEvent>();
         var broken = new List<Problem>();
@@ -63,9 +64,11 @@ public static class ConfigDecider
             if (schema is not null && Errors(schema, value, then.Check) is { Count: > 0 } errors) broken.AddRange(ChangeRefusals.Restored(key, errors));
             events.Add(new ConfigSet(name, key, value, then.ValueType, environment.LastVersion(key) + 1) { Schema = schema });
         }
+        var rights = state.Access.RightsOf(command.Principal);
         foreach (var e in events)
-            if (Authorisation.Check(command.Principal, Permission.ConfigRollback, name, e is ConfigSet set ? set.Key : ((ConfigDeleted)e).Key) is { } forbidden)
-                return forbidden;
+            // without naming it: he may not know that it is there
+            if (!rights.Allows(Permission.ConfigRollback, name, e is ConfigSet set ? set.Key : ((ConfigDeleted)e).Key))
+                return new Fault(FaultCode.Forbidden, $"{command.Principal.ActorId} may not {Permissions.Name(Permission.ConfigRollback)} all of what would change in {name}. Roll back by narrower prefixes.");
         if (broken.Count > 0) return new Fault(FaultCode.SchemaViolation, "Values of then do not keep to the schemas that their keys have today; nothing was restored.", broken);
         if (events.Count > SteleLimits.ChangeSetChanges.Value)
             return new Fault(FaultCode.TooLarge, $"This would change {events.Count} keys; one change is at most {SteleLimits.ChangeSetChanges.Value}. Roll back by narrower prefixes.");

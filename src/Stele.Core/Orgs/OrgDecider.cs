@@ -28,7 +28,7 @@ public static class OrgDecider
     /// <summary>Refused if the org exists.</summary>
     public static Outcome<Decision> Decide(OrgState state, CreateOrg command)
     {
-        if (Authorisation.Check(command.Principal, Permission.Operate, null, null) is { } forbidden) return forbidden;
+        if (Authorisation.Check(state.Access, command.Principal, Permission.Operate, null, null) is { } forbidden) return forbidden;
         if (state.Name is not null) return new Fault(FaultCode.Conflict, $"The organization exists already, as '{state.Name}'.");
         var events = new List<JournalEvent> { new OrgCreated(command.Name, command.Environments[0].Text, 1) };
         foreach (var (ordinal, name) in command.Environments.Index())
@@ -39,7 +39,7 @@ public static class OrgDecider
     /// <summary>Refused if the environment exists, or the org has as many as it may.</summary>
     public static Outcome<Decision> Decide(OrgState state, CreateEnvironment command)
     {
-        if (Authorisation.Check(command.Principal, Permission.OrgWrite, null, null) is { } forbidden) return forbidden;
+        if (Authorisation.Check(state.Access, command.Principal, Permission.OrgWrite, null, null) is { } forbidden) return forbidden;
         if (state.Environment(command.Name.Text) is not null)
             return new Fault(FaultCode.Conflict, $"Environment '{command.Name}' exists already.",
                 [Problem.Body("/name", "environment.exists", $"'{command.Name}' is in use.")]);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Stele.Core.Access;
 using Stele.Core.Collections;
 using Stele.Core.Configs;
 using Stele.Core.Journal;
@@ -57,15 +58,18 @@ public sealed record OrgState
     /// <summary>The environments by name.</summary>
     public SortedMap<EnvironmentState> Environments { get; init; } = SortedMap<EnvironmentState>.Empty;
 
+    /// <summary>Who may do what.</summary>
+    public AccessState Access { get; init; } = AccessState.Empty;
+
     /// <summary>The last revision.</summary>
     public long Revision => Place.Revision;
 
-    /// <summary>About how many bytes of memory the environments take.</summary>
+    /// <summary>About how many bytes of memory it takes.</summary>
     public long MemoryBytes
     {
         get
         {
-            long bytes = 0;
+            var bytes = Access.MemoryBytes;
             foreach (var environment in Environments) bytes += environment.MemoryBytes;
             return bytes;
         }

@@ -66,8 +66,8 @@ internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, Conf
         var read = await journal.Read(caller.Org, new ReadOptions(Consistency.Strong, null, request.Parameters.MinCursor), context.RequestAborted);
         if (!read.TryGet(out var snapshot, out var fault)) return fault;
         var state = snapshot.State;
+        if (ConfigView.Refused(state, caller.Principal, Permission.ConfigRollback, request.Parameters.Env?.Text, null) is { } forbidden) return forbidden;
         if (!ConfigView.Environment(state, request.Parameters.Env?.Text).TryGet(out var environment, out fault)) return fault;
-        if (Authorisation.Check(caller.Principal, Permission.ConfigRollback, environment.Name, null) is { } forbidden) return forbidden;
         var blamed = Problem.Body("/revision", "revision", "");
         if (!(await view.Place(state, body.Revision, blamed, context.RequestAborted)).TryGet(out var place, out fault)) return fault;
         if (place.At < environment.CreatedAt)

@@ -43,7 +43,7 @@ internal sealed class ConfigEndpoints(JournalNode journal, ConfigView view, Conf
             await HttpProblems.Write(context, Fault.Invalid(problems));
             return;
         }
-        if (!(await view.Of(context, parameters, "list", parameters.Prefix ?? "", parameters.KeysOnly ? "keys" : "values")).TryGet(out var shown, out var fault))
+        if (!(await view.Of(context, parameters, null, "list", parameters.Prefix ?? "", parameters.KeysOnly ? "keys" : "values")).TryGet(out var shown, out var fault))
         {
             await HttpProblems.Write(context, fault);
             return;
@@ -87,7 +87,7 @@ internal sealed class ConfigEndpoints(JournalNode journal, ConfigView view, Conf
             await HttpProblems.Write(context, Fault.Invalid(problems));
             return;
         }
-        if (!(await view.Of(context, parameters, "history", key.Text)).TryGet(out var shown, out var fault))
+        if (!(await view.Of(context, parameters, key.Text, "history")).TryGet(out var shown, out var fault))
         {
             await HttpProblems.Write(context, fault);
             return;
@@ -136,8 +136,8 @@ internal sealed class ConfigEndpoints(JournalNode journal, ConfigView view, Conf
         if (!outcome.TryGet(out var snapshot, out var fault)) return HttpProblems.Write(context, fault);
         var state = snapshot.State;
         var name = env?.Text ?? state.DefaultEnvironment;
+        if (Authorisation.Check(state.Access, Caller.Of(context).Principal, Permission.ConfigRead, name, key.Text) is { } forbidden) return HttpProblems.Write(context, forbidden);
         if (name is null || state.Environment(name) is not { } environment) return HttpProblems.Write(context, ConfigDecider.UnknownEnvironment(name));
-        if (Authorisation.Check(Caller.Of(context).Principal, Permission.ConfigRead, name, key.Text) is { } forbidden) return HttpProblems.Write(context, forbidden);
         var response = context.Response;
         Answer.Place(response, snapshot, consistency);
         if (environment.Config(key.Text) is not { } entry) return HttpProblems.Write(context, ConfigView.UnknownKey(key, name));
@@ -174,7 +174,7 @@ internal sealed class ConfigEndpoints(JournalNode journal, ConfigView view, Conf
 
     async Task GetPast(HttpContext context, ConfigKey key, RequestParameters parameters)
     {
-        if (!(await view.Of(context, parameters, "get")).TryGet(out var shown, out var fault))
+        if (!(await view.Of(context, parameters, key.Text, "get")).TryGet(out var shown, out var fault))
         {
             await HttpProblems.Write(context, fault);
             return;
@@ -203,5 +203,5 @@ internal sealed class ConfigEndpoints(JournalNode journal, ConfigView view, Conf
     }
 
     IAsyncEnumerable<ConfigVersion> Entries(ConfigView.Shown shown, RequestParameters parameters, CancellationToken cancellation) =>
-        queries.At(shown.State, shown.Environment, parameters.Prefix ?? "", shown.After, shown.Place.Revision, cancellation);
+        shown.Readable(queries.At(shown.State, shown.Environment, parameters.Prefix ?? "", shown.After, shown.Place.Revision, cancellation));
 }

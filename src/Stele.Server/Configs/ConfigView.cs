@@ -15,16 +15,19 @@ namespace Stele.Server.Configs;
 /// </summary>
 internal sealed class ConfigView(JournalNode journal, JournalQueries journals)
 {
-    /// <summary>The view that a request asks for. Query parts, with the parameters that choose the moment, bind its cursors.</summary>
-    public async ValueTask<Outcome<Shown>> Of(HttpContext context, RequestParameters parameters, params string[] query)
+    /// <summary>
+    /// The view that a request asks for: of one key, or, without one, of all that the caller may read (<see cref="Shown.Readable"/>).
+    /// Query parts, with the parameters that choose the moment, bind its cursors.
+    /// </summary>
+    public async ValueTask<Outcome<Shown>> Of(HttpContext context, RequestParameters parameters, string? key, params string[] query)
     {
         var caller = Caller.Of(context);
         var settles = parameters.At is not null && parameters.Cursor is null;
         var read = settles ? await Settled(caller.Org, parameters.At!.Value) : await journal.Read(caller.Org, parameters.Reading, context.RequestAborted);
         if (!read.TryGet(out var snapshot, out var fault)) return fault;
+        if (Refused(snapshot.State, caller.Principal, Permission.ConfigRead, parameters.Env?.Text, key) is { } forbidden) return forbidden;
         if (!Environment(snapshot.State, parameters.Env?.Text).TryGet(out var environment, out fault)) return fault;
-        if (Authorisation.Check(caller.Principal, Permission.ConfigRead, environment.Name, null) is { } forbidden) return forbidden;
-        string[] scope = [.. query, environment.Name, $"{parameters.Revision}", $"{parameters.At}", EntityTag.Of(0, snapshot.State.Incarnation).ToString()];
+        string[] scope = [.. query, .. key is null ? (string[])[] : [key], environment.Name, $"{parameters.Revision}", $"{parameters.At}", EntityTag.Of(0, snapshot.State.Incarnation).ToString()];
         PageCursor cursor = default;
         if (parameters.Cursor is { } text && PageCursor.TryParse(text, out cursor, scope) is { } problem) return Fault.Invalid(problem);
         var revision = parameters.Cursor is null ? parameters.Revision : cursor.Revision;
@@ -32,7 +35,17 @@ internal sealed class ConfigView(JournalNode journal, JournalQueries journals)
             ? await At(snapshot.State, parameters.At!.Value, Problem.Query("at", "at.before_journal", ""), context.RequestAborted)
             : await Place(snapshot.State, revision, Problem.Query("revision", "revision.future", ""), context.RequestAborted);
         if (!placed.TryGet(out var place, out fault)) return fault;
-        return new Shown(snapshot, environment, place.Place, parameters.Cursor is null ? null : cursor.After, parameters.Consistency, scope);
+        return new Shown(snapshot, snapshot.State.Access.RightsOf(caller.Principal), environment, place.Place, parameters.Cursor is null ? null : cursor.After, parameters.Consistency, scope);
+    }
+
+    /// <summary>
+    /// The refusal of something in an environment, or null; without a key it must be allowed on some. Asked for before
+    /// anything is looked for, so that who may not know is not told what is there.
+    /// </summary>
+    public static Fault? Refused(OrgState state, Principal principal, Permission permission, string? environment, string? key)
+    {
+        var name = environment ?? state.DefaultEnvironment;
+        return key is null ? Authorisation.CheckSome(state.Access, principal, permission, name) : Authorisation.Check(state.Access, principal, permission, name, key);
     }
 
     /// <summary>An environment by name, or the default one.</summary>
@@ -73,14 +86,19 @@ internal sealed class ConfigView(JournalNode journal, JournalQueries journals)
 
     /// <summary>What a read shows.</summary>
     /// <param name="Snapshot">A state that has reached the place.</param>
+    /// <param name="Rights">What the caller may read of it.</param>
     /// <param name="Environment">Its environment.</param>
     /// <param name="Place">What is shown.</param>
     /// <param name="After">The last item of the page before, or null.</param>
     /// <param name="Consistency">How fresh the read was to be.</param>
     /// <param name="Scope">What binds its cursors.</param>
-    public sealed record Shown(Snapshot Snapshot, EnvironmentState Environment, JournalPlace Place, string? After, Consistency Consistency, string[] Scope)
+    public sealed record Shown(Snapshot Snapshot, Rights Rights, EnvironmentState Environment, JournalPlace Place, string? After, Consistency Consistency, string[] Scope)
     {
         public OrgState State => Snapshot.State;
+
+        /// <summary>Of some versions those that the caller may read.</summary>
+        public IAsyncEnumerable<ConfigVersion> Readable(IAsyncEnumerable<ConfigVersion> versions) =>
+            Rights.Status == RightsStatus.Everything ? versions : versions.Where(version => Rights.Allows(Permission.ConfigRead, Environment.Name, version.Entry.Key));
 
         /// <summary>The cursor after an item.</summary>
         public string Next(string after) => new PageCursor(Place.Revision, 0, after).Encode(Scope);

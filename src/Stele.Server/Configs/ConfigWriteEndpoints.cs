@@ -96,8 +96,8 @@ internal sealed class ConfigWriteEndpoints(JournalNode journal, ConfigQueries qu
     {
         var read = await journal.Read(request.Caller.Org, new ReadOptions(Consistency.Strong, null, request.Parameters.MinCursor), context.RequestAborted);
         if (!read.TryGet(out var snapshot, out var fault)) return fault;
+        if (ConfigView.Refused(snapshot.State, request.Caller.Principal, Permission.ConfigRollback, request.Parameters.Env?.Text, key.Text) is { } forbidden) return forbidden;
         if (!ConfigView.Environment(snapshot.State, request.Parameters.Env?.Text).TryGet(out var environment, out fault)) return fault;
-        if (Authorisation.Check(request.Caller.Principal, Permission.ConfigRollback, environment.Name, key.Text) is { } forbidden) return forbidden;
         var last = environment.LastVersion(key.Text);
         if (last == 0) return ConfigView.UnknownKey(key, environment.Name);
         var found = environment.Config(key.Text) is { Reference: null } entry && version == entry.Version ? new ConfigVersion(entry, false)

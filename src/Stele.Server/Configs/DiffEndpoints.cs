@@ -36,12 +36,16 @@ internal sealed class DiffEndpoints(JournalNode journal, ConfigView view, Config
         WriteSide(json.Raw(",\"to\":"u8), compared.To);
         json.Raw(",\"items\":["u8);
         var (count, last, more) = (0, "", false);
+        var rights = compared.Snapshot.State.Access.RightsOf(Caller.Of(context).Principal);
         await foreach (var (before, after) in Pairs(compared, prefix, context.RequestAborted))
         {
+            // on both sides, or a key that is hidden on one would seem to be added or removed
+            var key = (before ?? after)!.Entry.Key;
+            if (!rights.Allows(Permission.ConfigRead, compared.From.Environment.Name, key) || !rights.Allows(Permission.ConfigRead, compared.To.Environment.Name, key)) continue;
             if (IsEqual(before, after)) continue;
             more = count == parameters.Limit || json.Length > SteleLimits.PageBytes.Value;
             if (more) break;
-            last = (before ?? after)!.Entry.Key;
+            last = key;
             if (!(await Whole(compared, compared.From, before, context.RequestAborted)).TryGet(out var from_, out fault)
                 || !(await Whole(compared, compared.To, after, context.RequestAborted)).TryGet(out var to_, out fault))
             {
@@ -78,8 +82,8 @@ internal sealed class DiffEndpoints(JournalNode journal, ConfigView view, Config
     async Task<Outcome<Resolved>> Resolve(HttpContext context, OrgState state, Side side, long? revision)
     {
         var blamed = Problem.Query(side.Parameter, "environment.unknown", $"There is no environment '{side.Environment}'.");
+        if (ConfigView.Refused(state, Caller.Of(context).Principal, Permission.ConfigRead, side.Environment.Text, null) is { } forbidden) return forbidden;
         if (state.Environment(side.Environment.Text) is not { } environment) return new Fault(FaultCode.NotFound, blamed.Message, [blamed]);
-        if (Authorisation.Check(Caller.Of(context).Principal, Permission.ConfigRead, environment.Name, null) is { } forbidden) return forbidden;
         var placed = side.At is { } at && revision is null
             ? await view.At(state, at, blamed, context.RequestAborted)
             : await view.Place(state, revision ?? side.Revision, blamed, context.RequestAborted);

@@ -54,7 +54,7 @@ internal sealed class SchemaEndpoints(ConfigView view, ConfigQueries queries, Co
         using (request)
         {
             var schema = CheckBody.Parse(request.Body, request.Problems);
-            if ((fault = request.Refused) is null && (await view.Of(context, request.Parameters, "schema-check", request.Parameters.Prefix ?? "", Fingerprint(schema!))).TryGet(out var shown, out fault)
+            if ((fault = request.Refused) is null && (await view.Of(context, request.Parameters, null, "schema-check", request.Parameters.Prefix ?? "", Fingerprint(schema!))).TryGet(out var shown, out fault)
                 && (await Page(shown, request.Parameters, schema!, context.RequestAborted)).TryGet(out var page, out fault))
             {
                 shown.PlaceHeaders(context.Response);
@@ -71,7 +71,7 @@ internal sealed class SchemaEndpoints(ConfigView view, ConfigQueries queries, Co
         var (start, bytes, refused, count) = (time.GetTimestamp(), 0L, 0, 0L);
         string? last = null;
         var more = false;
-        await foreach (var version in queries.At(shown.State, shown.Environment, parameters.Prefix ?? "", shown.After, shown.Place.Revision, cancellation))
+        await foreach (var version in shown.Readable(queries.At(shown.State, shown.Environment, parameters.Prefix ?? "", shown.After, shown.Place.Revision, cancellation)))
         {
             more = refused == parameters.Limit || bytes > SteleLimits.PageBytes.Value || json.Length > SteleLimits.PageBytes.Value
                 || (count > 0 && time.GetElapsedTime(start).TotalMilliseconds > SteleLimits.SchemaCheckMilliseconds.Value);

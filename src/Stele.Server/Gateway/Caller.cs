@@ -13,7 +13,7 @@ internal sealed class Caller(Guid requestId)
     public string RequestIdText { get; } = requestId.ToString();
 
     /// <summary>Who asks; set when the request was let in.</summary>
-    public Principal Principal { get; private set; } = Nobody;
+    public Principal Principal { get; private set; } = Principal.Nobody;
 
     /// <summary>In which org; set when the request was let in.</summary>
     public OrgId Org { get; private set; }
@@ -24,6 +24,4 @@ internal sealed class Caller(Guid requestId)
 
     /// <summary>Lets it in.</summary>
     public void Admit(Principal principal, OrgId org) => (Principal, Org) = (principal, org);
-
-    static readonly Principal Nobody = new("nobody", false);
 }

@@ -28,7 +28,7 @@ internal sealed class JournalEndpoints(JournalNode journal, JournalQueries queri
         }
         var state = snapshot.State;
         var after = parameters.Cursor is null ? parameters.AfterRevision ?? 0 : cursor.Revision;
-        fault = Authorisation.Check(caller.Principal, Permission.JournalRead, null, null);
+        fault = Authorisation.Check(state.Access, caller.Principal, Permission.JournalRead, null, null);
         if (fault is null && after > state.Revision)
             fault = Fault.Invalid(Problem.Query("after_revision", "revision.future", $"Revision {after} is not there yet; the last is {state.Revision}."));
         if (fault is not null)
@@ -44,9 +44,13 @@ internal sealed class JournalEndpoints(JournalNode journal, JournalQueries queri
         }
         var rows = page.Rows;
         var json = new JsonText(64 + 512 * rows.Count).Raw("{\"items\":["u8);
-        foreach (var (index, row) in rows.Index())
+        var rights = state.Access.RightsOf(caller.Principal);
+        var any = false;
+        foreach (var row in rows)
         {
-            if (index > 0) json.Raw(","u8);
+            if (!StreamSubject.IsVisible(rights, row.Stream)) continue;
+            if (any) json.Raw(","u8);
+            any = true;
             Write(json, row);
         }
         json.Raw("]"u8);

@@ -37,7 +37,7 @@ internal sealed class OrgEndpoints(JournalNode journal)
             await HttpProblems.Write(context, fault);
             return;
         }
-        if (Authorisation.Check(caller.Principal, Permission.OrgRead, null, null) is { } forbidden)
+        if (Authorisation.Check(snapshot.State.Access, caller.Principal, Permission.OrgRead, null, null) is { } forbidden)
         {
             await HttpProblems.Write(context, forbidden);
             return;

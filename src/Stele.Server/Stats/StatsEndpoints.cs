@@ -31,7 +31,7 @@ internal sealed class StatsEndpoints(JournalNode journal, DatabaseConnections da
         }
         var caller = Caller.Of(context);
         var read = await journal.Read(caller.Org, new ReadOptions(Consistency.Local, null, null), CancellationToken.None);
-        if (read.Fault is { } fault || (fault = Authorisation.Check(caller.Principal, Permission.JournalRead, parameters.Env?.Text, null)) is not null)
+        if (read.Fault is { } fault || (fault = Authorisation.Check(read.Value.State.Access, caller.Principal, Permission.JournalRead, null, null)) is not null)
         {
             await HttpProblems.Write(context, fault);
             return;
