@@ -19,6 +19,8 @@ public enum Permission : byte
     SecretRead,
     /// <summary>Set and destroy secrets, without reading them.</summary>
     SecretWrite,
+    /// <summary>Write in an environment that is protected, besides what the write itself needs; and take the protection off.</summary>
+    ProtectedWrite,
     /// <summary>See who holds which lock.</summary>
     LockRead,
     /// <summary>Acquire, renew and release locks.</summary>
@@ -31,7 +33,7 @@ public enum Permission : byte
     OrgRead,
     /// <summary>Create environments, change settings.</summary>
     OrgWrite,
-    /// <summary>Rename or archive the org.</summary>
+    /// <summary>Archive the org.</summary>
     OrgArchive,
     /// <summary>See users and service accounts.</summary>
     UserRead,
@@ -98,7 +100,7 @@ public static class Permissions
     /// <summary>What it can be bound to.</summary>
     public static PermissionBinding Binding(Permission permission) => permission switch
     {
-        <= Permission.SecretWrite => PermissionBinding.EnvironmentAndKey,
+        <= Permission.ProtectedWrite => PermissionBinding.EnvironmentAndKey,
         <= Permission.JobWrite => PermissionBinding.Key,
         _ => PermissionBinding.Org,
     };

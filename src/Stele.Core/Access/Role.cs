@@ -61,7 +61,7 @@ public static class BuiltInRoles
     ]);
 
     /// <summary>Everything but what decides whether the org exists, and who owns it.</summary>
-    public static readonly Role Admin = Make("admin", "Everything in the org but renaming or archiving it, and making owners.",
+    public static readonly Role Admin = Make("admin", "Everything in the org but archiving it, and making owners.",
         Permissions.All.Where(permission => permission is not (Permission.OrgArchive or Permission.Operate)));
 
     /// <summary>Everything in the org. An org that has had an owner keeps one.</summary>

@@ -14,13 +14,14 @@ public static class Decider
     /// <summary>What a command leads to on a state, or why it is refused.</summary>
     public static Outcome<Decision> Decide(OrgState state, Command command)
     {
+        if (command is not ArchiveOrg && OrgDecider.Closed(state) is { } closed) return closed;
         var outcome = Dispatch(state, command);
         if (!outcome.TryGet(out var decision, out _)) return outcome;
         foreach (var e in decision.Events)
             if (e.Format > state.Format)
                 return Fault.Unavailable($"This needs journal format {e.Format}, and organization {state.Org} is written in format {state.Format}, which older servers can read. "
                     + "When none of them runs any more, an operator allows it with 'stele upgrade finalize'.");
-        return outcome;
+        return OrgDecider.Guard(state, command, decision) is { } guarded ? guarded : outcome;
     }
 
     static Outcome<Decision> Dispatch(OrgState state, Command command) => command switch
@@ -28,7 +29,13 @@ public static class Decider
         ChangeSet changes => ConfigDecider.Decide(state, changes),
         RestoreConfigs restore => ConfigDecider.Decide(state, restore),
         CreateOrg create => OrgDecider.Decide(state, create),
-        CreateEnvironment create => OrgDecider.Decide(state, create),
+        RenameOrg rename => OrgDecider.Decide(state, rename),
+        ArchiveOrg archive => OrgDecider.Decide(state, archive),
+        ChangeSettings change => OrgDecider.Decide(state, change),
+        CreateEnvironment create => EnvironmentDecider.Decide(state, create),
+        DescribeEnvironment describe => EnvironmentDecider.Decide(state, describe),
+        ReorderEnvironments reorder => EnvironmentDecider.Decide(state, reorder),
+        DeleteEnvironment delete => EnvironmentDecider.Decide(state, delete),
         _ => throw new InvalidOperationException($"no decider for {command.GetType().Name}"),
     };
 
@@ -53,7 +60,7 @@ public static class Decider
     {
         if (revision.Revision != state.Revision + 1)
             throw new InvalidOperationException($"org {state.Org} is at revision {state.Revision}; {revision.Revision} is not the next");
-        var next = ConfigDecider.Evolve(OrgDecider.Evolve(state, revision), revision);
+        var next = EnvironmentDecider.EvolveDeleted(ConfigDecider.Evolve(OrgDecider.Evolve(state, revision), revision), revision);
         return next with
         {
             Place = new JournalPlace(revision.Revision, revision.Chain),

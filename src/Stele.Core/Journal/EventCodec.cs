@@ -25,7 +25,13 @@ public static class EventCodec
         ConfigSet.TypeName => ConfigSet.Decode(data),
         ConfigDeleted.TypeName => ConfigDeleted.Decode(data),
         OrgCreated.TypeName => OrgCreated.Decode(data),
+        OrgRenamed.TypeName => OrgRenamed.Decode(data),
+        OrgArchived.TypeName => OrgArchived.Decode(data),
+        OrgUnarchived.TypeName => OrgUnarchived.Decode(data),
+        OrgSettingsChanged.TypeName => OrgSettingsChanged.Decode(data),
         EnvironmentCreated.TypeName => EnvironmentCreated.Decode(data),
+        EnvironmentChanged.TypeName => EnvironmentChanged.Decode(data),
+        EnvironmentDeleted.TypeName => EnvironmentDeleted.Decode(data),
         _ => throw new UnknownEventException($"event type '{type}' is not known to this server"),
     };
 }

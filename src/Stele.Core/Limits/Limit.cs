@@ -6,7 +6,8 @@ namespace Stele.Core.Limits;
 /// <param name="Unit">What is counted.</param>
 /// <param name="Meaning">A sentence: what is bounded, and what happens past it.</param>
 /// <param name="Configurable">Whether an option (STELE_LIMIT_…) may change it.</param>
-public sealed record Limit(string Name, long Default, string Unit, string Meaning, bool Configurable = false)
+/// <param name="PerOrg">Whether an org may have its own value of it (settings.limits), which the operator gives.</param>
+public sealed record Limit(string Name, long Default, string Unit, string Meaning, bool Configurable = false, bool PerOrg = false)
 {
     /// <summary>The largest value that an option may give any limit: what one field of PostgreSQL's holds.</summary>
     public const long ValueMax = 1 << 30;
@@ -37,7 +38,13 @@ public static class SteleLimits
     /// <summary>Characters of an environment's name.</summary>
     public static readonly Limit EnvironmentCharacters = new("environment.characters", 50, "characters", "a longer environment name is refused, rule environment.name");
     /// <summary>Environments of an org.</summary>
-    public static readonly Limit EnvironmentsPerOrg = new("environments.count", 100, "environments", "one more is refused, quota_exceeded", true);
+    public static readonly Limit EnvironmentsPerOrg = new("environments.count", 100, "environments", "one more is refused, quota_exceeded", true, PerOrg: true);
+    /// <summary>Names of environments that an org has had.</summary>
+    public static readonly Limit EnvironmentNames = new("environments.names", 1_000, "names", "one more is refused, quota_exceeded: what is left of deleted ones takes memory", true);
+    /// <summary>Characters of an org's name.</summary>
+    public static readonly Limit OrgCharacters = new("org.characters", 50, "characters", "a longer name is refused, rule org.name");
+    /// <summary>Names that an org has had, the current one included.</summary>
+    public static readonly Limit OrgNames = new("org.names", 16, "names", "one more is refused, quota_exceeded: a name once had stays with its organization");
     /// <summary>Bytes of a value's canonical JSON text.</summary>
     public static readonly Limit ValueBytes = new("value.bytes", 8 << 20, "bytes", "a larger value is refused, too_large, rule value.bytes", true);
     /// <summary>Digits of a JSON number.</summary>
@@ -89,7 +96,7 @@ public static class SteleLimits
     public static readonly Limit StateMebibytes = new("state.mib", 1_024, "MiB",
         "organizations not in use leave memory, the longest unused first; one that alone is larger takes no more values, quota_exceeded", true);
     /// <summary>How long an org stays in memory unused.</summary>
-    public static readonly Limit IdleSeconds = new("org.idle_seconds", 900, "seconds", "an organization that nobody asked for leaves memory, and is loaded again when it is used", true);
+    public static readonly Limit IdleSeconds = new("org.idle_seconds", 600, "seconds", "an organization that nobody asked for leaves memory, and is loaded again when it is used", true);
     /// <summary>Time that a graceful shutdown may take.</summary>
     public static readonly Limit ShutdownSeconds = new("shutdown.seconds", 10, "seconds", "what is still queued then is refused", true);
     /// <summary>Characters of an actor id.</summary>
@@ -116,7 +123,7 @@ public static class SteleLimits
     /// <summary>All of them, in the order in which <c>stele limits</c> shows them.</summary>
     public static IReadOnlyList<Limit> All { get; } =
     [
-        KeyCharacters, ServiceCharacters, EnvironmentCharacters, EnvironmentsPerOrg, ValueBytes, NumberDigits, NumberExponent, JsonDepth,
+        KeyCharacters, ServiceCharacters, EnvironmentCharacters, EnvironmentsPerOrg, EnvironmentNames, OrgCharacters, OrgNames, ValueBytes, NumberDigits, NumberExponent, JsonDepth,
         BodyProblems, ChangeLogCharacters, ChangeSetChanges, ChangeSetBytes, QueueCommands, BatchCommands, BatchBytes, RequestSeconds,
         PrimaryWaitMilliseconds, ClockSkewMilliseconds, PageItems, PageBytes, DescriptionCharacters, IdempotencyKeyCharacters, IdempotencyHours, RingRevisions,
         RingBytes, InlineValueBytes, ValueCacheBytes, StateMebibytes, IdleSeconds, ShutdownSeconds, ActorCharacters, Shards,

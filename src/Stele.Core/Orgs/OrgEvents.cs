@@ -37,39 +37,133 @@ public sealed record OrgCreated(string Name, string DefaultEnvironment, int Vers
     }
 }
 
-/// <summary>The org has an environment.</summary>
-/// <param name="Name">Its name.</param>
-/// <param name="Description">What it is for, or null.</param>
-/// <param name="Ordinal">Its place in lists, from 0.</param>
-/// <param name="Version">The version of the environment's own stream.</param>
-public sealed record EnvironmentCreated(string Name, string? Description, int Ordinal, int Version) : JournalEvent
+/// <summary>The org has another name.</summary>
+/// <param name="Name">The name from now on.</param>
+/// <param name="Version">The version of the org's own stream.</param>
+public sealed record OrgRenamed(string Name, int Version) : JournalEvent
 {
     /// <summary>The stored type.</summary>
-    public const string TypeName = "environment.created";
+    public const string TypeName = "org.renamed";
 
     /// <inheritdoc/>
     public override string Type => TypeName;
 
     /// <inheritdoc/>
-    public override string Stream => $"environment/{Name}";
+    public override string Stream => "org";
 
     /// <inheritdoc/>
     public override long StreamVersion => Version;
 
     /// <inheritdoc/>
+    public override int Format => JournalFormat.Settings;
+
+    /// <inheritdoc/>
     public override byte[] Encode() => OrgEventJson.Write(json =>
     {
         json.WriteString("name", Name);
-        json.WriteString("description", Description);
-        json.WriteNumber("ordinal", Ordinal);
         json.WriteNumber("version", Version);
     });
 
     /// <summary>Reads what <see cref="Encode"/> wrote.</summary>
-    public static EnvironmentCreated Decode(ReadOnlySpan<byte> data)
+    public static OrgRenamed Decode(ReadOnlySpan<byte> data)
     {
-        var members = OrgEventJson.Read(TypeName, data, "name", "description", "ordinal", "version");
-        return new EnvironmentCreated(members[0].GetString()!, members[1].GetString(), members[2].GetInt32(), members[3].GetInt32());
+        var members = OrgEventJson.Read(TypeName, data, "name", "version");
+        return new OrgRenamed(members[0].GetString()!, members[1].GetInt32());
+    }
+}
+
+/// <summary>The org is closed.</summary>
+/// <param name="Version">The version of the org's own stream.</param>
+public sealed record OrgArchived(int Version) : JournalEvent
+{
+    /// <summary>The stored type.</summary>
+    public const string TypeName = "org.archived";
+
+    /// <inheritdoc/>
+    public override string Type => TypeName;
+
+    /// <inheritdoc/>
+    public override string Stream => "org";
+
+    /// <inheritdoc/>
+    public override long StreamVersion => Version;
+
+    /// <inheritdoc/>
+    public override int Format => JournalFormat.Settings;
+
+    /// <inheritdoc/>
+    public override byte[] Encode() => OrgEventJson.Write(json => json.WriteNumber("version", Version));
+
+    /// <summary>Reads what <see cref="Encode"/> wrote.</summary>
+    public static OrgArchived Decode(ReadOnlySpan<byte> data) => new(OrgEventJson.Read(TypeName, data, "version")[0].GetInt32());
+}
+
+/// <summary>The org is open again.</summary>
+/// <param name="Version">The version of the org's own stream.</param>
+public sealed record OrgUnarchived(int Version) : JournalEvent
+{
+    /// <summary>The stored type.</summary>
+    public const string TypeName = "org.unarchived";
+
+    /// <inheritdoc/>
+    public override string Type => TypeName;
+
+    /// <inheritdoc/>
+    public override string Stream => "org";
+
+    /// <inheritdoc/>
+    public override long StreamVersion => Version;
+
+    /// <inheritdoc/>
+    public override int Format => JournalFormat.Settings;
+
+    /// <inheritdoc/>
+    public override byte[] Encode() => OrgEventJson.Write(json => json.WriteNumber("version", Version));
+
+    /// <summary>Reads what <see cref="Encode"/> wrote.</summary>
+    public static OrgUnarchived Decode(ReadOnlySpan<byte> data) => new(OrgEventJson.Read(TypeName, data, "version")[0].GetInt32());
+}
+
+/// <summary>The org has these settings.</summary>
+/// <param name="Settings">All of them, not only what changed.</param>
+/// <param name="Version">The version of the org's own stream.</param>
+public sealed record OrgSettingsChanged(OrgSettings Settings, int Version) : JournalEvent
+{
+    /// <summary>The stored type.</summary>
+    public const string TypeName = "org.settings_changed";
+
+    /// <inheritdoc/>
+    public override string Type => TypeName;
+
+    /// <inheritdoc/>
+    public override string Stream => "org";
+
+    /// <inheritdoc/>
+    public override long StreamVersion => Version;
+
+    /// <inheritdoc/>
+    public override int Format => JournalFormat.Settings;
+
+    /// <inheritdoc/>
+    public override byte[] Encode() => OrgEventJson.Write(json =>
+    {
+        json.WriteString("default_environment", Settings.DefaultEnvironment);
+        json.WriteStartArray("protected_environments");
+        foreach (var name in Settings.Protected) json.WriteStringValue(name);
+        json.WriteEndArray();
+        json.WriteStartObject("limits");
+        foreach (var limit in Settings.Limits) json.WriteNumber(limit.Name, limit.Value);
+        json.WriteEndObject();
+        json.WriteNumber("version", Version);
+    });
+
+    /// <summary>Reads what <see cref="Encode"/> wrote.</summary>
+    public static OrgSettingsChanged Decode(ReadOnlySpan<byte> data)
+    {
+        var members = OrgEventJson.Read(TypeName, data, "default_environment", "protected_environments", "limits", "version");
+        var settings = new OrgSettings(members[0].GetString()!, [.. members[1].EnumerateArray().Select(name => name.GetString()!)],
+            [.. members[2].EnumerateObject().Select(limit => new LimitOverride(limit.Name, limit.Value.GetInt64()))]);
+        return new OrgSettingsChanged(settings, members[3].GetInt32());
     }
 }
 

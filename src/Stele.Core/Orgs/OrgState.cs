@@ -3,6 +3,7 @@ using Stele.Core.Access;
 using Stele.Core.Collections;
 using Stele.Core.Configs;
 using Stele.Core.Journal;
+using Stele.Core.Limits;
 
 namespace Stele.Core.Orgs;
 
@@ -49,10 +50,19 @@ public sealed record OrgState
     /// <summary>The name in the directory; null before the org is created.</summary>
     public string? Name { get; init; }
 
-    /// <summary>The environment that a request without one means.</summary>
-    public string? DefaultEnvironment { get; init; }
+    /// <summary>The names that it had before, in order: they still lead to it.</summary>
+    public IReadOnlyList<string> FormerNames { get; init; } = [];
 
-    /// <summary>The version of the org's own stream.</summary>
+    /// <summary>Since when it is archived; null: it is not.</summary>
+    public Timestamp? ArchivedAt { get; init; }
+
+    /// <summary>What it has chosen; null before the org is created.</summary>
+    public OrgSettings? Settings { get; init; }
+
+    /// <summary>The environment that a request without one means.</summary>
+    public string? DefaultEnvironment => Settings?.DefaultEnvironment;
+
+    /// <summary>The version of the org's own stream: its creation, its names, its settings.</summary>
     public int Version { get; init; }
 
     /// <summary>The environments by name.</summary>
@@ -60,6 +70,9 @@ public sealed record OrgState
 
     /// <summary>Who may do what.</summary>
     public AccessState Access { get; init; } = AccessState.Empty;
+
+    /// <summary>What is left of the environments that were deleted: the versions at which theirs and those of their keys go on.</summary>
+    public SortedMap<EnvironmentState> DeletedEnvironments { get; init; } = SortedMap<EnvironmentState>.Empty;
 
     /// <summary>The last revision.</summary>
     public long Revision => Place.Revision;
@@ -71,6 +84,7 @@ public sealed record OrgState
         {
             var bytes = Access.MemoryBytes;
             foreach (var environment in Environments) bytes += environment.MemoryBytes;
+            foreach (var environment in DeletedEnvironments) bytes += environment.MemoryBytes;
             return bytes;
         }
     }
@@ -91,13 +105,20 @@ public sealed record OrgState
 
     /// <summary>An environment by name, or null.</summary>
     public EnvironmentState? Environment(string name) => Environments.TryGetValue(name, out var environment) ? environment : null;
+
+    /// <summary>An environment by name, or what is left of it; null if there never was one.</summary>
+    public EnvironmentState? EnvironmentEver(string name) =>
+        Environment(name) ?? (DeletedEnvironments.TryGetValue(name, out var environment) ? environment : null);
+
+    /// <summary>The value of a limit that holds in this org.</summary>
+    public long ValueOf(Limit limit) => Settings?.ValueOf(limit) ?? limit.Value;
 }
 
 /// <summary>One environment and what is in it.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Description">What it is for, or null.</param>
 /// <param name="Ordinal">Its place in lists.</param>
-/// <param name="Version">The version of its own stream.</param>
+/// <param name="Version">The version of its own stream, which goes on when the name comes back.</param>
 /// <param name="CreatedAt">When it was made.</param>
 /// <param name="ChangedRevision">The revision that last changed anything in it.</param>
 public sealed record EnvironmentState(string Name, string? Description, int Ordinal, int Version, Timestamp CreatedAt, long ChangedRevision) : IKeyed

@@ -36,9 +36,11 @@ internal sealed class OrgRebuild(string ownerConnectionString, IJournalStore jou
         await Collect(own, org, read, head, cancellation);
         if (own.Count == 0) return 0;
         await using var batch = new NpgsqlBatch(connection, transaction);
-        if (own.SelectMany(revision => revision.Events).Select(e => e.Payload).OfType<OrgCreated>().FirstOrDefault() is { } created)
-            batch.BatchCommands.Add(PostgresParameters.Command(FreeNameSql, created.Name, org.Value));
-        foreach (var sql in (string[])[RemoveEnvironmentsSql, RemoveSettingSql, RemoveOrgSql]) batch.BatchCommands.Add(PostgresParameters.Command(sql, org.Value));
+        var names = own.SelectMany(revision => revision.Events).Select(e => e.Payload switch { OrgCreated created => created.Name, OrgRenamed renamed => renamed.Name, _ => null })
+            .OfType<string>().Distinct().ToArray();
+        batch.BatchCommands.Add(PostgresParameters.Command(FreeNameSql, names, org.Value));
+        batch.BatchCommands.Add(PostgresParameters.Command(FreeNamesSql, names, org.Value));
+        foreach (var sql in (string[])[RemoveEnvironmentsSql, RemoveDeletedSql, RemoveSettingSql, RemoveNamesSql, RemoveOrgSql]) batch.BatchCommands.Add(PostgresParameters.Command(sql, org.Value));
         var removals = batch.BatchCommands.Count;
         OrgProjection.Write(batch, new AppendBatch(OrgState.Empty(org, Guid.Empty), OrgState.Empty(org, Guid.Empty), own, []));
         var rows = batch.BatchCommands.Count - removals;
@@ -50,11 +52,23 @@ internal sealed class OrgRebuild(string ownerConnectionString, IJournalStore jou
 
     // whose name it is: a damaged row of another org may have taken it, and waits for its own turn
     const string FreeNameSql = """
-        UPDATE stele.org SET name = '#' || org_id WHERE name = $1 AND org_id <> $2
+        UPDATE stele.org SET name = '#' || org_id WHERE name = ANY ($1) AND org_id <> $2
+        """;
+
+    const string FreeNamesSql = """
+        DELETE FROM stele.org_name WHERE name = ANY ($1) AND org_id <> $2
         """;
 
     const string RemoveEnvironmentsSql = """
         DELETE FROM stele.environment WHERE org_id = $1
+        """;
+
+    const string RemoveDeletedSql = """
+        DELETE FROM stele.deleted_environment WHERE org_id = $1
+        """;
+
+    const string RemoveNamesSql = """
+        DELETE FROM stele.org_name WHERE org_id = $1
         """;
 
     const string RemoveSettingSql = """
@@ -83,7 +97,7 @@ internal sealed class OrgRebuild(string ownerConnectionString, IJournalStore jou
     {
         await foreach (var page in JournalReplay.Pages(journal, org, after, last, cancellation))
         {
-            own.AddRange(page.Where(revision => revision.Events.Any(e => e.Payload is OrgCreated or EnvironmentCreated)));
+            own.AddRange(page.Where(revision => revision.Events.Any(e => OrgProjection.IsOwn(e.Payload))));
             progress.Count(string.Create(CultureInfo.InvariantCulture, $"organization {org}: {page[^1].Revision} of {last} revisions"));
         }
         return last;

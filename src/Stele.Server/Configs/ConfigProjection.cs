@@ -132,7 +132,7 @@ internal static class ConfigProjection
             string environment, string key, byte[]? value, ConfigValueType? type)
         {
             var historyId = EventRecord.RowId(revision.Revision, e.Ordinal);
-            var state = append.Before.Environment(environment);
+            var state = append.Before.EnvironmentEver(environment);
             var (before, id) = latest.TryGetValue((environment, key), out var row)
                 ? (row.Deleted ? null : row.Entry, row.Entry.Id)
                 : state?.Config(key) is { } entry ? (entry, entry.Id) : (null, state?.Deleted.Find(key)?.Id ?? historyId);

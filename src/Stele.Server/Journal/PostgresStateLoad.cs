@@ -6,6 +6,7 @@ using Stele.Core.Journal;
 using Stele.Core.Limits;
 using Stele.Core.Orgs;
 using Stele.Server.Configs;
+using Stele.Server.Orgs;
 
 namespace Stele.Server.Journal;
 
@@ -45,13 +46,22 @@ internal sealed partial class PostgresJournalStore
         if (!await reader.ReadAsync(cancellation)) return new LoadedState(null, 0);
         var head = ReadHead(reader);
         await reader.NextResultAsync(cancellation);
-        var named = await reader.ReadAsync(cancellation);
-        var (name, defaultEnvironment) = named ? (reader.GetString(0), reader.GetString(1)) : (null, null);
+        var empty = new OrgState
+        {
+            Org = org, Incarnation = head.Incarnation, Fence = head.Fence, Format = head.Format, LastAt = head.LastAt,
+            Place = new JournalPlace(head.Revision, head.Chain),
+        };
+        if (await reader.ReadAsync(cancellation)) empty = ReadOrg(reader, empty);
         await reader.NextResultAsync(cancellation);
         var environments = new Dictionary<string, EnvironmentState>(StringComparer.Ordinal);
+        var gone = new List<string>();
         while (await reader.ReadAsync(cancellation))
-            environments.Add(reader.GetString(0), new EnvironmentState(reader.GetString(0), reader.IsDBNull(1) ? null : reader.GetString(1), reader.GetInt32(2), 1,
-                Timestamp.From(reader.GetDateTime(3)), reader.GetInt64(4)));
+        {
+            var environment = new EnvironmentState(reader.GetString(0), reader.IsDBNull(1) ? null : reader.GetString(1), reader.GetInt32(2), reader.GetInt32(5),
+                Timestamp.From(reader.GetDateTime(3)), reader.GetInt64(4));
+            environments.Add(environment.Name, environment);
+            if (reader.GetBoolean(6)) gone.Add(environment.Name);
+        }
         await reader.NextResultAsync(cancellation);
         var bytes = await ReadConfigurations(reader, environments, bytesMax, cancellation);
         if (bytes > bytesMax)
@@ -60,26 +70,34 @@ internal sealed partial class PostgresJournalStore
             batch.Cancel();
             return new LoadedState(null, bytes);
         }
-        return new LoadedState(new OrgState
+        var deleted = new List<EnvironmentState>(gone.Count);
+        foreach (var name in gone)
+            if (environments.Remove(name, out var environment)) deleted.Add(environment);
+        return new LoadedState(empty with
         {
-            Org = org, Incarnation = head.Incarnation, Fence = head.Fence, Format = head.Format, LastAt = head.LastAt,
-            Place = new JournalPlace(head.Revision, head.Chain),
-            // the org's own stream has one event as long as an org can only be created
-            Name = name, DefaultEnvironment = defaultEnvironment, Version = named ? 1 : 0,
-            Environments = SortedMap<EnvironmentState>.Empty.SetAll(environments.Values),
+            Environments = SortedMap<EnvironmentState>.Empty.SetAll(environments.Values), DeletedEnvironments = SortedMap<EnvironmentState>.Empty.SetAll(deleted),
         }, bytes);
     }
+
+    static OrgState ReadOrg(NpgsqlDataReader reader, OrgState empty) => empty with
+    {
+        Name = reader.GetString(0), Settings = new OrgSettings(reader.GetString(1), (string[])reader[4], OrgProjection.Limits(reader.GetString(5))),
+        Version = reader.GetInt32(2), ArchivedAt = reader.IsDBNull(3) ? null : Timestamp.From(reader.GetDateTime(3)), FormerNames = (string[])reader[6],
+    };
 
     const string LoadHeadSql = """
         SELECT org_id, incarnation, fence, revision, chain, last_at, format FROM stele.journal_head WHERE org_id = $1
         """;
 
     const string LoadOrgSql = """
-        SELECT o.name, s.default_environment FROM stele.org o JOIN stele.org_setting s ON s.org_id = o.org_id WHERE o.org_id = $1
+        SELECT o.name, s.default_environment, o.version, o.archived_at, s.protected_environments, s.limits::text,
+               ARRAY(SELECT n.name FROM stele.org_name n WHERE n.org_id = $1 AND n.name <> o.name ORDER BY n.name)
+        FROM stele.org o JOIN stele.org_setting s ON s.org_id = o.org_id WHERE o.org_id = $1
         """;
 
     const string LoadEnvironmentsSql = """
-        SELECT name, description, ordinal, created_at, revision FROM stele.environment WHERE org_id = $1 ORDER BY name
+        SELECT name, description, ordinal, created_at, revision, version, false FROM stele.environment WHERE org_id = $1
+        UNION ALL SELECT name, NULL, 0, created_at, revision, version, true FROM stele.deleted_environment WHERE org_id = $1
         """;
 
     // environment after environment, each with its keys in order; ends early past the bound

@@ -63,11 +63,11 @@ internal sealed class Bootstrap(
         // it is there, and this node has no room for it: the others are served
         if (missing.Code == FaultCode.QuotaExceeded) return;
         if (missing.Code != FaultCode.NotFound) throw new DatabaseSetupException($"The journal cannot be read: {missing.Detail}");
-        var create = new CreateOrg(Principal.Root, ids.Next(), OrgDirectory.DefaultName,
+        var create = new CreateOrg(Principal.Root, ids.Next(), OrgName.Parse(OrgDirectory.DefaultName, null),
             [.. FirstEnvironments.Select(name => EnvironmentName.Parse(name, null))]);
         var made = await journal.Append(OrgId.Default, create, null, cancellation);
         if (made.Fault is { } fault) throw new DatabaseSetupException($"The first organization could not be made: {fault.Detail}");
-        log.OrgMade(create.Name, string.Join(", ", FirstEnvironments));
+        log.OrgMade(create.Name.Text, string.Join(", ", FirstEnvironments));
     }
 
     // loading a large org may take longer than a request may
