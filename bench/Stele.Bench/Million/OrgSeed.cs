@@ -47,7 +47,7 @@ internal static class OrgSeed
             Op = ChangeOp.Set, Environment = environment, Key = ConfigKey.Parse(LargeNode.Key(i), null), Value = Encoding.UTF8.GetBytes($"\"{Scenarios.Value()}\""),
         });
         var at = Timestamp.From(TimeProvider.System.GetUtcNow());
-        var created = Apply(before, new CreateOrg(Principal.Root, Guid.CreateVersion7(), name, [environment]), at);
+        var created = Apply(before, new CreateOrg(Principal.Root, Guid.CreateVersion7(), OrgName.Parse(name, null), [environment]), at);
         var filled = Apply(created.State, new ChangeSet(Principal.Root, Guid.CreateVersion7(), "seed", [.. changes]) { IsList = true }, new Timestamp(at.Microseconds + 1));
         var answer = await store.Append(new AppendBatch(before, filled.State, [created.Record!, filled.Record!], []));
         if (answer.Status != AppendStatus.Committed) throw new InvalidOperationException($"org {name}: {answer}");

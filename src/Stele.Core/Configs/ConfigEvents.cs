@@ -32,9 +32,6 @@ public sealed record ConfigSet(string Environment, string Key, byte[] Value, Con
     public override long StreamVersion => Version;
 
     /// <inheritdoc/>
-    public override (string Environment, string Key)? Target => (Environment, Key);
-
-    /// <inheritdoc/>
     public override byte[] Encode()
     {
         var json = new ArrayBufferWriter<byte>(Value.Length + Key.Length + Environment.Length + 96 + (Schema is null ? 0 : Schema.Text.Length + 10));
@@ -104,9 +101,6 @@ public sealed record ConfigDeleted(string Environment, string Key, int Version) 
 
     /// <inheritdoc/>
     public override long StreamVersion => Version;
-
-    /// <inheritdoc/>
-    public override (string Environment, string Key)? Target => (Environment, Key);
 
     /// <inheritdoc/>
     public override byte[] Encode()

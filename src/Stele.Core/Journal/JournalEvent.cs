@@ -12,9 +12,6 @@ public abstract record JournalEvent
     /// <summary>Counts the events of the stream: 1, 2, 3 … without gaps.</summary>
     public abstract long StreamVersion { get; }
 
-    /// <summary>What it changes inside an environment; null: it belongs to none. An environment that is protected asks for it.</summary>
-    public virtual (string Environment, string Key)? Target => null;
-
     /// <summary>The oldest <see cref="JournalFormat"/> in which it may be written.</summary>
     public virtual int Format => JournalFormat.Oldest;
 

@@ -59,6 +59,10 @@ public static class OrgDecider
         return new Decision([new OrgSettingsChanged(settings, state.Version + 1)]);
     }
 
+    /// <summary>The refusal of a name that another org has or had: the directory's, since no org's journal knows of the others.</summary>
+    public static readonly Fault NameTaken = new(FaultCode.Conflict, "This name is, or was, another organization's; names are not given twice.",
+        [Problem.Body("/name", "org.name_taken", "This name is, or was, another organization's.")]);
+
     /// <summary>
     /// What an archived org says to every command but the one that opens it, and to every read; null for one that is open.
     /// </summary>
@@ -70,7 +74,7 @@ public static class OrgDecider
     {
         if (state.Settings is not { Protected.Count: > 0 } settings) return null;
         foreach (var e in decision.Events)
-            if (e.Target is var (environment, key) && settings.Protects(environment) && Guard(state, command, environment, key) is { } guarded) return guarded;
+            if (StreamSubject.Of(e.Stream) is { Environment: { } environment, Key: var key } && settings.Protects(environment) && Guard(state, command, environment, key) is { } guarded) return guarded;
         return null;
     }
 

@@ -1,3 +1,4 @@
+using Stele.Core.Faults;
 using Stele.Core.Journal;
 using Stele.Core.Orgs;
 
@@ -92,7 +93,10 @@ internal enum AppendStatus
 }
 
 /// <summary>How an append ended, and what the database said.</summary>
-internal readonly record struct AppendAnswer(AppendStatus Status, string? Detail = null);
+/// <param name="Status">How.</param>
+/// <param name="Detail">In the database's words.</param>
+/// <param name="Refusal">With <see cref="AppendStatus.BadData"/>: what to answer; null: that the data was refused.</param>
+internal readonly record struct AppendAnswer(AppendStatus Status, string? Detail = null, Fault? Refusal = null);
 
 /// <summary>An idempotency key on a write. Scoped to org and principal.</summary>
 /// <param name="Key">As the client sent it.</param>

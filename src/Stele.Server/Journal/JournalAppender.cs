@@ -197,7 +197,7 @@ internal sealed class JournalAppender(
                     await SettleTakenKeys(batch);
                     break;
                 case AppendStatus.BadData:
-                    await Bisect(batch, answer.Detail);
+                    await Bisect(batch, answer);
                     return;
                 case AppendStatus.NotWritten:
                     if (batch.TrueForAll(pending => pending.IsSettled)) return;
@@ -322,14 +322,14 @@ internal sealed class JournalAppender(
         }
     }
 
-    async Task Bisect(List<PendingCommand> batch, string? detail)
+    async Task Bisect(List<PendingCommand> batch, AppendAnswer answer)
     {
         if (batch.Count == 1)
         {
-            log.BadData(org.Org, detail);
+            log.BadData(org.Org, answer.Detail);
             batch[0].Settle(batch[0].Command is null
                 ? Fault.Invalid(Problem.Query("at", "at.future", "This moment is after the primary's clock."))
-                : new Fault(FaultCode.Invalid, $"The database refused this data: {detail}."));
+                : answer.Refusal ?? new Fault(FaultCode.Invalid, $"The database refused this data: {answer.Detail}."));
             return;
         }
         await Process(batch[..(batch.Count / 2)]);

@@ -18,7 +18,11 @@ internal enum Consistency
 /// <param name="Consistency">How fresh.</param>
 /// <param name="MaxStaleness">For local reads: at most so long since the node last confirmed its state. Null: any.</param>
 /// <param name="MinCursor">A place that the node must have reached first (Stele-Min-Cursor). Null: none.</param>
-internal readonly record struct ReadOptions(Consistency Consistency, TimeSpan? MaxStaleness, Cursor? MinCursor);
+internal readonly record struct ReadOptions(Consistency Consistency, TimeSpan? MaxStaleness, Cursor? MinCursor)
+{
+    /// <summary>Whether an archived org is shown, and not refused.</summary>
+    public bool EvenArchived { get; init; }
+}
 
 /// <summary>A state to answer from.</summary>
 /// <param name="State">The state.</param>
@@ -59,8 +63,8 @@ internal sealed class JournalNode
     public void OnCommitted(Action<OrgId, long> hook) => committed = hook;
 
     /// <summary>
-    /// The state of an org, as fresh as asked. Faults: not_found (no such org), unavailable (primary away for a strong read;
-    /// staler than asked for a local one).
+    /// The state of an org, as fresh as asked. Faults: not_found (no such org), gone (archived), unavailable (primary away for a
+    /// strong read; staler than asked for a local one).
     /// </summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<Outcome<Snapshot>> Read(OrgId org, ReadOptions read, CancellationToken cancellation)
@@ -79,7 +83,7 @@ internal sealed class JournalNode
 
     ValueTask<Outcome<Snapshot>> Read(OrgJournal journal, ReadOptions read)
     {
-        if (read is not { Consistency: Consistency.Strong, MinCursor: null, MaxStaleness: null } || journal.Stopped is not null) return ReadWith(journal, read);
+        if (read is not { Consistency: Consistency.Strong, MinCursor: null, MaxStaleness: null, EvenArchived: false } || journal.Stopped is not null) return ReadWith(journal, read);
         return ReadStrong(journal);
     }
 
@@ -92,8 +96,11 @@ internal sealed class JournalNode
         {
             if (await Level(journal, round) is { } away) return away;
         }
-        return new Snapshot(journal.State, journal.ConfirmedAgo);
+        return Shown(journal.State, journal.ConfirmedAgo, evenArchived: false);
     }
+
+    static Outcome<Snapshot> Shown(OrgState state, TimeSpan confirmedAgo, bool evenArchived) =>
+        state.ArchivedAt is not null && !evenArchived ? OrgDecider.Closed(state)! : new Snapshot(state, confirmedAgo);
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     async ValueTask<Outcome<Snapshot>> ReadWith(OrgJournal journal, ReadOptions read)
@@ -110,7 +117,7 @@ internal sealed class JournalNode
         var confirmedAgo = journal.ConfirmedAgo;
         if (read.MaxStaleness is { } most && confirmedAgo > most)
             return Fault.Unavailable($"This node last confirmed its state {confirmedAgo.TotalMilliseconds:0} ms ago, which is more than max_staleness allows.");
-        return new Snapshot(journal.State, confirmedAgo);
+        return Shown(journal.State, confirmedAgo, read.EvenArchived);
     }
 
     /// <summary>
@@ -139,7 +146,9 @@ internal sealed class JournalNode
             // null: it has left memory since
             if (loaded.Appender.Enqueue(new PendingCommand(command, idempotency, default, enqueuedAt.Value)) is not { } queued) continue;
             var outcome = await queued;
-            if (outcome.Fault is not null) metrics.Refused();
+            if (outcome.Fault is null) return outcome;
+            metrics.Refused();
+            if (command is CreateOrg) orgs.Forget(loaded);
             return outcome;
         }
     }
@@ -251,7 +260,7 @@ internal sealed class JournalNode
             if (reached && state.Format <= JournalFormat.Newest && orgs.Show(org, state.Revision))
             {
                 metrics.AnsweredBySql();
-                return new Snapshot(state, time.GetElapsedTime(sentAt));
+                return Shown(state, time.GetElapsedTime(sentAt), read.EvenArchived);
             }
         }
         catch (Exception e) when (e is StoreUnavailableException or TimeoutException)

@@ -97,6 +97,12 @@ internal sealed class LoadedOrgs(
     /// <summary>A new org, not in the database yet.</summary>
     public LoadedOrg Add(OrgState state, long sentAt) => orgs.GetOrAdd(state.Org, _ => create(state, sentAt));
 
+    /// <summary>A new org that came to nothing.</summary>
+    public void Forget(LoadedOrg loaded)
+    {
+        if (loaded.Journal.State.Revision == 0 && loaded.Appender.TryRetire()) orgs.TryRemove(new(loaded.Journal.Org, loaded));
+    }
+
     /// <summary>
     /// An answer that was read from SQL shows a revision. False: the org is in memory by now, and is what must answer. Else a
     /// load that is under way will not show less, so that nobody goes back.

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Npgsql;
+using Stele.Core.Orgs;
 
 namespace Stele.Server.Journal;
 
@@ -31,6 +32,8 @@ internal static class StoreFaults
         PostgresException { SqlState: LostRace } => new AppendAnswer(AppendStatus.LostRace),
         PostgresException { SqlState: Future } future => new AppendAnswer(AppendStatus.BadData, future.MessageText),
         PostgresException { SqlState: PostgresErrorCodes.UniqueViolation, ConstraintName: "idempotency_pkey" } => new AppendAnswer(AppendStatus.IdempotencyKeyTaken),
+        // the one thing that no org's journal can decide
+        PostgresException { SqlState: PostgresErrorCodes.UniqueViolation, ConstraintName: "org_name_pkey" or "org_name_key" } taken => new AppendAnswer(AppendStatus.BadData, taken.MessageText, OrgDecider.NameTaken),
         // two nodes that make the same thing at once: whoever is second finds it when he has caught up
         PostgresException { SqlState: PostgresErrorCodes.UniqueViolation } => new AppendAnswer(AppendStatus.LostRace),
         // a session that was ended may have been ended after its commit

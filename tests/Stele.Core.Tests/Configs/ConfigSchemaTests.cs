@@ -97,7 +97,7 @@ public sealed class ConfigSchemaTests
 
     static OrgState Created() => OrgState.Empty(new OrgId(1), Guid.Empty) with
     {
-        DefaultEnvironment = "e",
+        Settings = OrgSettings.First("e"),
         Environments = Core.Collections.SortedMap<EnvironmentState>.Empty.Set(new EnvironmentState("e", null, 0, 1, Timestamp.Epoch, 0)),
     };
 }

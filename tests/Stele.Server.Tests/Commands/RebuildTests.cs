@@ -2,6 +2,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Stele.Core.Access;
 using Stele.Core.Configs;
 using Stele.Core.Journal;
+using Stele.Core.Limits;
+using Stele.Core.Orgs;
 using Stele.Server.Commands;
 using Stele.Server.Database;
 using Stele.Server.Tests.Fixtures;
@@ -12,7 +14,7 @@ namespace Stele.Server.Tests.Commands;
 /// <summary><c>stele projections rebuild</c> of what appends write: equal to the old row for row, whatever somebody did to the tables.</summary>
 public sealed class RebuildTests
 {
-    static readonly string[] Tables = ["configuration", "configuration_history", "org", "org_setting", "environment"];
+    static readonly string[] Tables = ["configuration", "configuration_history", "org", "org_name", "org_setting", "environment", "deleted_environment"];
 
     [Theory]
     [InlineData(PostgresMajor.V15)]
@@ -36,9 +38,11 @@ public sealed class RebuildTests
             "DELETE FROM stele.configuration_history WHERE version = 2",
             "UPDATE stele.configuration_history SET updated_by = 'nobody', value_type = 'json' WHERE version = 1",
             "UPDATE stele.org SET name = 'stolen'",
-            "UPDATE stele.org_setting SET default_environment = 'staging'",
+            "UPDATE stele.org_name SET name = 'stolen' WHERE name = 'default'",
+            "UPDATE stele.org_setting SET default_environment = 'staging', protected_environments = '{}', limits = '{\"value.bytes\":1}'",
+            "UPDATE stele.deleted_environment SET version = 9, name = 'other'",
             "DELETE FROM stele.environment WHERE name = 'production'",
-            "INSERT INTO stele.environment SELECT org_id, 'bogus', 9, NULL, created_at, 1 FROM stele.environment WHERE name = 'staging'",
+            "INSERT INTO stele.environment SELECT org_id, 'bogus', 9, NULL, created_at, 1, 1 FROM stele.environment WHERE name = 'staging'",
         ])
             Assert.NotEqual(0, await owner.Execute(damage));
         Assert.NotEqual(before, await Rows(owner));
@@ -174,6 +178,16 @@ public sealed class RebuildTests
         await node.Set("app.k4", "\"back, as a string\"");
         await Delete(node, "app.k5");
         await node.Set("app.json", """{"a":[1,2.50,"ü"]}""");
+        var (root, qa) = (Principal.Root, TestNode.Environment("qa"));
+        foreach (var command in (Command[])
+        [
+            new CreateEnvironment(root, Guid.CreateVersion7(), qa, "for tests", null),
+            new DescribeEnvironment(root, Guid.CreateVersion7(), qa, "for ümlauts", null),
+            new DeleteEnvironment(root, Guid.CreateVersion7(), qa, null, null),
+            new RenameOrg(root, Guid.CreateVersion7(), OrgName.Parse("other", null), null),
+            new ChangeSettings(root, Guid.CreateVersion7(), null) { Protected = [TestNode.Environment("production")], Limits = [(SteleLimits.EnvironmentsPerOrg, 7)] },
+        ])
+            Assert.Null((await node.Journal.Append(OrgId.Default, command, null, CancellationToken.None)).Fault);
         return node;
     }
 

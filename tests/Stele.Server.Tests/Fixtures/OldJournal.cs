@@ -37,7 +37,7 @@ sealed class OldJournal : IAsyncDisposable
         var node = await TestNode.Start(database, listen: false);
         var incarnation = (await node.Store.Heads([], CancellationToken.None)).Cluster.Incarnation;
         var journal = new OldJournal(database, node, OrgState.Empty(OrgId.Default, incarnation), System.IO.Directory.CreateTempSubdirectory("stele-test-").FullName);
-        await journal.Append(new CreateOrg(Principal.Root, Guid.CreateVersion7(), "default",
+        await journal.Append(new CreateOrg(Principal.Root, Guid.CreateVersion7(), OrgName.Parse("default", null),
             [TestNode.Environment("development"), TestNode.Environment("staging"), TestNode.Environment("production")]), Month(months).ToDateTime(default, DateTimeKind.Utc));
         return journal;
     }

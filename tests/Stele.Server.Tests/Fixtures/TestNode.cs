@@ -54,7 +54,7 @@ sealed class TestNode : IAsyncDisposable
     /// <summary>The org with development, staging and production; does nothing if it is there.</summary>
     public async Task CreateOrg()
     {
-        var created = await Journal.Append(OrgId.Default, new CreateOrg(Principal.Root, Guid.CreateVersion7(), "default",
+        var created = await Journal.Append(OrgId.Default, new CreateOrg(Principal.Root, Guid.CreateVersion7(), OrgName.Parse("default", null),
             [Environment("development"), Environment("staging"), Environment("production")]), null, CancellationToken.None);
         if (created.Fault is { Code: not FaultCode.Conflict } fault) throw new InvalidOperationException(fault.Detail);
     }

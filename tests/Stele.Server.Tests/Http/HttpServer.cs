@@ -45,7 +45,7 @@ public sealed class HttpServer : IAsyncLifetime
     /// <summary>Makes an org with an environment, and has the server know it by name.</summary>
     internal async Task<OrgId> NewOrg(int number, string name)
     {
-        var made = await Journal.Append(new OrgId(number), new CreateOrg(Principal.Root, Guid.CreateVersion7(), name, [EnvironmentName.Parse("production", null)]), null, CancellationToken.None);
+        var made = await Journal.Append(new OrgId(number), new CreateOrg(Principal.Root, Guid.CreateVersion7(), OrgName.Parse(name, null), [EnvironmentName.Parse("production", null)]), null, CancellationToken.None);
         Assert.Null(made.Fault);
         await KnowOrgs();
         return new OrgId(number);

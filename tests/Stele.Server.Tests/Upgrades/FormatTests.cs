@@ -50,7 +50,7 @@ public sealed class FormatTests
     [Fact]
     public void What_needs_a_newer_format_than_the_journal_has_is_refused_and_says_what_to_do()
     {
-        var create = new CreateOrg(Principal.Root, Guid.CreateVersion7(), "default", [TestNode.Environment("development")]);
+        var create = new CreateOrg(Principal.Root, Guid.CreateVersion7(), OrgName.Parse("default", null), [TestNode.Environment("development")]);
         var old = OrgState.Empty(OrgId.Default, Guid.Empty) with { Format = JournalFormat.Oldest - 1 };
         Assert.Contains("stele upgrade finalize", Decider.Decide(old, create).Fault!.Detail, StringComparison.Ordinal);
         Assert.Null(Decider.Decide(old with { Format = JournalFormat.Oldest }, create).Fault);

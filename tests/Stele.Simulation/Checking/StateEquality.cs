@@ -10,7 +10,11 @@ internal static class StateEquality
     {
         if (a.Org != b.Org) return $"org {a.Org} and {b.Org}";
         if (a.Place.CursorText != b.Place.CursorText) return $"place {a.Place.CursorText} and {b.Place.CursorText}";
-        if (a.Name != b.Name || a.DefaultEnvironment != b.DefaultEnvironment || a.Version != b.Version) return "the org's own row";
+        if (a.Name != b.Name || a.Version != b.Version || a.ArchivedAt != b.ArchivedAt || !a.FormerNames.SequenceEqual(b.FormerNames)) return "the org's own row";
+        if (a.Settings is null || b.Settings is null ? a.Settings != b.Settings : !a.Settings.Is(b.Settings)) return $"settings {a.Settings} and {b.Settings}";
+        if (!a.DeletedEnvironments.Select(Left).SequenceEqual(b.DeletedEnvironments.Select(Left))) return "deleted environments";
+        foreach (var gone in a.DeletedEnvironments)
+            if (!gone.Deleted.ByHash.SequenceEqual(b.EnvironmentEver(gone.Name)!.Deleted.ByHash)) return $"what is left of {gone.Name}";
         if (a.Environments.Count != b.Environments.Count) return $"{a.Environments.Count} and {b.Environments.Count} environments";
         foreach (var environment in a.Environments)
         {
@@ -36,6 +40,9 @@ internal static class StateEquality
         var (entry, twin) = (one.Config(key), other.Config(key));
         return entry is null && twin is null || entry is not null && twin is not null && Same(entry, twin) ? null : $"{environment}/{key}: {entry} and {twin}";
     }
+
+    static object Left(EnvironmentState environment) => (environment.Name, environment.Description, environment.Ordinal, environment.Version, environment.CreatedAt,
+        environment.ChangedRevision, environment.Configs.Count, environment.Schemas.Count, environment.MemoryBytes);
 
     static bool Same(ConfigEntry a, ConfigEntry b) => a with { Value = null } == b with { Value = null } && a.Reference == b.Reference && a.Value.AsSpan().SequenceEqual(b.Value);
 }

@@ -33,7 +33,7 @@ internal sealed class ContractBench(IJournalStore store, IJournalStore other)
     {
         var id = org ?? Org;
         var before = OrgState.Empty(id, (await Cluster()).Incarnation);
-        var batch = await Plan(before, new CreateOrg(Principal.Root, Guid.CreateVersion7(), $"org-{id}", [Development, Production]));
+        var batch = await Plan(before, new CreateOrg(Principal.Root, Guid.CreateVersion7(), OrgName.Parse($"org-{id}", null), [Development, Production]));
         var answer = await store.Append(batch);
         return answer.Status == AppendStatus.Committed ? batch.After : throw new InvalidOperationException($"{answer}");
     }

@@ -1,6 +1,8 @@
 using System.Security.Cryptography;
 using Stele.Core.Access;
+using Stele.Core.Configs;
 using Stele.Core.Journal;
+using Stele.Core.Limits;
 using Stele.Core.Orgs;
 using Stele.Server.Journal;
 using Stele.Simulation.Checking;
@@ -93,6 +95,44 @@ public abstract class JournalStoreContract
             replayed = Decider.Evolve(replayed, revision);
         }
         Assert.Null(StateEquality.Difference(replayed, loaded));
+    });
+
+    [Fact]
+    public Task An_orgs_own_life_is_loaded_as_it_is_replayed() => Run(async bench =>
+    {
+        static EnvironmentName Named(string name) => EnvironmentName.Parse(name, null);
+        static Change InQa(string key, string json) => ContractBench.Change(key, json) with { Environment = Named("qa") };
+        var (root, life) = (Principal.Root, new Queue<Command[]>());
+        Guid Id() => Guid.CreateVersion7();
+        life.Enqueue([new CreateEnvironment(root, Id(), Named("qa"), "for tests", null), ContractBench.Changes(null, InQa("a", "1"), InQa("b", "2"))]);
+        life.Enqueue([new DescribeEnvironment(root, Id(), Named("qa"), "for ümlauts", "why"), new ReorderEnvironments(root, Id(), [Named("qa"), Named("production"), Named("development")], null)]);
+        life.Enqueue([new ChangeSettings(root, Id(), null) { DefaultEnvironment = Named("production"), Protected = [Named("production"), Named("development")], Limits = [(SteleLimits.EnvironmentsPerOrg, 7)] }]);
+        life.Enqueue([new RenameOrg(root, Id(), OrgName.Parse("z-first", null), null), new RenameOrg(root, Id(), OrgName.Parse("a-second", null), "again")]);
+        life.Enqueue([new DeleteEnvironment(root, Id(), Named("qa"), "qa", "gone")]);
+        // in one append, and on the tables: what comes back goes on with its ids and versions
+        life.Enqueue([new CreateEnvironment(root, Id(), Named("qa"), null, null), ContractBench.Changes(null, InQa("a", "3")), new DeleteEnvironment(root, Id(), Named("qa"), "qa", null),
+            new CreateEnvironment(root, Id(), Named("qa"), null, null), ContractBench.Changes(null, InQa("b", "4"))]);
+        life.Enqueue([new CreateEnvironment(root, Id(), Named("brief"), null, null), new DeleteEnvironment(root, Id(), Named("brief"), null, null), new RenameOrg(root, Id(), OrgName.Parse("z-first", null), null)]);
+        life.Enqueue([new ChangeSettings(root, Id(), "off") { Protected = [Named("development")], Limits = [(SteleLimits.EnvironmentsPerOrg, null)] }, new ArchiveOrg(root, Id(), true, "over")]);
+        life.Enqueue([new ArchiveOrg(root, Id(), false, null)]);
+        // org 1 cannot be archived
+        var org = new OrgId(7);
+        var state = await bench.Create(org);
+        while (life.TryDequeue(out var commands))
+        {
+            state = await bench.Append(state, commands);
+            Assert.Null(StateEquality.Difference(state, await bench.Load(org)));
+        }
+        Assert.Equal(("z-first", 8, 7), (state.Name!, state.Version, state.Environment("qa")!.Version));
+        Assert.Equal(["a-second", $"org-{org}"], state.FormerNames);
+        Assert.Equal((3, 4), (state.Environment("qa")!.Config("b")!.Version, state.Environment("qa")!.LastVersion("a")));
+        Assert.Equal("brief", Assert.Single(state.DeletedEnvironments).Name);
+        var replayed = OrgState.Empty(org, state.Incarnation);
+        foreach (var revision in await bench.Other.Read(org, 0, 100, CancellationToken.None)) replayed = Decider.Evolve(replayed, revision);
+        Assert.Null(StateEquality.Difference(replayed, state));
+        // what is left of a deleted environment is there for who looks at one key, too
+        var one = (await bench.Store.LoadKey(org, "brief", "a", CancellationToken.None))!;
+        Assert.True(one.Environment("brief") is null && one.EnvironmentEver("brief") is { Version: 2 });
     });
 
     [Fact]

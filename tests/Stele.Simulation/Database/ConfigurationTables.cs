@@ -32,7 +32,7 @@ internal sealed record ConfigurationTables(
     /// <summary>The state that a node loads from these tables and a head; of one key only, if one is named.</summary>
     public OrgState Load(OrgId org, Guid incarnation, long fence, int format, JournalPlace place, Timestamp lastAt, (string Environment, string Key)? only)
     {
-        var environments = new List<EnvironmentState>();
+        var (environments, gone) = (new List<EnvironmentState>(), new List<EnvironmentState>());
         foreach (var row in Environments.Values)
         {
             var configs = new List<ConfigEntry>();
@@ -48,7 +48,7 @@ internal sealed record ConfigurationTables(
                         c.UpdatedBy, c.ChangeLog, c.CreatedAt, c.Id).ForState());
                 if (c.Schema is not null) schemas.Add(new KeySchema(key, ConfigSchema.Stored(Encoding.UTF8.GetBytes(c.Schema))));
             }
-            environments.Add(new EnvironmentState(row.Name, row.Description, row.Ordinal, row.Version, row.CreatedAt, row.ChangedRevision)
+            (row.Deleted ? gone : environments).Add(new EnvironmentState(row.Name, row.Description, row.Ordinal, row.Version, row.CreatedAt, row.ChangedRevision)
             {
                 Configs = SortedMap<ConfigEntry>.FromSorted(configs), Deleted = deleted.ToTombstones(), ConfigBytes = configs.Sum(config => config.MemoryBytes),
                 Schemas = SortedMap<KeySchema>.FromSorted(schemas), SchemaBytes = schemas.Sum(schema => schema.MemoryBytes),
@@ -57,8 +57,9 @@ internal sealed record ConfigurationTables(
         return new OrgState
         {
             Org = org, Incarnation = incarnation, Fence = fence, Format = format, Place = place, LastAt = lastAt,
-            Name = Organization?.Name, DefaultEnvironment = Organization?.DefaultEnvironment, Version = Organization?.Version ?? 0,
-            Environments = SortedMap<EnvironmentState>.FromSorted(environments),
+            Name = Organization?.Name, Version = Organization?.Version ?? 0, ArchivedAt = Organization?.ArchivedAt, FormerNames = Organization is null ? [] : [.. Organization.FormerNames],
+            Settings = Organization?.Settings,
+            Environments = SortedMap<EnvironmentState>.FromSorted(environments), DeletedEnvironments = SortedMap<EnvironmentState>.FromSorted(gone),
         };
     }
 
@@ -71,15 +72,19 @@ internal sealed record ConfigurationTables(
             case "org.created":
                 return this with
                 {
-                    Organization = new OrganizationRow(data.GetProperty("name").GetString()!, data.GetProperty("default_environment").GetString()!,
-                        data.GetProperty("version").GetInt32()),
+                    Organization = new OrganizationRow(data.GetProperty("name").GetString()!, OrgSettings.First(data.GetProperty("default_environment").GetString()!),
+                        data.GetProperty("version").GetInt32(), null, []),
                 };
-            case "environment.created":
+            case "org.renamed" or "org.archived" or "org.unarchived" or "org.settings_changed":
+                return this with { Organization = Own(Organization!, revision, e.Type, data) with { Version = data.GetProperty("version").GetInt32() } };
+            case "environment.created" or "environment.changed" or "environment.deleted":
                 var name = data.GetProperty("name").GetString()!;
+                var gone = e.Type == "environment.deleted";
                 return this with
                 {
-                    Environments = Environments.SetItem(name, new EnvironmentRow(name, data.GetProperty("description").GetString(),
-                        data.GetProperty("ordinal").GetInt32(), data.GetProperty("version").GetInt32(), revision.At, revision.Revision)),
+                    Environments = Environments.SetItem(name, new EnvironmentRow(name, gone ? null : data.GetProperty("description").GetString(),
+                        gone ? 0 : data.GetProperty("ordinal").GetInt32(), data.GetProperty("version").GetInt32(),
+                        e.Type == "environment.created" ? revision.At : Environments[name].CreatedAt, revision.Revision, gone)),
                 };
             case "config.set" or "config.deleted":
                 return Configure(revision, e, data);
@@ -87,6 +92,19 @@ internal sealed record ConfigurationTables(
                 throw new InvalidOperationException($"no projection for {e.Type}");
         }
     }
+
+    static OrganizationRow Own(OrganizationRow row, RevisionRecord revision, string type, JsonElement data) => type switch
+    {
+        "org.renamed" when data.GetProperty("name").GetString()! is var name => row with { Name = name, FormerNames = row.FormerNames.Add(row.Name).Remove(name) },
+        "org.archived" => row with { ArchivedAt = revision.At },
+        "org.unarchived" => row with { ArchivedAt = null },
+        _ => row with
+        {
+            Settings = new OrgSettings(data.GetProperty("default_environment").GetString()!,
+                [.. data.GetProperty("protected_environments").EnumerateArray().Select(name => name.GetString()!)],
+                [.. data.GetProperty("limits").EnumerateObject().Select(limit => new LimitOverride(limit.Name, limit.Value.GetInt64()))]),
+        },
+    };
 
     ConfigurationTables Configure(RevisionRecord revision, EventRecord e, JsonElement data)
     {
@@ -115,10 +133,13 @@ internal sealed record ConfigurationTables(
     }
 }
 
-internal sealed record OrganizationRow(string Name, string DefaultEnvironment, int Version);
+internal sealed record OrganizationRow(string Name, OrgSettings Settings, int Version, Timestamp? ArchivedAt, ImmutableSortedSet<string> FormerNames)
+{
+    public string DefaultEnvironment => Settings.DefaultEnvironment;
+}
 
 internal sealed record EnvironmentRow(
-    string Name, string? Description, int Ordinal, int Version, Timestamp CreatedAt, long ChangedRevision);
+    string Name, string? Description, int Ordinal, int Version, Timestamp CreatedAt, long ChangedRevision, bool Deleted);
 
 internal sealed record ConfigurationRow(
     long Id, string? Value, string ValueType, int Version, long Revision, Timestamp UpdatedAt, string UpdatedBy, string? ChangeLog, Timestamp CreatedAt, string? Schema);

@@ -17,7 +17,7 @@ internal sealed class SimulatedClient(
     int number, SimulatedProcess process, Dice dice, IReadOnlyList<SimulatedNode> nodes, IReadOnlyList<OrgId> orgs, SimulatedDatabase database,
     Judge judge, bool poison)
 {
-    readonly Principal principal = new($"client-{number}", true);
+    readonly Principal principal = Principal.External($"client-{number}", ["owner"]);
     readonly Dictionary<string, int> versions = [];
     Cursor? lastSeen;
     int counter;
@@ -63,7 +63,7 @@ internal sealed class SimulatedClient(
 
     /// <summary>Makes the org.</summary>
     public Task<Outcome<Applied>?> Create(SimulatedNode node, OrgId org) => Write(node, org,
-        new CreateOrg(principal, dice.Id(), $"org-{org}", [.. Environments.Select(name => EnvironmentName.Parse(name, null))]), null, Patience);
+        new CreateOrg(Principal.Root, dice.Id(), OrgName.Parse($"org-{org}", null), [.. Environments.Select(name => EnvironmentName.Parse(name, null))]), null, Patience);
 
     async Task Ask(SimulatedNode node, OrgId org)
     {
@@ -75,7 +75,7 @@ internal sealed class SimulatedClient(
             case < 41: await Persist(node, org, Changes([Delete()])); break;
             case < 53: await Persist(node, org, Changes(Several())); break;
             case < 56: await Persist(node, org, Restore(org)); break;
-            case < 58: await Persist(node, org, new CreateEnvironment(principal, dice.Id(), EnvironmentName.Parse($"env{dice.Next(5)}", null), null, null)); break;
+            case < 58: await Persist(node, org, OwnLife(dice.Id(), EnvironmentName.Parse($"env{dice.Next(5)}", null))); break;
             case < 61: await Twins(node, org); break;
             case < 63 when poison: await Persist(node, org, Changes([Set() with { Value = Encoding.UTF8.GetBytes($"\"{SimulatedJournalStore.Poison}\"") }])); break;
             case < 72: await Read(node, org, new ReadOptions(Consistency.Strong, null, null), Patience); break;
@@ -85,6 +85,15 @@ internal sealed class SimulatedClient(
             default: await Settle(node, org); break;
         }
     }
+
+    // chosen by the counter, so that the dice fall as they did
+    Command OwnLife(Guid id, EnvironmentName name) => (counter % 5) switch
+    {
+        0 => new DeleteEnvironment(principal, id, name, name.Text, "over"),
+        1 => new DescribeEnvironment(principal, id, name, $"{counter}", null),
+        2 => new ChangeSettings(principal, id, "why") { Protected = counter % 10 == 2 ? [name] : [] },
+        _ => new CreateEnvironment(principal, id, name, null, null),
+    };
 
     // a write that ended without certainty is tried again with its key, here or elsewhere, as a careful client does
     async Task Persist(SimulatedNode node, OrgId org, Command command)
