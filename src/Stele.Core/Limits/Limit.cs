@@ -119,6 +119,24 @@ public static class SteleLimits
     public static readonly Limit SchemaCacheBytes = new("schema.cache_bytes", 64 << 20, "bytes", "those used longest ago are compiled again when they are used");
     /// <summary>Time in which one request checks stored values against a schema.</summary>
     public static readonly Limit SchemaCheckMilliseconds = new("schema.check_ms", 1_000, "milliseconds", "the page ends there, and next_cursor goes on");
+    /// <summary>Characters of a flag's name.</summary>
+    public static readonly Limit FlagNameCharacters = new("flag.name_characters", 100, "characters", "a longer name is refused, rule flag.length");
+    /// <summary>Bytes of a flag's canonical JSON text, and of a shared rule's.</summary>
+    public static readonly Limit FlagBytes = new("flag.bytes", 256 << 10, "bytes", "a larger flag or shared rule is refused, rule flag.bytes", true);
+    /// <summary>Variants of a flag.</summary>
+    public static readonly Limit FlagVariants = new("flag.variants", 256, "variants", "a flag with more is refused, rule flag.variants");
+    /// <summary>Entries of a flag's metadata, and of a set's.</summary>
+    public static readonly Limit FlagMetadataEntries = new("flag.metadata_entries", 64, "entries", "a flag with more is refused, rule flag.metadata");
+    /// <summary>Steps of a schedule.</summary>
+    public static readonly Limit FlagScheduleSteps = new("flag.schedule_steps", 256, "steps", "a longer schedule is refused, rule flag.schedule");
+    /// <summary>Work that one evaluation of a flag may be.</summary>
+    public static readonly Limit FlagSteps = new("flag.steps", 100_000, "steps", "an evaluation that takes more answers GENERAL; a step is some 10 ns", true);
+    /// <summary>How deep shared rules and prerequisites may nest.</summary>
+    public static readonly Limit FlagLevels = new("flag.levels", 10, "levels", "a flag that nests deeper is refused, rule flag.levels");
+    /// <summary>Bytes of an evaluation context.</summary>
+    public static readonly Limit FlagContextBytes = new("flag.context_bytes", 1 << 20, "bytes", "a larger context is refused, INVALID_CONTEXT", true);
+    /// <summary>Parts of a rule that an explanation shows.</summary>
+    public static readonly Limit FlagTraceParts = new("flag.trace_parts", 1_000, "parts", "what is evaluated behind them is left out, and the explanation says so");
 
     /// <summary>All of them, in the order in which <c>stele limits</c> shows them.</summary>
     public static IReadOnlyList<Limit> All { get; } =
@@ -128,5 +146,6 @@ public static class SteleLimits
         PrimaryWaitMilliseconds, ClockSkewMilliseconds, PageItems, PageBytes, DescriptionCharacters, IdempotencyKeyCharacters, IdempotencyHours, RingRevisions,
         RingBytes, InlineValueBytes, ValueCacheBytes, StateMebibytes, IdleSeconds, ShutdownSeconds, ActorCharacters, Shards,
         SchemaBytes, SchemaSteps, SchemaLevels, SchemaMultipleExponent, PatternCharacters, PatternInstructions, SchemaCacheBytes, SchemaCheckMilliseconds,
+        FlagNameCharacters, FlagBytes, FlagVariants, FlagMetadataEntries, FlagScheduleSteps, FlagSteps, FlagLevels, FlagContextBytes, FlagTraceParts,
     ];
 }

@@ -1,0 +1,82 @@
+using Stele.Core.Faults;
+using Stele.Core.Flags.Rules;
+using Stele.Core.Limits;
+
+namespace Stele.Core.Flags;
+
+/// <summary>
+/// Whether what flags and shared rules refer to is there, and leads nowhere in circles or too deep: rules
+/// <c>flag.reference</c>, <c>flag.prerequisite</c>, <c>flag.cycle</c>, <c>flag.levels</c>.
+/// </summary>
+public static class FlagChecks
+{
+    /// <summary>Notes what is wrong with a flag's references in the set that it is to be in.</summary>
+    /// <param name="set">The set with the flag.</param>
+    /// <param name="flag">The flag.</param>
+    /// <param name="pointer">The definition's JSON pointer in what the caller was sent. In a short form there is nothing that refers.</param>
+    /// <param name="problems">Gets them.</param>
+    public static void Refuse(FlagSet set, Flag flag, string pointer, List<Problem> problems)
+    {
+        if (flag.Definition.Rule is { } rule) Refuse(set, new Subject(flag.Name, IsRule: false), rule.Reads, place => pointer + place, problems);
+    }
+
+    /// <summary>Notes what is wrong with a shared rule's references in the set that it is to be in.</summary>
+    /// <param name="set">The set with the shared rule.</param>
+    /// <param name="shared">The shared rule.</param>
+    /// <param name="pointer">The rule's JSON pointer in what the caller was sent.</param>
+    /// <param name="problems">Gets them.</param>
+    public static void Refuse(FlagSet set, SharedRule shared, string pointer, List<Problem> problems) =>
+        Refuse(set, new Subject(shared.Name, IsRule: true), shared.Rule.Reads, place => pointer + place[place.IndexOf('/', "/$evaluators/".Length)..], problems);
+
+    static void Refuse(FlagSet set, Subject subject, RuleReads reads, Func<string, string> at, List<Problem> problems)
+    {
+        var before = problems.Count;
+        foreach (var (next, place) in Next(reads))
+        {
+            if (problems.Count - before >= SteleLimits.BodyProblems.Value) return;
+            if (ReadsOf(set, next) is null)
+                problems.Add(Problem.Body(at(place), next.IsRule ? "flag.reference" : "flag.prerequisite", $"There is no {next} in this environment."));
+            else if (next == subject || Leads(set, next, subject))
+                problems.Add(Problem.Body(at(place), "flag.cycle", $"This leads back to the {subject}, through the {next}."));
+        }
+        if (problems.Count == before && Depth(set, subject, []) > SteleLimits.FlagLevels.Value)
+            problems.Add(Problem.Body(at(Next(reads).First().Place), "flag.levels", $"Shared rules and prerequisites nest at most {SteleLimits.FlagLevels.Value} levels; from here it is more."));
+    }
+
+    /// <summary>Whether one leads to another, over any number of steps.</summary>
+    static bool Leads(FlagSet set, Subject from, Subject to)
+    {
+        var seen = new HashSet<Subject> { from };
+        var open = new Queue<Subject>(seen);
+        while (open.TryDequeue(out var subject))
+            foreach (var (next, _) in Next(ReadsOf(set, subject)))
+            {
+                if (next == to) return true;
+                if (seen.Add(next)) open.Enqueue(next);
+            }
+        return false;
+    }
+
+    /// <summary>How many levels lie below a subject, as far as the limit cares.</summary>
+    static int Depth(FlagSet set, Subject subject, HashSet<(Subject, int)> seen, int level = 0)
+    {
+        var deepest = level;
+        if (level > SteleLimits.FlagLevels.Value || !seen.Add((subject, level))) return deepest;
+        foreach (var (next, _) in Next(ReadsOf(set, subject))) deepest = Math.Max(deepest, Depth(set, next, seen, level + 1));
+        return deepest;
+    }
+
+    static IEnumerable<(Subject Next, string Place)> Next(RuleReads? reads) => reads is null ? []
+        : reads.Shared.Select(reference => (new Subject(reference.Name, true), reference.Pointer)).Concat(reads.Prerequisites.Select(flag => (new Subject(flag.Name, false), flag.Pointer)));
+
+    static RuleReads? ReadsOf(FlagSet set, Subject subject)
+    {
+        if (subject.IsRule) return set.Rules.TryGetValue(subject.Name, out var shared) ? shared.Rule.Reads : null;
+        return set.Flags.TryGetValue(subject.Name, out var flag) ? flag.Definition.Rule?.Reads ?? new RuleReads() : null;
+    }
+
+    readonly record struct Subject(string Name, bool IsRule)
+    {
+        public override string ToString() => IsRule ? $"shared rule '{Name}'" : $"flag '{Name}'";
+    }
+}
