@@ -43,6 +43,8 @@ public static class SteleLimits
     public static readonly Limit EnvironmentNames = new("environments.names", 1_000, "names", "one more is refused, quota_exceeded: what is left of deleted ones takes memory", true);
     /// <summary>Characters of an org's name.</summary>
     public static readonly Limit OrgCharacters = new("org.characters", 50, "characters", "a longer name is refused, rule org.name");
+    /// <summary>Names of orgs that a node remembers.</summary>
+    public static readonly Limit DirectoryNames = new("directory.names", 20_000, "names", "those not asked for lately are looked up again", true);
     /// <summary>Names that an org has had, the current one included.</summary>
     public static readonly Limit OrgNames = new("org.names", 16, "names", "one more is refused, quota_exceeded: a name once had stays with its organization");
     /// <summary>Bytes of a value's canonical JSON text.</summary>
@@ -141,7 +143,7 @@ public static class SteleLimits
     /// <summary>All of them, in the order in which <c>stele limits</c> shows them.</summary>
     public static IReadOnlyList<Limit> All { get; } =
     [
-        KeyCharacters, ServiceCharacters, EnvironmentCharacters, EnvironmentsPerOrg, EnvironmentNames, OrgCharacters, OrgNames, ValueBytes, NumberDigits, NumberExponent, JsonDepth,
+        KeyCharacters, ServiceCharacters, EnvironmentCharacters, EnvironmentsPerOrg, EnvironmentNames, OrgCharacters, OrgNames, DirectoryNames, ValueBytes, NumberDigits, NumberExponent, JsonDepth,
         BodyProblems, ChangeLogCharacters, ChangeSetChanges, ChangeSetBytes, QueueCommands, BatchCommands, BatchBytes, RequestSeconds,
         PrimaryWaitMilliseconds, ClockSkewMilliseconds, PageItems, PageBytes, DescriptionCharacters, IdempotencyKeyCharacters, IdempotencyHours, RingRevisions,
         RingBytes, InlineValueBytes, ValueCacheBytes, StateMebibytes, IdleSeconds, ShutdownSeconds, ActorCharacters, Shards,

@@ -15,6 +15,9 @@ public static class OrgDecider
         if (!command.Principal.IsRoot) return new Fault(FaultCode.Forbidden, "Only a root token makes organizations.");
         if (state.Name is { } name)
             return new Fault(FaultCode.Conflict, $"The organization exists already, as '{name}'.", [Problem.Body("/name", "org.exists", $"'{command.Name}' is in use.")]);
+        if (command.Environments.Count > SteleLimits.EnvironmentsPerOrg.Value)
+            return new Fault(FaultCode.QuotaExceeded, $"An organization has at most {SteleLimits.EnvironmentsPerOrg.Value} environments (limit environments.count).",
+                [Problem.Body("/environments", SteleLimits.EnvironmentsPerOrg.Name, $"These are {command.Environments.Count}.")]);
         var events = new List<JournalEvent> { new OrgCreated(command.Name.Text, (command.DefaultEnvironment ?? command.Environments[0]).Text, 1) };
         foreach (var (ordinal, environment) in command.Environments.Index())
             events.Add(new EnvironmentCreated(environment.Text, null, ordinal, 1));
@@ -84,7 +87,7 @@ public static class OrgDecider
         foreach (var e in revision.Events)
             state = e.Payload switch
             {
-                OrgCreated created => state with { Name = created.Name, Settings = OrgSettings.First(created.DefaultEnvironment), Version = created.Version },
+                OrgCreated created => state with { Name = created.Name, Settings = OrgSettings.First(created.DefaultEnvironment), Version = created.Version, CreatedAt = revision.At },
                 OrgRenamed renamed => state with
                 {
                     Name = renamed.Name, Version = renamed.Version,

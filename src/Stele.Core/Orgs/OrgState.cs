@@ -53,6 +53,9 @@ public sealed record OrgState
     /// <summary>The names that it had before, in order: they still lead to it.</summary>
     public IReadOnlyList<string> FormerNames { get; init; } = [];
 
+    /// <summary>When it was made; null before.</summary>
+    public Timestamp? CreatedAt { get; init; }
+
     /// <summary>Since when it is archived; null: it is not.</summary>
     public Timestamp? ArchivedAt { get; init; }
 

@@ -26,7 +26,8 @@ internal sealed class ConfigView(JournalNode journal, JournalQueries journals)
         var read = settles ? await Settled(caller.Org, parameters.At!.Value) : await journal.Read(caller.Org, parameters.Reading, context.RequestAborted);
         if (!read.TryGet(out var snapshot, out var fault)) return fault;
         if (Refused(snapshot.State, caller.Principal, Permission.ConfigRead, parameters.Env?.Text, key) is { } forbidden) return forbidden;
-        if (!Environment(snapshot.State, parameters.Env?.Text).TryGet(out var environment, out fault)) return fault;
+        var isPast = parameters.IsPast || parameters.Cursor is not null || query is ["history"];
+        if (!Environment(snapshot.State, parameters.Env?.Text, isPast).TryGet(out var environment, out fault)) return fault;
         string[] scope = [.. query, .. key is null ? (string[])[] : [key], environment.Name, $"{parameters.Revision}", $"{parameters.At}", EntityTag.Of(0, snapshot.State.Incarnation).ToString()];
         PageCursor cursor = default;
         if (parameters.Cursor is { } text && PageCursor.TryParse(text, out cursor, scope) is { } problem) return Fault.Invalid(problem);
@@ -48,11 +49,11 @@ internal sealed class ConfigView(JournalNode journal, JournalQueries journals)
         return key is null ? Authorisation.CheckSome(state.Access, principal, permission, name) : Authorisation.Check(state.Access, principal, permission, name, key);
     }
 
-    /// <summary>An environment by name, or the default one.</summary>
-    public static Outcome<EnvironmentState> Environment(OrgState state, string? name)
+    /// <summary>An environment by name, or the default one. In the past also one that has been deleted since.</summary>
+    public static Outcome<EnvironmentState> Environment(OrgState state, string? name, bool isPast = false)
     {
         name ??= state.DefaultEnvironment;
-        return name is not null && state.Environment(name) is { } environment ? environment : ConfigDecider.UnknownEnvironment(name);
+        return name is not null && (isPast ? state.EnvironmentEver(name) : state.Environment(name)) is { } environment ? environment : ConfigDecider.UnknownEnvironment(name);
     }
 
     /// <summary>The place of a revision that the state has reached, or of the state itself. The blamed problem's message is filled in.</summary>

@@ -36,15 +36,15 @@ internal sealed class ConfigWriteEndpoints(JournalNode journal, ConfigQueries qu
     /// <summary><c>DELETE /v1/config/{key}</c></summary>
     public async Task Delete(HttpContext context)
     {
-        using var request = WriteRequest.WithoutBody(context, Parameter.Env | Parameter.ExpectedVersion);
+        using var request = WriteRequest.WithoutBody(context, Parameter.Env | Parameter.ExpectedVersion | Parameter.ChangeLog);
         var change = new Change
         {
             Op = ChangeOp.Delete, Environment = request.Parameters.Env, Key = RouteKey(context, request), ExpectedVersion = request.Parameters.ExpectedVersion,
         };
         var expected = Problem.Query("expected_version", "expected_version", "");
-        if (!(await Write(context, request, change, null, expected)).TryGet(out var applied, out var fault))
+        if (!(await Write(context, request, change, request.Parameters.ChangeLog, expected)).TryGet(out var applied, out var fault))
         {
-            await HttpProblems.Write(context, InQuery(fault));
+            await HttpProblems.Write(context, WriteRequest.InQuery(fault));
             return;
         }
         var record = Written(applied);
@@ -153,12 +153,4 @@ internal sealed class ConfigWriteEndpoints(JournalNode journal, ConfigQueries qu
         List<Problem>? problems = request.Problems;
         return ConfigEndpoints.RouteKey(context, ref problems);
     }
-
-    // a DELETE has no body: its expected version is in the query
-    static Fault InQuery(Fault fault) => fault with
-    {
-        Problems = [.. fault.Problems.Select(problem => problem is { Place: ProblemPlace.Body, Name: "/expected_version" }
-            ? Problem.Query("expected_version", problem.Rule, problem.Message)
-            : problem)],
-    };
 }

@@ -83,7 +83,9 @@ internal sealed class DiffEndpoints(JournalNode journal, ConfigView view, Config
     {
         var blamed = Problem.Query(side.Parameter, "environment.unknown", $"There is no environment '{side.Environment}'.");
         if (ConfigView.Refused(state, Caller.Of(context).Principal, Permission.ConfigRead, side.Environment.Text, null) is { } forbidden) return forbidden;
-        if (state.Environment(side.Environment.Text) is not { } environment) return new Fault(FaultCode.NotFound, blamed.Message, [blamed]);
+        // what was deleted since still has its past
+        var isPast = side.At is not null || side.Revision is not null || revision is not null;
+        if ((isPast ? state.EnvironmentEver(side.Environment.Text) : state.Environment(side.Environment.Text)) is not { } environment) return new Fault(FaultCode.NotFound, blamed.Message, [blamed]);
         var placed = side.At is { } at && revision is null
             ? await view.At(state, at, blamed, context.RequestAborted)
             : await view.Place(state, revision ?? side.Revision, blamed, context.RequestAborted);

@@ -7,7 +7,7 @@ using Stele.Server.Journal;
 namespace Stele.Server.Gateway;
 
 /// <summary>What the node says of itself.</summary>
-internal sealed class GatewayEndpoints(JournalNode journal, OrgDirectory orgs, TimeProvider time)
+internal sealed class GatewayEndpoints(JournalNode journal, TimeProvider time)
 {
     static readonly string Version = typeof(GatewayEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
 
@@ -48,7 +48,7 @@ internal sealed class GatewayEndpoints(JournalNode journal, OrgDirectory orgs, T
         else json.Id(primary.Cluster.Incarnation);
         json.Raw(",\"orgs\":["u8);
         TimeSpan? checkedAgo = null;
-        foreach (var (index, org) in journal.Orgs.OrderBy(org => org.Org.Value).Index())
+        foreach (var (index, org) in journal.Orgs.Where(org => org.State.Name is not null).OrderBy(org => org.Org.Value).Index())
         {
             if (index > 0) json.Raw(","u8);
             Org(json, org);
@@ -64,12 +64,12 @@ internal sealed class GatewayEndpoints(JournalNode journal, OrgDirectory orgs, T
         return Answer.Send(context, json.Raw("}}"u8));
     }
 
-    void Org(JsonText json, OrgJournal org)
+    static void Org(JsonText json, OrgJournal org)
     {
         var state = org.State;
         long keys = 0;
         foreach (var environment in state.Environments) keys += environment.Configs.Count;
-        json.Raw("{\"name\":"u8).Text(state.Name ?? orgs.All.FirstOrDefault(pair => pair.Value == org.Org).Key)
+        json.Raw("{\"name\":"u8).Text(state.Name)
             .Raw(",\"revision\":"u8).Number(state.Revision)
             .Raw(",\"cursor\":"u8).Text(state.Place.CursorText)
             .Raw(",\"keys\":"u8).Number(keys)

@@ -23,7 +23,6 @@ internal static class GatewayFeature
     {
         services.AddSingleton<RequestIds>();
         services.AddSingleton<RootTokens>();
-        services.AddSingleton<OrgDirectory>();
         services.AddSingleton<GatewayEndpoints>();
         services.Configure<KestrelServerOptions>(kestrel =>
         {

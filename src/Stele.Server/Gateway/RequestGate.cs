@@ -19,7 +19,17 @@ internal sealed class RequestGate(RequestDelegate next, RequestIds ids, RootToke
         var caller = new Caller(ids.Next());
         context.Features.Set(caller);
         context.Response.Headers[RequestIdHeader] = caller.RequestIdText;
-        if (!IsOpen(context.Request.Path) && Admit(context.Request, caller) is { } fault) return HttpProblems.Write(context, fault);
+        if (!IsOpen(context.Request.Path))
+        {
+            var admitted = Admit(context.Request, caller);
+            if (!admitted.IsCompletedSuccessfully) return Later(context, admitted);
+            if (admitted.Result is { } fault) return HttpProblems.Write(context, fault);
+        }
+        return Next(context);
+    }
+
+    Task Next(HttpContext context)
+    {
         Task task;
         try
         {
@@ -31,6 +41,22 @@ internal sealed class RequestGate(RequestDelegate next, RequestIds ids, RootToke
         }
         // without a state machine when there is nothing to wait for
         return task.IsCompletedSuccessfully ? Unanswered(context) ?? task : Await(context, task);
+    }
+
+    // who asks had to be looked up
+    async Task Later(HttpContext context, ValueTask<Fault?> admitted)
+    {
+        Fault? refused;
+        try
+        {
+            refused = await admitted;
+        }
+        catch (Exception e)
+        {
+            await Failed(context, e);
+            return;
+        }
+        await (refused is { } fault ? HttpProblems.Write(context, fault) : Next(context));
     }
 
     async Task Await(HttpContext context, Task task)
@@ -50,15 +76,23 @@ internal sealed class RequestGate(RequestDelegate next, RequestIds ids, RootToke
     /// <summary>What an orchestrator asks has no token.</summary>
     static bool IsOpen(PathString path) => path.Value is "/healthz" or "/readyz";
 
-    Fault? Admit(HttpRequest request, Caller caller)
+    ValueTask<Fault?> Admit(HttpRequest request, Caller caller)
     {
         var authorization = request.Headers.Authorization.ToString().AsSpan();
         if (!authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) || !tokens.Holds(authorization[Scheme.Length..].Trim()))
-            return new Fault(FaultCode.Unauthenticated, authorization.IsEmpty
+            return new(new Fault(FaultCode.Unauthenticated, authorization.IsEmpty
                 ? "Send a token: Authorization: Bearer TOKEN."
-                : "This token is not known.");
+                : "This token is not known."));
         var name = request.Headers.TryGetValue(OrgHeader, out var named) ? named.ToString() : OrgDirectory.DefaultName;
-        if (!orgs.TryFind(name, out var org))
+        if (!orgs.TryFind(name, out var org)) return AdmitRoot(caller, name);
+        caller.Admit(Principal.Root, org);
+        return default;
+    }
+
+    async ValueTask<Fault?> AdmitRoot(Caller caller, string name)
+    {
+        if (!(await orgs.Find(name)).TryGet(out var found, out var fault)) return fault;
+        if (found is not { } org)
             return new Fault(FaultCode.NotFound, $"There is no organization '{name}'.", [Problem.Header(OrgHeader, "org.unknown", $"There is no organization '{name}'.")]);
         caller.Admit(Principal.Root, org);
         return null;

@@ -28,6 +28,9 @@ internal enum Parameter
     From = 1 << 11,
     To = 1 << 12,
     AfterRevision = 1 << 13,
+    Confirm = 1 << 20,
+    ChangeLog = 1 << 21,
+    Archived = 1 << 22,
 
     /// <summary>What every read of current state takes.</summary>
     Read = Consistency | MaxStaleness,
@@ -63,6 +66,9 @@ internal struct RequestParameters
     public string? From { get; private set; }
     public string? To { get; private set; }
     public long? AfterRevision { get; private set; }
+    public string? Confirm { get; private set; }
+    public string? ChangeLog { get; private set; }
+    public bool Archived { get; private set; }
 
     /// <summary>How fresh a read must be.</summary>
     public readonly ReadOptions Reading => new(Consistency, MaxStaleness, MinCursor);
@@ -120,6 +126,9 @@ internal struct RequestParameters
             case Parameter.MaxStaleness:
                 MaxStaleness = Duration(value);
                 return MaxStaleness is null ? Problem.Query("max_staleness", "duration", "A duration is a whole number with ms, s or m, such as 5s.") : null;
+            case Parameter.Archived:
+                Archived = value is "" or "true";
+                return Archived || value == "false" ? null : Problem.Query("archived", "boolean", "archived is true or false.");
             case Parameter.KeysOnly:
                 KeysOnly = value is "" or "true";
                 return KeysOnly || value == "false" ? null : Problem.Query("keys_only", "boolean", "keys_only is true or false.");
@@ -131,6 +140,8 @@ internal struct RequestParameters
             case Parameter.Cursor: Cursor = value; return null;
             case Parameter.From: From = value; return null;
             case Parameter.To: To = value; return null;
+            case Parameter.Confirm: Confirm = value; return null;
+            case Parameter.ChangeLog: return SetChangeLog(value);
             default: return SetNumber(parameter, value);
         }
     }
@@ -164,6 +175,15 @@ internal struct RequestParameters
         return KeyPrefix.Check(value) is var (rule, message) ? Problem.Query("prefix", rule, message) : null;
     }
 
+    // stored with the revision, in a column that cannot hold U+0000
+    Problem? SetChangeLog(string value)
+    {
+        ChangeLog = value;
+        return value.Length > SteleLimits.ChangeLogCharacters.Value
+            ? Problem.Query("change_log", "change_log.length", $"A change log has at most {SteleLimits.ChangeLogCharacters.Value} characters; this one has {value.Length}.")
+            : value.Contains('\0') ? Problem.Query("change_log", "change_log.characters", "A change log cannot hold U+0000.") : null;
+    }
+
     readonly void CheckTogether(ref List<Problem>? problems)
     {
         if (MaxStaleness is not null && Consistency != Consistency.Local)
@@ -189,6 +209,9 @@ internal struct RequestParameters
         "from" => Parameter.From,
         "to" => Parameter.To,
         "after_revision" => Parameter.AfterRevision,
+        "confirm" => Parameter.Confirm,
+        "change_log" => Parameter.ChangeLog,
+        "archived" => Parameter.Archived,
         _ => Parameter.None,
     };
 

@@ -48,6 +48,14 @@ internal sealed class WriteRequest : IDisposable
         }
     }
 
+    /// <summary>The fault of a write without a body, whose conditions are in the query.</summary>
+    public static Fault InQuery(Fault fault) => fault with
+    {
+        Problems = [.. fault.Problems.Select(problem => problem is { Place: ProblemPlace.Body, Name: "/expected_version" or "/change_log" }
+            ? Problem.Query(problem.Name[1..], problem.Rule, problem.Message)
+            : problem)],
+    };
+
     /// <inheritdoc/>
     public void Dispose() => body?.Dispose();
 

@@ -83,6 +83,7 @@ internal sealed partial class PostgresJournalStore
     {
         Name = reader.GetString(0), Settings = new OrgSettings(reader.GetString(1), (string[])reader[4], OrgProjection.Limits(reader.GetString(5))),
         Version = reader.GetInt32(2), ArchivedAt = reader.IsDBNull(3) ? null : Timestamp.From(reader.GetDateTime(3)), FormerNames = (string[])reader[6],
+        CreatedAt = Timestamp.From(reader.GetDateTime(7)),
     };
 
     const string LoadHeadSql = """
@@ -91,7 +92,7 @@ internal sealed partial class PostgresJournalStore
 
     const string LoadOrgSql = """
         SELECT o.name, s.default_environment, o.version, o.archived_at, s.protected_environments, s.limits::text,
-               ARRAY(SELECT n.name FROM stele.org_name n WHERE n.org_id = $1 AND n.name <> o.name ORDER BY n.name)
+               ARRAY(SELECT n.name FROM stele.org_name n WHERE n.org_id = $1 AND n.name <> o.name ORDER BY n.name), o.created_at
         FROM stele.org o JOIN stele.org_setting s ON s.org_id = o.org_id WHERE o.org_id = $1
         """;
 

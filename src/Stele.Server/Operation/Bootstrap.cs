@@ -16,7 +16,7 @@ namespace Stele.Server.Operation;
 /// next one.
 /// </summary>
 internal sealed class Bootstrap(
-    SteleOptions options, DatabaseConnections pools, JournalNode journal, TokenStore tokens, EventPartitions partitions, RequestIds ids, TimeProvider time,
+    SteleOptions options, DatabaseConnections pools, JournalNode journal, TokenStore tokens, OrgDirectory orgs, EventPartitions partitions, RequestIds ids, TimeProvider time,
     ILogger<Bootstrap> log) : IHostedService
 {
     static readonly string[] FirstEnvironments = ["development", "staging", "production"];
@@ -42,6 +42,8 @@ internal sealed class Bootstrap(
             await Ask(connection, UnlockSql, CancellationToken.None);
         }
         await tokens.RunOnce(cancellation);
+        // whatever it is called by now: the name it was made with is its own
+        orgs.Know(OrgDirectory.DefaultName, OrgId.Default);
     }
 
     /// <inheritdoc/>

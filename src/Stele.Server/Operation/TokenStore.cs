@@ -1,17 +1,19 @@
 using Npgsql;
-using Stele.Core.Journal;
 using Stele.Server.Database;
 using Stele.Server.Gateway;
 
 namespace Stele.Server.Operation;
 
 /// <summary>
-/// The hashes of root tokens and the names of orgs, as the database has them: what the gate compares with. Asked for at
-/// start and every few seconds, so that a root token replaced on one node is refused by all of them within that time.
+/// The hashes of root tokens, as the database has them: what the gate compares with. Asked for at start and every few seconds,
+/// so that a root token replaced on one node is refused by all of them within that time. With them the incarnation: when it has
+/// changed, writes were lost, and the making of orgs may be among them.
 /// </summary>
 internal sealed class TokenStore(DatabaseConnections pools, RootTokens tokens, OrgDirectory orgs, StatementTimer statements)
 {
-    const int OrgsMax = 100_000, RootTokensMax = 100;
+    const int RootTokensMax = 100;
+
+    Guid incarnation;
 
     /// <summary>Whether any root token is stored.</summary>
     public async Task<bool> HasRoot(CancellationToken cancellation)
@@ -53,23 +55,24 @@ internal sealed class TokenStore(DatabaseConnections pools, RootTokens tokens, O
     {
         using var timing = statements.Start("token_directory");
         await using var connection = await pools.Tail.OpenConnectionAsync(cancellation);
-        await using var batch = new NpgsqlBatch(connection) { BatchCommands = { Limited(RootHashesSql, RootTokensMax), Limited(OrgsSql, OrgsMax) } };
+        await using var batch = new NpgsqlBatch(connection) { BatchCommands = { Limited(RootHashesSql, RootTokensMax), new NpgsqlBatchCommand(IncarnationSql) } };
         await using var reader = await batch.ExecuteReaderAsync(cancellation);
         var hashes = new List<byte[]>();
         while (await reader.ReadAsync(cancellation)) hashes.Add((byte[])reader[0]);
         await reader.NextResultAsync(cancellation);
-        var names = new Dictionary<string, OrgId>(StringComparer.Ordinal);
-        while (await reader.ReadAsync(cancellation)) names[reader.GetString(0)] = new OrgId(reader.GetInt32(1));
+        await reader.ReadAsync(cancellation);
+        var found = reader.GetGuid(0);
         tokens.Set(hashes);
-        orgs.Set(names);
+        if (found != incarnation) orgs.Forget();
+        incarnation = found;
     }
 
     const string RootHashesSql = """
         SELECT hash FROM stele.token_lookup WHERE org_id IS NULL LIMIT $1
         """;
 
-    const string OrgsSql = """
-        SELECT name, org_id FROM stele.org ORDER BY org_id LIMIT $1
+    const string IncarnationSql = """
+        SELECT incarnation FROM stele.cluster
         """;
 
     static NpgsqlBatchCommand Limited(string sql, int limit)

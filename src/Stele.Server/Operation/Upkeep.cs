@@ -3,7 +3,7 @@ using Stele.Server.Database;
 
 namespace Stele.Server.Operation;
 
-/// <summary>What every node does now and then: root tokens and orgs taken over, partitions made, old idempotency records swept.</summary>
+/// <summary>What every node does now and then: root tokens taken over, partitions made, old idempotency records swept.</summary>
 internal sealed class Upkeep(TokenStore tokens, EventPartitions partitions, DatabaseConnections pools, StatementTimer statements, TimeProvider time, ILogger<Upkeep> log) : BackgroundService
 {
     static readonly TimeSpan TokensPause = TimeSpan.FromSeconds(5);
@@ -30,7 +30,7 @@ internal sealed class Upkeep(TokenStore tokens, EventPartitions partitions, Data
 
     /// <inheritdoc/>
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
-        Repeat("Reading root tokens and organizations", TokensPause, tokens.RunOnce, stoppingToken),
+        Repeat("Reading root tokens", TokensPause, tokens.RunOnce, stoppingToken),
         Repeat("Making event partitions", PartitionsPause, partitions.RunOnce, stoppingToken),
         Repeat("Sweeping idempotency records", SweepPause, Sweep, stoppingToken));
 

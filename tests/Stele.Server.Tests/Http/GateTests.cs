@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Stele.Core.Faults;
 using Stele.Core.Journal;
 using Stele.Server.Gateway;
+using Stele.Server.Journal;
 using Stele.Server.Tests.Fixtures;
 using Xunit;
 
@@ -47,8 +48,7 @@ public sealed partial class GateTests(HttpServer server) : IClassFixture<HttpSer
     {
         var tokens = new RootTokens();
         tokens.Set([RootTokens.Hash("token")]);
-        var orgs = new OrgDirectory();
-        orgs.Set([new("default", OrgId.Default)]);
+        var orgs = new OrgDirectory(_ => Task.FromResult<OrgId?>(OrgId.Default), TimeProvider.System, new JournalOptions());
         var gate = new RequestGate(_ => throw new InvalidOperationException("a secret detail"), new RequestIds(TimeProvider.System), tokens, orgs, NullLogger<RequestGate>.Instance);
         using var body = new MemoryStream();
         var context = new DefaultHttpContext { Response = { Body = body } };

@@ -8,7 +8,6 @@ using Stele.Core.Access;
 using Stele.Core.Journal;
 using Stele.Core.Orgs;
 using Stele.Server.Journal;
-using Stele.Server.Operation;
 using Stele.Server.Tests.Fixtures;
 using Xunit;
 
@@ -42,17 +41,13 @@ public sealed class HttpServer : IAsyncLifetime
     internal async Task<OrgState> State() =>
         (await Journal.Read(OrgId.Default, new ReadOptions(Consistency.Strong, null, null), CancellationToken.None)).Value.State;
 
-    /// <summary>Makes an org with an environment, and has the server know it by name.</summary>
+    /// <summary>Makes an org with an environment.</summary>
     internal async Task<OrgId> NewOrg(int number, string name)
     {
         var made = await Journal.Append(new OrgId(number), new CreateOrg(Principal.Root, Guid.CreateVersion7(), OrgName.Parse(name, null), [EnvironmentName.Parse("production", null)]), null, CancellationToken.None);
         Assert.Null(made.Fault);
-        await KnowOrgs();
         return new OrgId(number);
     }
-
-    /// <summary>Has the server look for orgs now, and not within five seconds.</summary>
-    internal Task KnowOrgs() => server.Services.GetRequiredService<TokenStore>().RunOnce(CancellationToken.None);
 
     /// <summary>A statement as the superuser.</summary>
     internal async Task Execute(string sql)
@@ -92,10 +87,10 @@ public sealed class HttpServer : IAsyncLifetime
             response.Headers.Concat(response.Content.Headers).ToDictionary(header => header.Key, header => string.Join(", ", header.Value), StringComparer.OrdinalIgnoreCase));
     }
 
-    /// <summary>What a query finds in the default org.</summary>
-    public async Task<List<string>> Rows(string sql)
+    /// <summary>What a query finds in an org, the default one if none is named.</summary>
+    public async Task<List<string>> Rows(string sql, OrgId? org = null)
     {
-        await using var session = await database.AsApp(1);
+        await using var session = await database.AsApp((org ?? OrgId.Default).Value);
         return await session.Rows(sql);
     }
 

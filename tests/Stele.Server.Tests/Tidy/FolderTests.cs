@@ -15,7 +15,7 @@ public sealed partial class FolderTests
     static readonly Dictionary<string, string[]> features = new()
     {
         ["Configs"] = ["ChangeBody", "ConfigBodies", "ConfigJson", "ConfigValues", "ConfigView"],
-        ["Orgs"] = [],
+        ["Orgs"] = ["OrgBodies", "OrgJson"],
         ["Stats"] = [],
     };
 
@@ -67,7 +67,7 @@ public sealed partial class FolderTests
         ["Gateway"] = ["Journal"],
         ["Journal"] = ["Archive", "Configs", "Database", "Gateway", "Operation", "Orgs"],
         ["Operation"] = ["Database", "Gateway", "Journal", "Options"],
-        ["Orgs"] = ["Gateway", "Journal"],
+        ["Orgs"] = ["Database", "Gateway", "Journal", "Operation"],
         ["Stats"] = ["Database", "Gateway", "Journal"],
     };
 

@@ -10,7 +10,7 @@ internal static class StateEquality
     {
         if (a.Org != b.Org) return $"org {a.Org} and {b.Org}";
         if (a.Place.CursorText != b.Place.CursorText) return $"place {a.Place.CursorText} and {b.Place.CursorText}";
-        if (a.Name != b.Name || a.Version != b.Version || a.ArchivedAt != b.ArchivedAt || !a.FormerNames.SequenceEqual(b.FormerNames)) return "the org's own row";
+        if (a.Name != b.Name || a.Version != b.Version || a.ArchivedAt != b.ArchivedAt || a.CreatedAt != b.CreatedAt || !a.FormerNames.SequenceEqual(b.FormerNames)) return "the org's own row";
         if (a.Settings is null || b.Settings is null ? a.Settings != b.Settings : !a.Settings.Is(b.Settings)) return $"settings {a.Settings} and {b.Settings}";
         if (!a.DeletedEnvironments.Select(Left).SequenceEqual(b.DeletedEnvironments.Select(Left))) return "deleted environments";
         foreach (var gone in a.DeletedEnvironments)

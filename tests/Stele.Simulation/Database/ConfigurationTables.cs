@@ -57,7 +57,7 @@ internal sealed record ConfigurationTables(
         return new OrgState
         {
             Org = org, Incarnation = incarnation, Fence = fence, Format = format, Place = place, LastAt = lastAt,
-            Name = Organization?.Name, Version = Organization?.Version ?? 0, ArchivedAt = Organization?.ArchivedAt, FormerNames = Organization is null ? [] : [.. Organization.FormerNames],
+            Name = Organization?.Name, Version = Organization?.Version ?? 0, CreatedAt = Organization?.CreatedAt, ArchivedAt = Organization?.ArchivedAt, FormerNames = Organization is null ? [] : [.. Organization.FormerNames],
             Settings = Organization?.Settings,
             Environments = SortedMap<EnvironmentState>.FromSorted(environments), DeletedEnvironments = SortedMap<EnvironmentState>.FromSorted(gone),
         };
@@ -73,7 +73,7 @@ internal sealed record ConfigurationTables(
                 return this with
                 {
                     Organization = new OrganizationRow(data.GetProperty("name").GetString()!, OrgSettings.First(data.GetProperty("default_environment").GetString()!),
-                        data.GetProperty("version").GetInt32(), null, []),
+                        data.GetProperty("version").GetInt32(), revision.At, null, []),
                 };
             case "org.renamed" or "org.archived" or "org.unarchived" or "org.settings_changed":
                 return this with { Organization = Own(Organization!, revision, e.Type, data) with { Version = data.GetProperty("version").GetInt32() } };
@@ -133,7 +133,7 @@ internal sealed record ConfigurationTables(
     }
 }
 
-internal sealed record OrganizationRow(string Name, OrgSettings Settings, int Version, Timestamp? ArchivedAt, ImmutableSortedSet<string> FormerNames)
+internal sealed record OrganizationRow(string Name, OrgSettings Settings, int Version, Timestamp CreatedAt, Timestamp? ArchivedAt, ImmutableSortedSet<string> FormerNames)
 {
     public string DefaultEnvironment => Settings.DefaultEnvironment;
 }
