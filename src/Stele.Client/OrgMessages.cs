@@ -123,6 +123,32 @@ public sealed record LimitItem
     public Dictionary<string, JsonElement>? More { get; set; }
 }
 
+/// <summary>Whether the server takes writes.</summary>
+public sealed record WriteMode
+{
+    /// <summary>Whether it refuses them.</summary>
+    public bool ReadOnly { get; init; }
+
+    /// <summary>Why; null if nobody said.</summary>
+    public string? Reason { get; init; }
+
+    /// <summary>Since when all nodes refuse them; null when they do not.</summary>
+    public DateTimeOffset? Since { get; init; }
+
+    /// <summary>Who made it so.</summary>
+    public string? By { get; init; }
+
+    /// <summary>Whether the node that answered is set to refuse them whatever the others do.</summary>
+    public bool ThisNode { get; init; }
+
+    /// <summary>Members that this client does not know.</summary>
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement>? More { get; set; }
+}
+
+/// <summary>The switch of the read-only mode, on the wire.</summary>
+internal sealed record WriteModeSwitch(bool ReadOnly, string? Reason);
+
 /// <summary>A new environment, on the wire.</summary>
 internal sealed record NewEnvironment(string Name);
 

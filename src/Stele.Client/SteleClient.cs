@@ -104,6 +104,15 @@ public sealed class SteleClient : IDisposable
     /// <summary>The limits in force.</summary>
     public Task<LimitList> ListLimitsAsync(CancellationToken cancellationToken) => transport.Get("/v1/limits", SteleJson.Default.LimitList, cancellationToken);
 
+    /// <summary>Whether the server takes writes.</summary>
+    public Task<WriteMode> GetWriteModeAsync(CancellationToken cancellationToken) => transport.Get(ReadOnlyPath, SteleJson.Default.WriteMode, cancellationToken);
+
+    /// <summary>Has all nodes take no writes, or take them again; for the root token only. The reason is what whoever writes is told.</summary>
+    public Task<WriteMode> SetReadOnlyAsync(bool readOnly, string? reason, CancellationToken cancellationToken) =>
+        transport.Write(HttpMethod.Post, ReadOnlyPath, new WriteModeSwitch(readOnly, reason), SteleJson.Default.WriteModeSwitch, SteleJson.Default.WriteMode, cancellationToken);
+
+    const string ReadOnlyPath = "/v1/operations/read-only";
+
     /// <summary>Checks a value against a JSON Schema of draft 2020-12; nothing is written. <c>invalid</c> if the schema is none.</summary>
     public Task<SchemaVerdict> ValidateSchemaAsync(JsonElement schema, JsonElement value, CancellationToken cancellationToken) =>
         transport.Write(HttpMethod.Post, "/v1/schema/validate", new SchemaDryRun(schema, value), SteleJson.Default.SchemaDryRun, SteleJson.Default.SchemaVerdict, cancellationToken);

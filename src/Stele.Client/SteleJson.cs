@@ -23,6 +23,8 @@ namespace Stele.Client;
 [JsonSerializable(typeof(NewEnvironment))]
 [JsonSerializable(typeof(EventPage))]
 [JsonSerializable(typeof(LimitList))]
+[JsonSerializable(typeof(WriteMode))]
+[JsonSerializable(typeof(WriteModeSwitch))]
 [JsonSerializable(typeof(SchemaVerdict))]
 [JsonSerializable(typeof(SchemaCheckPage))]
 [JsonSerializable(typeof(SchemaBody))]

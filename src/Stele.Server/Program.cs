@@ -6,6 +6,7 @@ using Stele.Server.Database;
 using Stele.Server.Database.Embedded;
 using Stele.Server.Gateway;
 using Stele.Server.Journal;
+using Stele.Server.Limits;
 using Stele.Server.Operation;
 using Stele.Server.Options;
 using Stele.Server.Orgs;
@@ -52,17 +53,17 @@ internal static class Program
     }
 
     /// <summary>The whole server, over a database that is ready.</summary>
-    internal static WebApplication Compose(SteleOptions options, JournalOptions journal, DatabaseStart database, ILoggerFactory logs)
+    internal static WebApplication Compose(SteleOptions options, JournalOptions journal, DatabaseStart database, ILoggerFactory logs, LimitOptions? limits = null)
     {
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.Listen(options.Http, http => http.Protocols = HttpProtocols.Http1));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(SteleLimits.ShutdownSeconds.Value));
         builder.Services.AddSingleton(logs).AddSingleton(options).AddSingleton(database.Connections).AddSingleton(TimeProvider.System);
-        builder.Services.AddJournal(journal).AddOperation().AddGateway().AddOrgs().AddConfigs().AddStats();
+        builder.Services.AddJournal(journal).AddOperation().AddLimits(limits ?? new LimitOptions()).AddGateway().AddOrgs().AddConfigs().AddStats();
 
         var app = builder.Build();
         app.UseOperation().UseGateway();
-        app.MapOperation().MapGateway().MapJournal().MapOrgs().MapConfigs().MapStats();
+        app.MapOperation().MapLimits().MapGateway().MapJournal().MapOrgs().MapConfigs().MapStats();
         return app;
     }
 

@@ -90,13 +90,14 @@ public static class ConfigDecider
         foreach (var group in revision.Events.Where(IsConfig).GroupBy(EnvironmentOf))
         {
             var environment = Named(state, revision, group.Key);
-            var bytes = environment.ConfigBytes;
+            var (bytes, valueBytes) = (environment.ConfigBytes, environment.ValueBytes);
             var (configs, deleted) = (environment.Configs.ToBuilder(), environment.Deleted.ToBuilder());
             foreach (var e in group)
             {
                 var key = KeyOf(e);
                 var before = environment.Config(key);
                 bytes -= before?.MemoryBytes ?? 0;
+                valueBytes -= before?.ValueBytes ?? 0;
                 if (e.Type == ConfigDeleted.TypeName)
                 {
                     configs.Remove(key);
@@ -109,10 +110,11 @@ public static class ConfigDecider
                 configs.Set(entry);
                 environment = environment.WithSchema(key, (e.Payload as ConfigSet)?.Schema);
                 bytes += entry.MemoryBytes;
+                valueBytes += entry.ValueBytes;
             }
             environments = environments.Set(environment with
             {
-                Configs = configs.ToMap(), Deleted = deleted.ToTombstones(), ConfigBytes = bytes, ChangedRevision = revision.Revision,
+                Configs = configs.ToMap(), Deleted = deleted.ToTombstones(), ConfigBytes = bytes, ValueBytes = valueBytes, ChangedRevision = revision.Revision,
             });
         }
         return ReferenceEquals(environments, state.Environments) ? state : state with { Environments = environments };
@@ -136,7 +138,8 @@ public static class ConfigDecider
             Environments = state.Environments.Set(environment.WithSchema(set.Key, set.Schema) with
             {
                 Configs = environment.Configs.Set(entry), Deleted = deleted,
-                ConfigBytes = environment.ConfigBytes + entry.MemoryBytes - (before?.MemoryBytes ?? 0), ChangedRevision = revision.Revision,
+                ConfigBytes = environment.ConfigBytes + entry.MemoryBytes - (before?.MemoryBytes ?? 0),
+                ValueBytes = environment.ValueBytes + entry.ValueBytes - (before?.ValueBytes ?? 0), ChangedRevision = revision.Revision,
             }),
         };
     }

@@ -96,6 +96,14 @@ public sealed record ConfigEntry(
     /// <summary>Bytes of the value, wherever it is; 0 of a deletion.</summary>
     public int ValueBytes => Value?.Length ?? Reference?.Bytes ?? 0;
 
+    /// <summary>What <see cref="ValueBytes"/> will be of a value.</summary>
+    public static int CountedBytes(ReadOnlySpan<byte> canonical, ConfigValueType type)
+    {
+        if (canonical.Length <= SteleLimits.InlineValueBytes.Value) return canonical.Length;
+        var text = type.Bare(canonical).Length;
+        return text <= SteleLimits.InlineValueBytes.Value ? canonical.Length : text;
+    }
+
     /// <summary>About how many bytes of memory this takes; the same on every node and however it came there. A change log counts with each key that it changed.</summary>
     public long MemoryBytes => EntryBytes + 2 * Key.Length + (Value?.Length ?? ReferenceBytes) + 2 * (ChangeLog?.Length ?? 0);
 

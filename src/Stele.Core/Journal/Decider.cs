@@ -21,7 +21,7 @@ public static class Decider
             if (e.Format > state.Format)
                 return Fault.Unavailable($"This needs journal format {e.Format}, and organization {state.Org} is written in format {state.Format}, which older servers can read. "
                     + "When none of them runs any more, an operator allows it with 'stele upgrade finalize'.");
-        return OrgDecider.Guard(state, command, decision) is { } guarded ? guarded : outcome;
+        return (OrgDecider.Guard(state, command, decision) ?? OrgQuota.Check(state, decision)) is { } refused ? refused : outcome;
     }
 
     static Outcome<Decision> Dispatch(OrgState state, Command command) => command switch
@@ -65,6 +65,7 @@ public static class Decider
         {
             Place = new JournalPlace(revision.Revision, revision.Chain),
             LastAt = Timestamp.Later(state.LastAt, revision.At),
+            Today = state.Today.After(revision.At, revision.Revision),
         };
     }
 }

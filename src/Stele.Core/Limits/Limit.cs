@@ -149,5 +149,6 @@ public static class SteleLimits
         RingBytes, InlineValueBytes, ValueCacheBytes, StateMebibytes, IdleSeconds, ShutdownSeconds, ActorCharacters, Shards,
         SchemaBytes, SchemaSteps, SchemaLevels, SchemaMultipleExponent, PatternCharacters, PatternInstructions, SchemaCacheBytes, SchemaCheckMilliseconds,
         FlagNameCharacters, FlagBytes, FlagVariants, FlagMetadataEntries, FlagScheduleSteps, FlagSteps, FlagLevels, FlagContextBytes, FlagTraceParts,
+        .. TrafficLimits.All,
     ];
 }

@@ -77,6 +77,9 @@ public sealed record OrgState
     /// <summary>What is left of the environments that were deleted: the versions at which theirs and those of their keys go on.</summary>
     public SortedMap<EnvironmentState> DeletedEnvironments { get; init; } = SortedMap<EnvironmentState>.Empty;
 
+    /// <summary>The day of the last revision.</summary>
+    public WriteDay Today { get; init; }
+
     /// <summary>The last revision.</summary>
     public long Revision => Place.Revision;
 
@@ -137,6 +140,9 @@ public sealed record EnvironmentState(string Name, string? Description, int Ordi
 
     /// <summary>About how many bytes of memory <see cref="Configs"/> take.</summary>
     public long ConfigBytes { get; init; }
+
+    /// <summary>How many bytes the values of <see cref="Configs"/> have, wherever they are.</summary>
+    public long ValueBytes { get; init; }
 
     /// <summary>The schemas of those keys that have one: most have none, and pay nothing.</summary>
     public SortedMap<KeySchema> Schemas { get; init; } = SortedMap<KeySchema>.Empty;

@@ -1,5 +1,7 @@
 using Stele.Core.Access;
 using Stele.Core.Journal;
+using Stele.Core.Limits;
+using Stele.Server.Limits;
 
 namespace Stele.Server.Gateway;
 
@@ -17,6 +19,12 @@ internal sealed class Caller(Guid requestId)
 
     /// <summary>In which org; set when the request was let in.</summary>
     public OrgId Org { get; private set; }
+
+    /// <summary>How it stands with the limits; given back when the request is answered.</summary>
+    public Admission Admission { get; set; }
+
+    /// <summary>In which its body must have come.</summary>
+    public TimeSpan BodyTime { get; set; } = TimeSpan.FromSeconds(TrafficLimits.BodySeconds.Value);
 
     /// <summary>The caller of a request that came through the gate.</summary>
     public static Caller Of(HttpContext context) =>

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Stele.Server.Limits;
 
 namespace Stele.Server.Gateway;
 
@@ -38,7 +39,8 @@ internal static class GatewayFeature
         var services = app.ApplicationServices;
         var (ids, tokens, orgs) = (services.GetRequiredService<RequestIds>(), services.GetRequiredService<RootTokens>(), services.GetRequiredService<OrgDirectory>());
         var log = services.GetRequiredService<ILogger<RequestGate>>();
-        app.Use(next => new RequestGate(next, ids, tokens, orgs, log).Invoke);
+        var limits = services.GetRequiredService<HttpLimits>();
+        app.Use(next => new RequestGate(next, ids, tokens, orgs, limits, log).Invoke);
         return app.UseRouting();
     }
 

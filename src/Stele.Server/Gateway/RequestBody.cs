@@ -32,11 +32,14 @@ internal sealed class RequestBody : IDisposable
         // a length is only a claim: what is rented for it is bounded, and grows with what comes
         var body = new RequestBody((int)Math.Min(request.ContentLength ?? FirstBytes, 1 << 20));
         var fits = true;
+        CancellationTokenSource? deadline = null;
         try
         {
             while (true)
             {
-                var read = await request.BodyReader.ReadAsync(context.RequestAborted);
+                // most bodies are there when they are asked for, and need no timer
+                if (!request.BodyReader.TryRead(out var read))
+                    read = await request.BodyReader.ReadAsync((deadline ??= Deadline(context)).Token);
                 // what is past the limit is read and dropped: most clients read no answer before they have sent everything
                 fits = fits && body.Append(read.Buffer);
                 request.BodyReader.AdvanceTo(read.Buffer.End);
@@ -46,12 +49,27 @@ internal sealed class RequestBody : IDisposable
                 return TooLarge;
             }
         }
-        catch
+        catch (Exception e)
         {
             body.Dispose();
+            if (e is OperationCanceledException && deadline is { IsCancellationRequested: true } && !context.RequestAborted.IsCancellationRequested) return TooSlow;
             throw;
         }
+        finally
+        {
+            deadline?.Dispose();
+        }
     }
+
+    static CancellationTokenSource Deadline(HttpContext context)
+    {
+        var deadline = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        deadline.CancelAfter(Caller.Of(context).BodyTime);
+        return deadline;
+    }
+
+    // a request is work while its body comes: one that never ends would keep its place
+    static Fault TooSlow { get; } = Fault.Invalid(Problem.Body("", TrafficLimits.BodySeconds.Name, $"The body was not complete after {TrafficLimits.BodySeconds.Value} seconds."));
 
     /// <summary>The refusal of a body that is past the limit.</summary>
     public static Fault TooLarge { get; } = new(FaultCode.TooLarge, $"A body has at most {SteleLimits.ChangeSetBytes.Value} bytes.",

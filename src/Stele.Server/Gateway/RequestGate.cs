@@ -2,6 +2,7 @@ using Npgsql;
 using Stele.Core.Access;
 using Stele.Core.Faults;
 using Stele.Server.Journal;
+using Stele.Server.Limits;
 
 namespace Stele.Server.Gateway;
 
@@ -10,7 +11,7 @@ namespace Stele.Server.Gateway;
 /// routes, wrong methods, exceptions. It stands before routing, so that a request without a token learns nothing of what
 /// routes there are.
 /// </summary>
-internal sealed class RequestGate(RequestDelegate next, RequestIds ids, RootTokens tokens, OrgDirectory orgs, ILogger<RequestGate> log)
+internal sealed class RequestGate(RequestDelegate next, RequestIds ids, RootTokens tokens, OrgDirectory orgs, HttpLimits limits, ILogger<RequestGate> log)
 {
     const string Scheme = "Bearer ";
 
@@ -19,16 +20,15 @@ internal sealed class RequestGate(RequestDelegate next, RequestIds ids, RootToke
         var caller = new Caller(ids.Next());
         context.Features.Set(caller);
         context.Response.Headers[RequestIdHeader] = caller.RequestIdText;
-        if (!IsOpen(context.Request.Path))
-        {
-            var admitted = Admit(context.Request, caller);
-            if (!admitted.IsCompletedSuccessfully) return Later(context, admitted);
-            if (admitted.Result is { } fault) return HttpProblems.Write(context, fault);
-        }
-        return Next(context);
+        if (IsOpen(context.Request.Path)) return Next(context, caller);
+        var admitted = Admit(context.Request, caller);
+        if (!admitted.IsCompletedSuccessfully) return Later(context, caller, admitted);
+        return admitted.Result is { } fault ? HttpProblems.Write(context, fault) : Enter(context, caller);
     }
 
-    Task Next(HttpContext context)
+    Task Enter(HttpContext context, Caller caller) => limits.Enter(context, caller) is { } limited ? HttpProblems.Write(context, limited) : Next(context, caller);
+
+    Task Next(HttpContext context, Caller caller)
     {
         Task task;
         try
@@ -37,14 +37,17 @@ internal sealed class RequestGate(RequestDelegate next, RequestIds ids, RootToke
         }
         catch (Exception e)
         {
+            limits.Leave(caller);
             return Failed(context, e);
         }
         // without a state machine when there is nothing to wait for
-        return task.IsCompletedSuccessfully ? Unanswered(context) ?? task : Await(context, task);
+        if (!task.IsCompletedSuccessfully) return Await(context, caller, task);
+        limits.Leave(caller);
+        return Unanswered(context) ?? task;
     }
 
     // who asks had to be looked up
-    async Task Later(HttpContext context, ValueTask<Fault?> admitted)
+    async Task Later(HttpContext context, Caller caller, ValueTask<Fault?> admitted)
     {
         Fault? refused;
         try
@@ -56,10 +59,10 @@ internal sealed class RequestGate(RequestDelegate next, RequestIds ids, RootToke
             await Failed(context, e);
             return;
         }
-        await (refused is { } fault ? HttpProblems.Write(context, fault) : Next(context));
+        await (refused is { } fault ? HttpProblems.Write(context, fault) : Enter(context, caller));
     }
 
-    async Task Await(HttpContext context, Task task)
+    async Task Await(HttpContext context, Caller caller, Task task)
     {
         try
         {
@@ -69,6 +72,10 @@ internal sealed class RequestGate(RequestDelegate next, RequestIds ids, RootToke
         {
             await Failed(context, e);
             return;
+        }
+        finally
+        {
+            limits.Leave(caller);
         }
         if (Unanswered(context) is { } answer) await answer;
     }
@@ -80,9 +87,9 @@ internal sealed class RequestGate(RequestDelegate next, RequestIds ids, RootToke
     {
         var authorization = request.Headers.Authorization.ToString().AsSpan();
         if (!authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) || !tokens.Holds(authorization[Scheme.Length..].Trim()))
-            return new(new Fault(FaultCode.Unauthenticated, authorization.IsEmpty
-                ? "Send a token: Authorization: Bearer TOKEN."
-                : "This token is not known."));
+            return new(authorization.IsEmpty
+                ? new Fault(FaultCode.Unauthenticated, "Send a token: Authorization: Bearer TOKEN.")
+                : limits.Failed(request.HttpContext) ?? new Fault(FaultCode.Unauthenticated, "This token is not known."));
         var name = request.Headers.TryGetValue(OrgHeader, out var named) ? named.ToString() : OrgDirectory.DefaultName;
         if (!orgs.TryFind(name, out var org)) return AdmitRoot(caller, name);
         caller.Admit(Principal.Root, org);

@@ -43,6 +43,11 @@ internal sealed class BatchPlan
                 answers.Add((pending, fault));
                 continue;
             }
+            if (decision.Events.Count > 0 && OrgQuota.CheckWrites(state, command.Principal, at) is { } spent)
+            {
+                answers.Add((pending, spent));
+                continue;
+            }
             var applied = Decider.Apply(state, command, decision, at);
             state = applied.State;
             answers.Add((pending, applied));

@@ -43,6 +43,7 @@ internal sealed class JournalNode
     readonly HeadReconciler reconciler;
     readonly LoadedOrgs orgs;
     Action<OrgId, long> committed = static (_, _) => { };
+    Func<Command, Fault?> refuse = static _ => null;
 
     public JournalNode(IJournalStore store, TimeProvider time, JournalOptions options, JournalMetrics metrics, JournalLog log)
     {
@@ -61,6 +62,9 @@ internal sealed class JournalNode
 
     /// <summary>Called after each commit of this node, off the request's path: what carries hints to other nodes.</summary>
     public void OnCommitted(Action<OrgId, long> hook) => committed = hook;
+
+    /// <summary>Asked before a command is queued: a maintenance mode refuses it here, when what was committed before can still be answered.</summary>
+    public void RefuseWrites(Func<Command, Fault?> hook) => refuse = hook;
 
     /// <summary>
     /// The state of an org, as fresh as asked. Faults: not_found (no such org), gone (archived), unavailable (primary away for a
@@ -140,6 +144,7 @@ internal sealed class JournalNode
                 // a write's time counts from here: an org may take longer to load
                 enqueuedAt = time.GetTimestamp();
                 if (idempotency is not null && await Replayed(loaded.Journal, command, idempotency) is { } replayed) return replayed;
+                if (refuse(command) is { } closed) return closed;
                 if (command.BringsValues && loaded.Journal.State.MemoryBytes is var bytes && bytes > options.StateBytes) return Full(bytes);
                 command = command.Prepare(loaded.Journal.State);
             }

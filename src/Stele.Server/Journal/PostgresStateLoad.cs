@@ -45,11 +45,13 @@ internal sealed partial class PostgresJournalStore
         await reader.NextResultAsync(cancellation);
         if (!await reader.ReadAsync(cancellation)) return new LoadedState(null, 0);
         var head = ReadHead(reader);
+        // the last revision's row may be archived, and then it was not today
+        var today = reader.IsDBNull(7) ? default : default(WriteDay).After(Timestamp.From(reader.GetDateTime(7)), reader.GetInt64(8) + 1);
         await reader.NextResultAsync(cancellation);
         var empty = new OrgState
         {
             Org = org, Incarnation = head.Incarnation, Fence = head.Fence, Format = head.Format, LastAt = head.LastAt,
-            Place = new JournalPlace(head.Revision, head.Chain),
+            Place = new JournalPlace(head.Revision, head.Chain), Today = today,
         };
         if (await reader.ReadAsync(cancellation)) empty = ReadOrg(reader, empty);
         await reader.NextResultAsync(cancellation);
@@ -87,7 +89,9 @@ internal sealed partial class PostgresJournalStore
     };
 
     const string LoadHeadSql = """
-        SELECT org_id, incarnation, fence, revision, chain, last_at, format FROM stele.journal_head WHERE org_id = $1
+        SELECT h.org_id, h.incarnation, h.fence, h.revision, h.chain, h.last_at, h.format, r.at,
+               CASE WHEN r.at IS NOT NULL THEN stele.revision_at($1, date_trunc('day', r.at, 'UTC') - interval '1 microsecond') END
+        FROM stele.journal_head h LEFT JOIN stele.revision r ON r.org_id = h.org_id AND r.revision = h.revision WHERE h.org_id = $1
         """;
 
     const string LoadOrgSql = """
@@ -130,7 +134,7 @@ internal sealed partial class PostgresJournalStore
         readonly List<ConfigEntry> entries = [];
         readonly List<KeySchema> schemas = [];
         readonly Tombstones.Builder deleted = Tombstones.None.ToBuilder();
-        long entryBytes, schemaBytes, changedRevision;
+        long entryBytes, valueBytes, schemaBytes, changedRevision;
         int deletedCount;
 
         public string Name => name;
@@ -155,6 +159,7 @@ internal sealed partial class PostgresJournalStore
             if (large) entry = entry with { Reference = ValueReference.Read((byte[])reader[12], reader.GetInt32(11)) };
             entries.Add(entry);
             entryBytes += entry.MemoryBytes;
+            valueBytes += entry.ValueBytes;
             if (reader.IsDBNull(13)) return;
             schemas.Add(new KeySchema(entry.Key, texts.Schema(reader.GetString(13))));
             schemaBytes += schemas[^1].MemoryBytes;
@@ -165,6 +170,7 @@ internal sealed partial class PostgresJournalStore
             Configs = SortedMap<ConfigEntry>.FromSorted(entries),
             Deleted = deleted.ToTombstones(),
             ConfigBytes = entryBytes,
+            ValueBytes = valueBytes,
             Schemas = SortedMap<KeySchema>.FromSorted(schemas),
             SchemaBytes = schemaBytes,
             ChangedRevision = Math.Max(empty.ChangedRevision, changedRevision),

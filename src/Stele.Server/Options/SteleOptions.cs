@@ -57,6 +57,12 @@ internal sealed class SteleOptions
     /// <summary>SQL statements that take this long are logged.</summary>
     public TimeSpan SlowStatement { get; init; }
 
+    /// <summary>Whether this node takes no writes, whatever the others do.</summary>
+    public bool ReadOnly { get; init; }
+
+    /// <summary>The networks whose X-Forwarded-For is believed.</summary>
+    public IReadOnlyList<IPNetwork> TrustedProxies { get; init; } = [];
+
     /// <summary>Limits that are not at their default.</summary>
     public IReadOnlyDictionary<Limit, long> Limits { get; init; } = new Dictionary<Limit, long>();
 

@@ -27,7 +27,9 @@ internal sealed class SteleSettings
         Node = new("STELE_NODE", "Node", ""),
         LogFormat = new("STELE_LOG_FORMAT", "LogFormat", "text"),
         LogLevel = new("STELE_LOG_LEVEL", "LogLevel", "information"),
-        SlowStatement = new("STELE_SLOW_STATEMENT_MS", "SlowStatementMs", "500");
+        SlowStatement = new("STELE_SLOW_STATEMENT_MS", "SlowStatementMs", "500"),
+        TrustedProxies = new("STELE_TRUSTED_PROXIES", "TrustedProxies", ""),
+        ReadOnly = new("STELE_READ_ONLY", "ReadOnly", "off");
 
     const int RootTokenCharactersMin = 16, RootTokenCharactersMax = 255, NodeCharactersMax = 64;
 
@@ -41,7 +43,7 @@ internal sealed class SteleSettings
 
     /// <summary>All settings but the limits, each of which has one too.</summary>
     public static IReadOnlyList<Setting> Named { get; } =
-        [Postgres, PostgresApp, PostgresTail, PostgresBinaries, Migrate, RootToken, Http, Grpc, Data, Node, LogFormat, LogLevel, SlowStatement];
+        [Postgres, PostgresApp, PostgresTail, PostgresBinaries, Migrate, RootToken, Http, Grpc, Data, Node, LogFormat, LogLevel, SlowStatement, TrustedProxies, ReadOnly];
 
     /// <summary>Every setting.</summary>
     public static IReadOnlyList<Setting> All { get; } =
@@ -81,6 +83,8 @@ internal sealed class SteleSettings
             LogLevel = OneOf(LogLevel, [.. Enum.GetValues<LogLevel>().Where(level => level != Microsoft.Extensions.Logging.LogLevel.None)
                 .Select(level => (level.ToString().ToLowerInvariant(), level))]),
             SlowStatement = TimeSpan.FromMilliseconds(Number(SlowStatement, 0, 3_600_000)),
+            ReadOnly = OneOf(ReadOnly, ("off", false), ("on", true)),
+            TrustedProxies = Networks(TrustedProxies),
             Limits = Limits(),
             UnknownVariables = Unknown(),
         };
@@ -145,6 +149,17 @@ internal sealed class SteleSettings
         if (address is not null && ushort.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port)) return new IPEndPoint(address, port);
         problems.Add($"{setting.Variable} is '{text}'; write ADDRESS:PORT, such as {setting.Default}, [::1]:7300 or 0.0.0.0:7300.");
         return new IPEndPoint(IPAddress.Loopback, 0);
+    }
+
+    // an address alone is a network of one
+    List<IPNetwork> Networks(Setting setting)
+    {
+        var networks = new List<IPNetwork>();
+        foreach (var item in (Given(setting) ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+            if (IPNetwork.TryParse(item, out var network)) networks.Add(network);
+            else if (IPAddress.TryParse(item, out var address)) networks.Add(new IPNetwork(address, address.GetAddressBytes().Length * 8));
+            else problems.Add($"{setting.Variable} has '{item}'; write addresses or networks, such as 10.0.0.0/8,192.0.2.7,2001:db8::/32.");
+        return networks;
     }
 
     string NodeName()

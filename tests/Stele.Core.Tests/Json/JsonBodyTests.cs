@@ -1,4 +1,5 @@
 using System.Text;
+using Stele.Core.Limits;
 using Stele.Core.Faults;
 using Stele.Core.Json;
 using Xunit;
@@ -180,7 +181,7 @@ public sealed class JsonBodyTests
     public void A_body_is_told_of_as_many_problems_as_the_limit_says_and_no_more()
     {
         var read = Parse("{" + string.Join(',', Enumerable.Range(0, 1_000).Select(i => $"\"x{i}\":0")) + "}");
-        Assert.Equal(Limits.SteleLimits.BodyProblems.Value, read.Problems.Count);
+        Assert.Equal(SteleLimits.BodyProblems.Value, read.Problems.Count);
     }
 
     [Fact]
@@ -188,14 +189,14 @@ public sealed class JsonBodyTests
     {
         var name = new string('é', 100_000);
         var read = Parse($$$"""{"value":{"{{{name}}}":[{{{string.Join(',', Enumerable.Repeat("\"\\u0000\"", 100))}}}]}}""");
-        Assert.Equal(Limits.SteleLimits.BodyProblems.Value, read.Problems.Count);
+        Assert.Equal(SteleLimits.BodyProblems.Value, read.Problems.Count);
         Assert.All(read.Problems, problem => Assert.InRange(problem.Name.Length, 1, 300));
     }
 
     [Fact]
     public void Depth_is_counted_from_the_value()
     {
-        var deep = (int)Limits.SteleLimits.JsonDepth.Value;
+        var deep = (int)SteleLimits.JsonDepth.Value;
         string Nested(int levels) => $$"""{"changes":[{"op":"set","key":"a","value":{{new string('[', levels) + new string(']', levels)}}}],"value":0}""";
         Assert.Empty(Parse(Nested(deep)).Problems);
         Assert.Equal(["json.depth"], Parse(Nested(deep + 1)).Problems.Select(problem => problem.Rule));

@@ -7,6 +7,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Stele.Server.Database;
 using Stele.Server.Journal;
+using Stele.Server.Limits;
 using Stele.Server.Options;
 
 namespace Stele.Server.Tests.Fixtures;
@@ -42,18 +43,20 @@ sealed class TestServer : IAsyncDisposable
     /// <param name="token">STELE_ROOT_TOKEN; null: one is generated, or the stored one stays.</param>
     /// <param name="data">STELE_DATA; null: a new directory.</param>
     /// <param name="journal">Bounds and intervals; null: those of a server.</param>
-    public static async Task<TestServer> Start(TestDatabase db, string? token = Token, string? data = null, JournalOptions? journal = null)
+    /// <param name="limits">Bounds of what it takes; null: those of a server.</param>
+    /// <param name="readOnly">STELE_READ_ONLY.</param>
+    public static async Task<TestServer> Start(TestDatabase db, string? token = Token, string? data = null, JournalOptions? journal = null, LimitOptions? limits = null, bool readOnly = false)
     {
         var logs = new CapturedLogs();
         var options = new SteleOptions
         {
-            Postgres = db.Owner, PostgresApp = db.App, PostgresTail = db.Tail, RootToken = token, Node = "test",
+            Postgres = db.Owner, PostgresApp = db.App, PostgresTail = db.Tail, RootToken = token, Node = "test", ReadOnly = readOnly,
             Http = new IPEndPoint(IPAddress.Loopback, 0), Grpc = new IPEndPoint(IPAddress.Loopback, 0),
             Data = data ?? Directory.CreateTempSubdirectory("stele-test-").FullName, SlowStatement = TimeSpan.Zero,
         };
         var factory = LoggerFactory.Create(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(logs));
         var database = await DatabaseStart.Serve(options, TimeProvider.System, factory, CancellationToken.None);
-        var app = Program.Compose(options, journal ?? new JournalOptions(), database, factory);
+        var app = Program.Compose(options, journal ?? new JournalOptions(), database, factory, limits);
         await app.StartAsync();
         var client = new HttpClient(new ContractHandler()) { BaseAddress = new Uri(app.Urls.First()) };
         client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token ?? File.ReadAllText(Path.Combine(options.Data, "root-token")).Trim());

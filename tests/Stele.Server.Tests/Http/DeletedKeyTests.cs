@@ -72,7 +72,8 @@ public sealed class DeletedKeyTests(HttpServer server) : IClassFixture<HttpServe
         await using var loaded = await server.Another();
         var (made, found) = ((await server.State()).Environment("development")!, (await loaded.State()).Environment("development")!);
         Assert.Equal(made.Deleted.ByHash, found.Deleted.ByHash);
-        Assert.Equal(made.ConfigBytes, found.ConfigBytes);
+        Assert.Equal((made.ConfigBytes, made.ValueBytes), (found.ConfigBytes, found.ValueBytes));
+        Assert.Equal((await server.State()).Today, (await loaded.State()).Today);
         Assert.Equal(made.Configs.Select(entry => entry with { Value = null }), found.Configs.Select(entry => entry with { Value = null }));
     }
 

@@ -6,6 +6,8 @@ using Stele.Core.Faults;
 using Stele.Core.Journal;
 using Stele.Server.Gateway;
 using Stele.Server.Journal;
+using Stele.Server.Limits;
+using Stele.Server.Operation;
 using Stele.Server.Tests.Fixtures;
 using Xunit;
 
@@ -49,7 +51,9 @@ public sealed partial class GateTests(HttpServer server) : IClassFixture<HttpSer
         var tokens = new RootTokens();
         tokens.Set([RootTokens.Hash("token")]);
         var orgs = new OrgDirectory(_ => Task.FromResult<OrgId?>(OrgId.Default), TimeProvider.System, new JournalOptions());
-        var gate = new RequestGate(_ => throw new InvalidOperationException("a secret detail"), new RequestIds(TimeProvider.System), tokens, orgs, NullLogger<RequestGate>.Instance);
+        var bounds = new LimitOptions();
+        var limits = new HttpLimits(new RequestLimiter(TimeProvider.System, bounds, new LimitMetrics(new Metrics())), new ClientAddress([]), bounds);
+        var gate = new RequestGate(_ => throw new InvalidOperationException("a secret detail"), new RequestIds(TimeProvider.System), tokens, orgs, limits, NullLogger<RequestGate>.Instance);
         using var body = new MemoryStream();
         var context = new DefaultHttpContext { Response = { Body = body } };
         context.Request.Headers.Authorization = "Bearer token";

@@ -8,6 +8,7 @@ using Stele.Core.Access;
 using Stele.Core.Journal;
 using Stele.Core.Orgs;
 using Stele.Server.Journal;
+using Stele.Server.Limits;
 using Stele.Server.Tests.Fixtures;
 using Xunit;
 
@@ -48,6 +49,9 @@ public sealed class HttpServer : IAsyncLifetime
         Assert.Null(made.Fault);
         return new OrgId(number);
     }
+
+    /// <summary>Has the server look at the read-only mode now, and not within half a second.</summary>
+    internal Task Look() => server.Services.GetRequiredService<ReadOnlyMode>().RunOnce(CancellationToken.None);
 
     /// <summary>A statement as the superuser.</summary>
     internal async Task Execute(string sql)

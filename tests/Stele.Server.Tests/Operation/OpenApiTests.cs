@@ -59,7 +59,7 @@ public sealed class OpenApiTests
         await Check("POST", "/v1/environments", new { name = "test" });
         await Check("GET", "/v1/environments?limit=1");
         await Check("GET", "/v1/events?limit=1");
-        foreach (var path in (string[])["/v1/stats/changes", "/v1/limits", "/v1/status", "/healthz", "/readyz", "/metrics", "/openapi/v1.json"]) await Check("GET", path);
+        foreach (var path in (string[])["/v1/stats/changes", "/v1/limits", "/v1/operations/read-only", "/v1/status", "/healthz", "/readyz", "/metrics", "/openapi/v1.json"]) await Check("GET", path);
         foreach (var (method, path) in new[] { ("GET", "/v1/config/a.b?nonsense=1"), ("GET", "/v1/nothing"), ("PATCH", "/v1/config/a.b"), ("GET", "/v1/config/a%2Fb"), ("GET", "/v1/config/none") })
         {
             using var refused = await server.Client.SendAsync(new HttpRequestMessage(new HttpMethod(method), path));

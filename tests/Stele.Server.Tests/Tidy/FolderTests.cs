@@ -49,6 +49,11 @@ public sealed partial class FolderTests
             "JournalLog", "JournalMetrics", "JournalNode", "JournalOptions", "JournalQueries", "JournalTail", "JournalVerification", "LoadedOrgs", "NotifyHints", "OrgJournal", "PendingCommand", "PostgresJournalReads",
             "PostgresJournalStore", "PostgresParameters", "PostgresProjectionStore", "PostgresStateLoad", "ProjectionRunner", "RevisionRing", "StoreFaults", "VerifyCommand",
         ],
+        ["Limits"] =
+        [
+            "AddressFailures", "Allowance", "ClientAddress", "HttpLimits", "LimitEndpoints", "LimitFeature", "LimitLog", "LimitLoops", "LimitMetrics", "LimitOptions",
+            "RatePolicy", "ReadOnlyMode", "RequestLimiter",
+        ],
         ["Operation"] =
         [
             "Announcement", "Bootstrap", "Histogram", "Logging", "Metrics", "OperationEndpoints", "OperationFeature", "OperationLog", "PortCheck", "ProcessMetrics", "RequestTimer",
@@ -64,8 +69,9 @@ public sealed partial class FolderTests
         ["Commands"] = ["Archive", "Configs", "Database", "Journal", "Operation", "Options", "Orgs", "Stats"],
         ["Configs"] = ["Database", "Gateway", "Journal", "Operation"],
         ["Database"] = ["Database/Embedded", "Options"],
-        ["Gateway"] = ["Journal"],
+        ["Gateway"] = ["Journal", "Limits"],
         ["Journal"] = ["Archive", "Configs", "Database", "Gateway", "Operation", "Orgs"],
+        ["Limits"] = ["Database", "Gateway", "Journal", "Operation", "Options"],
         ["Operation"] = ["Database", "Gateway", "Journal", "Options"],
         ["Orgs"] = ["Database", "Gateway", "Journal", "Operation"],
         ["Stats"] = ["Database", "Gateway", "Journal"],

@@ -15,6 +15,7 @@ internal static class StateEquality
         if (!a.DeletedEnvironments.Select(Left).SequenceEqual(b.DeletedEnvironments.Select(Left))) return "deleted environments";
         foreach (var gone in a.DeletedEnvironments)
             if (!gone.Deleted.ByHash.SequenceEqual(b.EnvironmentEver(gone.Name)!.Deleted.ByHash)) return $"what is left of {gone.Name}";
+        if (a.Today != b.Today) return $"{a.Today} and {b.Today}";
         if (a.Environments.Count != b.Environments.Count) return $"{a.Environments.Count} and {b.Environments.Count} environments";
         foreach (var environment in a.Environments)
         {

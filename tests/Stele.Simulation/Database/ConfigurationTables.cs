@@ -51,6 +51,7 @@ internal sealed record ConfigurationTables(
             (row.Deleted ? gone : environments).Add(new EnvironmentState(row.Name, row.Description, row.Ordinal, row.Version, row.CreatedAt, row.ChangedRevision)
             {
                 Configs = SortedMap<ConfigEntry>.FromSorted(configs), Deleted = deleted.ToTombstones(), ConfigBytes = configs.Sum(config => config.MemoryBytes),
+                ValueBytes = configs.Sum(config => (long)config.ValueBytes),
                 Schemas = SortedMap<KeySchema>.FromSorted(schemas), SchemaBytes = schemas.Sum(schema => schema.MemoryBytes),
             });
         }

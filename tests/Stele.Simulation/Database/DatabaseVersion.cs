@@ -42,7 +42,10 @@ internal sealed record OrgRows(
     }
 
     public OrgState Load((string Environment, string Key)? only = null) =>
-        Tables.Load(Head.Org, Head.Incarnation, Head.Fence, Head.Format, new JournalPlace(Head.Revision, Head.Chain), Head.LastAt, only);
+        Tables.Load(Head.Org, Head.Incarnation, Head.Fence, Head.Format, new JournalPlace(Head.Revision, Head.Chain), Head.LastAt, only) with
+        {
+            Today = Revisions.Aggregate(default(WriteDay), (day, revision) => day.After(revision.At, revision.Revision)),
+        };
 
     /// <summary>Revisions after one, as read back: payloads decoded from the stored bytes.</summary>
     public List<RevisionRecord> Read(long after, int limit)

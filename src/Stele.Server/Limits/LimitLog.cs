@@ -1,0 +1,10 @@
+namespace Stele.Server.Limits;
+
+static partial class LimitLog
+{
+    [LoggerMessage(Level = LogLevel.Warning, Message = "This node {Does} writes from now on; the reason given: {Reason}")]
+    public static partial void ModeChanged(this ILogger log, string does, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "What limits go by could not be read, and stays as it was: {Reason}")]
+    public static partial void LoopFailed(this ILogger log, string reason);
+}
