@@ -98,6 +98,22 @@ public sealed class SteleClient : IDisposable
     public Task<EventPage> ListEventsAsync(EventRead read, CancellationToken cancellationToken) =>
         transport.Get(new QueryText("/v1/events").With("after_revision", read.AfterRevision).With("limit", read.Limit).With("cursor", read.Cursor).ToString(), SteleJson.Default.EventPage, cancellationToken);
 
+    /// <summary>One page of journal and audit log as one: who did what, and who was refused.</summary>
+    public Task<AuditPage> ListAuditAsync(AuditRead read, CancellationToken cancellationToken) =>
+        transport.Get(AuditPath(read).With("limit", read.Limit).With("cursor", read.Cursor).ToString(), SteleJson.Default.AuditPage, cancellationToken);
+
+    /// <summary>All of journal and audit log that fits, of any length, given to <paramref name="take"/> as it comes; limit and cursor are not read. <c>unreachable</c> when it breaks off.</summary>
+    /// <param name="read">What.</param>
+    /// <param name="format"><c>jsonl</c> or <c>csv</c>.</param>
+    /// <param name="take">Reads the stream to its end.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public Task ExportAuditAsync(AuditRead read, string format, Func<Stream, Task> take, CancellationToken cancellationToken) =>
+        transport.Download(AuditPath(read).With("format", format).ToString(), take, cancellationToken);
+
+    /// <summary>One page of what the org used, by UTC day, newest first; both days are included, and null: the last 30.</summary>
+    public Task<UsagePage> ListUsageAsync(DateOnly? from, DateOnly? to, string? cursor, CancellationToken cancellationToken) =>
+        transport.Get(new QueryText("/v1/usage").With("from", Day(from)).With("to", Day(to)).With("limit", 1_000).With("cursor", cursor).ToString(), SteleJson.Default.UsagePage, cancellationToken);
+
     /// <summary>How the node is; its members may grow.</summary>
     public Task<JsonElement> GetStatusAsync(CancellationToken cancellationToken) => transport.Get("/v1/status", SteleJson.Default.JsonElement, cancellationToken);
 
@@ -124,6 +140,12 @@ public sealed class SteleClient : IDisposable
 
     /// <summary>Closes the connections.</summary>
     public void Dispose() => http.Dispose();
+
+    static string? Day(DateOnly? day) => day?.ToString("yyyy-MM-dd", System.Globalization.CultureInfo.InvariantCulture);
+
+    static QueryText AuditPath(AuditRead read) => new QueryText("/v1/audit").With("actor", read.Actor).With("action", read.Action).With("target", read.Target)
+        .With("env", read.Environment).With("outcome", read.Outcome).With("log", read.Log).With("from", read.From).With("to", read.To)
+        .With("order", read.OldestFirst is { } oldest ? oldest ? "oldest" : "newest" : null).With("scope", read.Installation ? "installation" : null);
 
     static QueryText ConfigPath(string key, string below, string? environment) => new QueryText($"/v1/config/{Uri.EscapeDataString(key)}{below}").With("env", environment);
 }

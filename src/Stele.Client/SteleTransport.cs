@@ -39,6 +39,27 @@ internal sealed class SteleTransport(HttpClient http, SteleClientOptions options
         }
     }
 
+    /// <summary>An answer of any length. Asked once: what was taken of it cannot be given back.</summary>
+    internal async Task Download(string path, Func<Stream, Task> take, CancellationToken cancellation)
+    {
+        using var request = Request(HttpMethod.Get, path, null, null);
+        try
+        {
+            using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
+            if (!response.IsSuccessStatusCode) throw Refusal(response, await response.Content.ReadAsByteArrayAsync(cancellation));
+            await using var stream = await response.Content.ReadAsStreamAsync(cancellation);
+            await take(stream);
+        }
+        catch (HttpIOException e)
+        {
+            throw new SteleException(SteleException.Unreachable, $"{options.Url} broke off in the middle: {e.Message}", e);
+        }
+        catch (HttpRequestException e)
+        {
+            throw new SteleException(SteleException.Unreachable, $"{options.Url} cannot be reached: {e.InnerException?.Message ?? e.Message}", e);
+        }
+    }
+
     async Task<T> Attempt<T>(HttpMethod method, string path, byte[]? body, string? key, JsonTypeInfo<T> answer, CancellationToken cancellation)
     {
         using var timeout = new CancellationTokenSource(options.AttemptTimeout, options.Clock);

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Stele.Core.Limits;
+using Stele.Server.Audit;
 using Stele.Server.Commands;
 using Stele.Server.Configs;
 using Stele.Server.Database;
@@ -11,6 +12,7 @@ using Stele.Server.Operation;
 using Stele.Server.Options;
 using Stele.Server.Orgs;
 using Stele.Server.Stats;
+using Stele.Server.Usage;
 
 namespace Stele.Server;
 
@@ -59,11 +61,11 @@ internal static class Program
         builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.Listen(options.Http, http => http.Protocols = HttpProtocols.Http1));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(SteleLimits.ShutdownSeconds.Value));
         builder.Services.AddSingleton(logs).AddSingleton(options).AddSingleton(database.Connections).AddSingleton(TimeProvider.System);
-        builder.Services.AddJournal(journal).AddOperation().AddLimits(limits ?? new LimitOptions()).AddGateway().AddOrgs().AddConfigs().AddStats();
+        builder.Services.AddJournal(journal).AddOperation().AddLimits(limits ?? new LimitOptions()).AddGateway().AddOrgs().AddConfigs().AddStats().AddAudit().AddUsage();
 
         var app = builder.Build();
         app.UseOperation().UseGateway();
-        app.MapOperation().MapLimits().MapGateway().MapJournal().MapOrgs().MapConfigs().MapStats();
+        app.MapOperation().MapLimits().MapGateway().MapJournal().MapOrgs().MapConfigs().MapStats().MapAudit().MapUsage();
         return app;
     }
 

@@ -11,6 +11,7 @@ internal static class ServerVerbs
     static readonly (string Word, string Does)[] Words =
     [
         ("verify", "Walk the journal's chain and name the first bad revision"),
+        ("checkpoint", "Print a signed statement of how far journal and audit log are, to keep elsewhere"),
         ("archive", "Move old months of the journal into files, or put them back"),
         ("redact", "Empty one value for good, on record"),
         ("shards", "Count the rows of each partition, or change their number with --set"),

@@ -139,6 +139,20 @@ public static class SteleLimits
     public static readonly Limit FlagContextBytes = new("flag.context_bytes", 1 << 20, "bytes", "a larger context is refused, INVALID_CONTEXT", true);
     /// <summary>Parts of a rule that an explanation shows.</summary>
     public static readonly Limit FlagTraceParts = new("flag.trace_parts", 1_000, "parts", "what is evaluated behind them is left out, and the explanation says so");
+    /// <summary>Entries of audit logs that wait on one node.</summary>
+    public static readonly Limit AuditQueueEntries = new("audit.queue_entries", 16_384, "entries", "one more is lost, counted and told by an entry audit.lost; what must be on record first is refused, unavailable", true);
+    /// <summary>Entries of one org's audit log that wait on one node.</summary>
+    public static readonly Limit AuditOrgEntries = new("audit.org_entries", 4_096, "entries", "as audit.queue_entries, so that no organization takes the room of the others", true);
+    /// <summary>Entries of one batch.</summary>
+    public static readonly Limit AuditBatchEntries = new("audit.batch_entries", 512, "entries", "the rest waits for the next batch");
+    /// <summary>Kinds of repeated entries that are told apart per org, node and minute.</summary>
+    public static readonly Limit AuditRepeatKinds = new("audit.repeat_kinds", 256, "kinds", "those beyond are counted together in one entry", true);
+    /// <summary>Characters of a text in an entry.</summary>
+    public static readonly Limit AuditTextCharacters = new("audit.text_characters", 512, "characters", "a longer text is cut, and a longer filter refused, rule filter.length");
+    /// <summary>Windows of a thousand revisions or entries that one page looks through.</summary>
+    public static readonly Limit AuditScanWindows = new("audit.scan_windows", 32, "windows", "a page that found too little by then ends early, and next_cursor goes on");
+    /// <summary>How often a node writes usage.</summary>
+    public static readonly Limit UsageFlushSeconds = new("usage.flush_seconds", 60, "seconds", "what was counted since is lost if the process is killed");
 
     /// <summary>All of them, in the order in which <c>stele limits</c> shows them.</summary>
     public static IReadOnlyList<Limit> All { get; } =
@@ -150,5 +164,6 @@ public static class SteleLimits
         SchemaBytes, SchemaSteps, SchemaLevels, SchemaMultipleExponent, PatternCharacters, PatternInstructions, SchemaCacheBytes, SchemaCheckMilliseconds,
         FlagNameCharacters, FlagBytes, FlagVariants, FlagMetadataEntries, FlagScheduleSteps, FlagSteps, FlagLevels, FlagContextBytes, FlagTraceParts,
         .. TrafficLimits.All,
+        AuditQueueEntries, AuditOrgEntries, AuditBatchEntries, AuditRepeatKinds, AuditTextCharacters, AuditScanWindows, UsageFlushSeconds,
     ];
 }

@@ -1,4 +1,5 @@
 using Stele.Server.Archive;
+using Stele.Server.Audit;
 using Stele.Server.Database;
 using Stele.Server.Journal;
 using Stele.Server.Operation;
@@ -14,8 +15,11 @@ internal static class ServerWords
 
           serve                          run a node (what happens without a word)
           migrate [--check]              bring the schema up to date; --check says what is missing
-          verify [--org NAME] [--archive DIR] [--json]
-                                         walk the journal's chain, archived files included, and name the first bad revision
+          verify [--org NAME] [--archive DIR] [--checkpoint FILE [--key FILE]] [--json]
+                                         walk the chains of journal and audit log, archived files included, and name the first that
+                                         is bad; with a checkpoint, prove that they still contain what was signed
+          checkpoint [--org NAME] [--key FILE] [--public-key]
+                                         print a signed statement of how far journal and audit log are, to keep elsewhere
           archive                        list the months of the journal
           archive --before DATE [--to DIR] [--check]
                                          move the months that ended by then into files; the first revision left is the floor
@@ -45,13 +49,14 @@ internal static class ServerWords
             "upgrade" => await WithOwner(options, logs, owner => UpgradeCommand.Run(args[1..], owner, Console.Out, stop), stop),
             "archive" => await WithOwner(options, logs, owner => ArchiveCommand.Run(args[1..], owner, Path.Combine(options.Data, "archive"), ProjectionsCommand.Names, Console.Out, Progress(), stop), stop),
             "redact" => await WithOwner(options, logs, owner => RedactCommand.Run(args[1..], owner, Console.Out, stop), stop),
-            "verify" => await WithPools(options, logs, pools => VerifyCommand.Run(args[1..], pools, Console.Out, Progress(), stop), stop),
+            "verify" => await WithPools(options, logs, pools => VerifyCommand.Run(WithKey(args[1..], options.Data), pools, Console.Out, Progress(), stop), stop),
+            "checkpoint" => await WithPools(options, logs, pools => CheckpointCommand.Run(args[1..], options.Data, pools, Console.Out, TimeProvider.System, stop), stop),
             _ => await WithDatabase(options, logs, database => ProjectionsCommand.Run(args[1..], database.Connections, database.Owner, Console.Out, Steps(), stop), stop),
         };
     }
 
     /// <summary>Whether this class runs a word.</summary>
-    public static bool Has(string word) => word is "migrate" or "archive" or "redact" or "shards" or "verify" or "projections" or "upgrade";
+    public static bool Has(string word) => word is "migrate" or "archive" or "redact" or "shards" or "verify" or "checkpoint" or "projections" or "upgrade";
 
     /// <summary>All words.</summary>
     public static int Help()
@@ -66,6 +71,9 @@ internal static class ServerWords
         Console.Error.Write($"stele-server has no word '{word}'.\n\n{Usage}");
         return MigrateCommand.Usage;
     }
+
+    // the key by which a checkpoint is proved, unless another is given
+    static string[] WithKey(string[] args, string data) => args.Contains("--checkpoint") && !args.Contains("--key") ? [.. args, "--key", CheckpointKey.PathIn(data)] : args;
 
     static ProgressText Steps() => new(Console.Error, live: !Console.IsErrorRedirected);
 

@@ -1,4 +1,5 @@
 using Stele.Core.Access;
+using Stele.Core.Faults;
 using Stele.Core.Journal;
 using Stele.Core.Limits;
 using Stele.Server.Limits;
@@ -25,6 +26,9 @@ internal sealed class Caller(Guid requestId)
 
     /// <summary>In which its body must have come.</summary>
     public TimeSpan BodyTime { get; set; } = TimeSpan.FromSeconds(TrafficLimits.BodySeconds.Value);
+
+    /// <summary>With what it was refused, or null: for the audit log.</summary>
+    public Fault? Refusal { get; set; }
 
     /// <summary>The caller of a request that came through the gate.</summary>
     public static Caller Of(HttpContext context) =>

@@ -38,6 +38,8 @@ internal static class HttpProblems
     {
         var response = context.Response;
         var (status, code) = Of(fault.Code);
+        var caller = Caller.Of(context);
+        caller.Refusal = fault;
         response.StatusCode = status;
         response.ContentType = ContentType;
         if (fault.RetryAfterSeconds is { } seconds) response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
@@ -48,7 +50,7 @@ internal static class HttpProblems
             .Raw(",\"status\":"u8).Number(status)
             .Raw(",\"detail\":"u8).Text(Sound(fault.Detail))
             .Raw(",\"code\":\""u8).Ascii(code)
-            .Raw("\",\"request_id\":"u8).Text(Caller.Of(context).RequestIdText);
+            .Raw("\",\"request_id\":"u8).Text(caller.RequestIdText);
         if (fault.Floor is { } floor) json.Raw(",\"floor\":"u8).Number(floor);
         if (fault.Problems.Count > 0) Errors(json, fault.Problems);
         json.Raw("}"u8);

@@ -31,6 +31,17 @@ internal enum Parameter
     Confirm = 1 << 20,
     ChangeLog = 1 << 21,
     Archived = 1 << 22,
+    Actor = 1 << 23,
+    Target = 1 << 24,
+    Action = 1 << 25,
+    Outcome = 1 << 26,
+    Log = 1 << 27,
+    Order = 1 << 28,
+    Format = 1 << 29,
+    Scope = 1 << 30,
+
+    /// <summary>Which items of a log, and how they are shown: <see cref="RequestParameters.TextOf"/>.</summary>
+    Filter = Actor | Target | Action | Outcome | Log | Order | Format | Scope,
 
     /// <summary>What every read of current state takes.</summary>
     Read = Consistency | MaxStaleness,
@@ -49,7 +60,10 @@ internal struct RequestParameters
 {
     const int LimitDefault = 100;
 
+    const int FilterBit = 23, Filters = 8;
+
     Parameter seen;
+    string?[]? texts;
 
     public EnvironmentName? Env { get; private set; }
     public Consistency Consistency { get; private set; }
@@ -69,6 +83,9 @@ internal struct RequestParameters
     public string? Confirm { get; private set; }
     public string? ChangeLog { get; private set; }
     public bool Archived { get; private set; }
+
+    /// <summary>The text of one of <see cref="Parameter.Filter"/>, or null.</summary>
+    public readonly string? TextOf(Parameter parameter) => texts?[int.TrailingZeroCount((int)parameter) - FilterBit];
 
     /// <summary>How fresh a read must be.</summary>
     public readonly ReadOptions Reading => new(Consistency, MaxStaleness, MinCursor);
@@ -142,7 +159,10 @@ internal struct RequestParameters
             case Parameter.To: To = value; return null;
             case Parameter.Confirm: Confirm = value; return null;
             case Parameter.ChangeLog: return SetChangeLog(value);
-            default: return SetNumber(parameter, value);
+            default:
+                if ((parameter & Parameter.Filter) == 0) return SetNumber(parameter, value);
+                (texts ??= new string?[Filters])[int.TrailingZeroCount((int)parameter) - FilterBit] = value;
+                return null;
         }
     }
 
@@ -212,6 +232,14 @@ internal struct RequestParameters
         "confirm" => Parameter.Confirm,
         "change_log" => Parameter.ChangeLog,
         "archived" => Parameter.Archived,
+        "actor" => Parameter.Actor,
+        "target" => Parameter.Target,
+        "action" => Parameter.Action,
+        "outcome" => Parameter.Outcome,
+        "log" => Parameter.Log,
+        "order" => Parameter.Order,
+        "format" => Parameter.Format,
+        "scope" => Parameter.Scope,
         _ => Parameter.None,
     };
 

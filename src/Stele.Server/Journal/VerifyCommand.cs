@@ -3,14 +3,16 @@ using System.Text.Json;
 using Npgsql;
 using Stele.Core.Journal;
 using Stele.Server.Archive;
+using Stele.Server.Audit;
 using Stele.Server.Database;
 
 namespace Stele.Server.Journal;
 
 /// <summary>
-/// <c>stele verify [--org NAME] [--archive DIR] [--json]</c>: walks the journal of each org, page by page, while servers write;
-/// from its floor on, or with the archived files before it. Exit code 0: all is well; 1: a bad revision was found, and the
-/// first of each org is named; 2: wrong usage.
+/// <c>stele verify [--org NAME] [--archive DIR] [--checkpoint FILE [--key FILE]] [--json]</c>: walks the journal of each org, page by page,
+/// while servers write; from its floor on, or with the archived files before it. Then its audit log, and, with a checkpoint, whether
+/// both still contain what was signed. Exit code 0: all is well; 1: something bad was found, and the first of each org is named; 2:
+/// wrong usage.
 /// </summary>
 internal static class VerifyCommand
 {
@@ -18,21 +20,27 @@ internal static class VerifyCommand
 
     /// <summary>What was found of one org.</summary>
     /// <param name="Skipped">Revisions that are archived and were not looked at.</param>
-    internal sealed record Finding(string Org, long Skipped, long Revisions, long Events, long Redacted, string Cursor, BadRevision? Bad);
+    internal sealed record Finding(string Org, long Skipped, long Revisions, long Events, long Redacted, string Cursor, BadRevision? Bad)
+    {
+        /// <summary>Of its audit log; null: not looked at.</summary>
+        public AuditFinding? Audit { get; init; }
+    }
 
     /// <summary>Runs the command.</summary>
     public static async Task<int> Run(string[] args, DatabaseConnections pools, TextWriter output, TextWriter? progress, CancellationToken cancellation)
     {
-        string? only = null, archive = null;
+        string? only = null, archive = null, checkpoint = null, key = null;
         var json = false;
         for (var i = 0; i < args.Length; i++)
         {
             if (args[i] == "--json") json = true;
             else if (args[i] == "--org" && i + 1 < args.Length) only = args[++i];
             else if (args[i] == "--archive" && i + 1 < args.Length) archive = args[++i];
+            else if (args[i] == "--checkpoint" && i + 1 < args.Length) checkpoint = args[++i];
+            else if (args[i] == "--key" && i + 1 < args.Length) key = args[++i];
             else
             {
-                await output.WriteLineAsync("usage: stele verify [--org NAME] [--archive DIR] [--json]");
+                await output.WriteLineAsync("usage: stele verify [--org NAME] [--archive DIR] [--checkpoint FILE [--key FILE]] [--json]");
                 return MigrateCommand.Usage;
             }
         }
@@ -52,11 +60,21 @@ internal static class VerifyCommand
             // what was missing may have been archived under the walk, which then begins again at the new floor
             if (finding.Bad is not null && archive is null && await Begin(org, pools.App, cancellation) is var again && again.Walk.Revision > finding.Skipped)
                 finding = await Walk(org, name, again, true, pools, progress, cancellation);
-            findings.Add(finding);
-            if (!json) await output.WriteLineAsync(Line(findings[^1]));
+            findings.Add(finding with { Audit = await AuditVerification.Walk(org, pools.App, cancellation) });
+            if (!json) await Tell(findings[^1], output);
         }
-        if (json) await output.WriteLineAsync(Json(findings));
-        return findings.TrueForAll(finding => finding.Bad is null) ? MigrateCommand.Done : MigrateCommand.Failed;
+        var installation = only is null ? await AuditVerification.Walk(AuditEntry.Installation, pools.App, cancellation) : null;
+        if (!json && installation is { Last: > 0 } or { Bad: not null }) await output.WriteLineAsync($"audit log of the installation: {installation}");
+        var proof = checkpoint is null ? null : await CheckpointProof.Run(checkpoint, key ?? "", orgs, only is null, pools, cancellation);
+        if (json) await output.WriteLineAsync(Json(findings, installation, proof));
+        else if (proof is not null) await output.WriteLineAsync(proof.ToString());
+        return findings.TrueForAll(finding => finding is { Bad: null, Audit.Bad: null }) && installation?.Bad is null && proof?.Problems is null or { Count: 0 } ? MigrateCommand.Done : MigrateCommand.Failed;
+    }
+
+    static async Task Tell(Finding finding, TextWriter output)
+    {
+        await output.WriteLineAsync(Line(finding));
+        if (finding.Audit is { Last: > 0 } or { Bad: not null }) await output.WriteLineAsync($"{finding.Org}, audit log: {finding.Audit}");
     }
 
     /// <summary>At the floor: what is below it is archived, joins on there by its chain, and is not looked at.</summary>
@@ -172,13 +190,21 @@ internal static class VerifyCommand
         ? $"revision {bad.Revision} is bad: {bad.Reason}. The {finding.Revisions - finding.Skipped} before it are good."
         : $"{finding.Revisions - finding.Skipped} revisions and {finding.Events} events are good{(finding.Redacted > 0 ? $", {finding.Redacted} of them redacted" : "")}, up to {finding.Cursor}{(finding.Skipped > 0 ? $"; revisions 1 to {finding.Skipped} are archived and were not read (--archive DIR)" : "")}");
 
-    static string Json(List<Finding> findings) => JsonSerializer.Serialize(new
+    static string Json(List<Finding> findings, AuditFinding? installation, CheckpointProof? proof) => JsonSerializer.Serialize(new
     {
-        ok = findings.TrueForAll(finding => finding.Bad is null),
+        ok = findings.TrueForAll(finding => finding is { Bad: null, Audit.Bad: null }) && installation?.Bad is null && proof?.Problems is null or { Count: 0 },
         orgs = findings.Select(finding => new
         {
             org = finding.Org, archived = finding.Skipped, revisions = finding.Revisions - finding.Skipped, events = finding.Events, redacted = finding.Redacted, cursor = finding.Cursor,
             first_bad = finding.Bad is null ? null : new { revision = finding.Bad.Revision, reason = finding.Bad.Reason },
+            audit = Json(finding.Audit),
         }),
+        installation_audit = Json(installation),
+        checkpoint = proof is null ? null : new { made_at = proof.MadeAt, notes = proof.Notes, problems = proof.Problems },
     });
+
+    static object? Json(AuditFinding? audit) => audit is null ? null : new
+    {
+        dropped = audit.Dropped, entries = audit.Entries, last = audit.Last, first_bad = audit.Bad is null ? null : new { sequence = audit.Bad.Sequence, reason = audit.Bad.Reason },
+    };
 }

@@ -3,6 +3,7 @@ using Stele.Core.Access;
 using Stele.Core.Faults;
 using Stele.Core.Journal;
 using Stele.Core.Orgs;
+using Stele.Server.Audit;
 using Stele.Server.Database;
 using Stele.Server.Gateway;
 using Stele.Server.Journal;
@@ -16,7 +17,7 @@ namespace Stele.Server.Operation;
 /// next one.
 /// </summary>
 internal sealed class Bootstrap(
-    SteleOptions options, DatabaseConnections pools, JournalNode journal, TokenStore tokens, OrgDirectory orgs, EventPartitions partitions, RequestIds ids, TimeProvider time,
+    SteleOptions options, DatabaseConnections pools, JournalNode journal, TokenStore tokens, OrgDirectory orgs, EventPartitions partitions, AuditRetention audit, RequestIds ids, TimeProvider time,
     ILogger<Bootstrap> log) : IHostedService
 {
     static readonly string[] FirstEnvironments = ["development", "staging", "production"];
@@ -33,6 +34,7 @@ internal sealed class Bootstrap(
         try
         {
             await partitions.RunOnce(cancellation);
+            await audit.MakeMonths(cancellation);
             await EnsureDefaultOrg(cancellation);
             await EnsureRootToken(cancellation);
         }

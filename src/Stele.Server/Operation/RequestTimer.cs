@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using Stele.Server.Audit;
 
 namespace Stele.Server.Operation;
 
@@ -7,7 +8,7 @@ namespace Stele.Server.Operation;
 /// The outermost middleware: how long requests take, by method, route and status class. Instruments are found by the
 /// endpoint's reference, once bound, so a request costs two clock reads, one look-up and two interlocked adds.
 /// </summary>
-internal sealed class RequestTimer(Metrics metrics)
+internal sealed class RequestTimer(Metrics metrics, RequestRecords records)
 {
     const string Name = "http_server_request_duration_seconds";
     const string Help = "Duration of HTTP requests by method, route and class of status.";
@@ -37,8 +38,11 @@ internal sealed class RequestTimer(Metrics metrics)
         }
     }
 
-    void Observe(HttpContext context, long started) =>
+    void Observe(HttpContext context, long started)
+    {
         InstrumentsOf(context.GetEndpoint()).Observe(context.Response.StatusCode, Stopwatch.GetElapsedTime(started));
+        records.Ended(context);
+    }
 
     RouteInstruments InstrumentsOf(Endpoint? endpoint)
     {

@@ -1,10 +1,11 @@
 using Npgsql;
+using Stele.Server.Audit;
 using Stele.Server.Database;
 
 namespace Stele.Server.Operation;
 
-/// <summary>What every node does now and then: root tokens taken over, partitions made, old idempotency records swept.</summary>
-internal sealed class Upkeep(TokenStore tokens, EventPartitions partitions, DatabaseConnections pools, StatementTimer statements, TimeProvider time, ILogger<Upkeep> log) : BackgroundService
+/// <summary>What every node does now and then: root tokens taken over, partitions made, old months of the audit log dropped, old idempotency records swept.</summary>
+internal sealed class Upkeep(TokenStore tokens, EventPartitions partitions, AuditRetention audit, DatabaseConnections pools, StatementTimer statements, TimeProvider time, ILogger<Upkeep> log) : BackgroundService
 {
     static readonly TimeSpan TokensPause = TimeSpan.FromSeconds(5);
     static readonly TimeSpan PartitionsPause = TimeSpan.FromHours(6);
@@ -32,6 +33,7 @@ internal sealed class Upkeep(TokenStore tokens, EventPartitions partitions, Data
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
         Repeat("Reading root tokens", TokensPause, tokens.RunOnce, stoppingToken),
         Repeat("Making event partitions", PartitionsPause, partitions.RunOnce, stoppingToken),
+        Repeat("Making and dropping months of the audit log", PartitionsPause, audit.RunOnce, stoppingToken),
         Repeat("Sweeping idempotency records", SweepPause, Sweep, stoppingToken));
 
     async Task Repeat(string what, TimeSpan pause, Func<CancellationToken, Task> run, CancellationToken stopping)

@@ -63,6 +63,9 @@ internal sealed class SteleOptions
     /// <summary>The networks whose X-Forwarded-For is believed.</summary>
     public IReadOnlyList<IPNetwork> TrustedProxies { get; init; } = [];
 
+    /// <summary>For how many months the audit log is kept: 12 to 36.</summary>
+    public int AuditMonths { get; init; } = 24;
+
     /// <summary>Limits that are not at their default.</summary>
     public IReadOnlyDictionary<Limit, long> Limits { get; init; } = new Dictionary<Limit, long>();
 

@@ -29,7 +29,8 @@ internal sealed class SteleSettings
         LogLevel = new("STELE_LOG_LEVEL", "LogLevel", "information"),
         SlowStatement = new("STELE_SLOW_STATEMENT_MS", "SlowStatementMs", "500"),
         TrustedProxies = new("STELE_TRUSTED_PROXIES", "TrustedProxies", ""),
-        ReadOnly = new("STELE_READ_ONLY", "ReadOnly", "off");
+        ReadOnly = new("STELE_READ_ONLY", "ReadOnly", "off"),
+        AuditMonths = new("STELE_AUDIT_MONTHS", "AuditMonths", "24");
 
     const int RootTokenCharactersMin = 16, RootTokenCharactersMax = 255, NodeCharactersMax = 64;
 
@@ -43,7 +44,7 @@ internal sealed class SteleSettings
 
     /// <summary>All settings but the limits, each of which has one too.</summary>
     public static IReadOnlyList<Setting> Named { get; } =
-        [Postgres, PostgresApp, PostgresTail, PostgresBinaries, Migrate, RootToken, Http, Grpc, Data, Node, LogFormat, LogLevel, SlowStatement, TrustedProxies, ReadOnly];
+        [Postgres, PostgresApp, PostgresTail, PostgresBinaries, Migrate, RootToken, Http, Grpc, Data, Node, LogFormat, LogLevel, SlowStatement, TrustedProxies, ReadOnly, AuditMonths];
 
     /// <summary>Every setting.</summary>
     public static IReadOnlyList<Setting> All { get; } =
@@ -85,6 +86,7 @@ internal sealed class SteleSettings
             SlowStatement = TimeSpan.FromMilliseconds(Number(SlowStatement, 0, 3_600_000)),
             ReadOnly = OneOf(ReadOnly, ("off", false), ("on", true)),
             TrustedProxies = Networks(TrustedProxies),
+            AuditMonths = (int)Number(AuditMonths, 12, 36),
             Limits = Limits(),
             UnknownVariables = Unknown(),
         };

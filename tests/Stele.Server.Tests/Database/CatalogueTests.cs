@@ -137,8 +137,8 @@ public sealed class CatalogueTests
             SELECT p.proname FROM pg_proc p WHERE p.pronamespace = 'stele'::regnamespace AND p.prosecdef
               AND NOT coalesce(p.proconfig @> ARRAY['search_path=pg_catalog, pg_temp'], false)
             """));
-        Assert.Equal(["ensure_partitions"], await session.Rows(
-            "SELECT proname FROM pg_proc WHERE pronamespace = 'stele'::regnamespace AND prosecdef AND proowner <> 'stele_journal'::regrole"));
+        Assert.Equal(["drop_audit_months", "ensure_audit_partitions", "ensure_partitions"], await session.Rows(
+            "SELECT proname FROM pg_proc WHERE pronamespace = 'stele'::regnamespace AND prosecdef AND proowner <> 'stele_journal'::regrole ORDER BY proname"));
     }
 
     [Fact]

@@ -14,9 +14,15 @@ public sealed partial class FolderTests
     // Features, with what else each holds: whole file names. Adding one is a decision, made here.
     static readonly Dictionary<string, string[]> features = new()
     {
+        ["Audit"] =
+        [
+            "AuditEntry", "AuditLoop", "AuditMetrics", "AuditParameters", "AuditReading", "AuditRepeats", "AuditRetention", "AuditRows", "AuditStore", "AuditTrail", "AuditVerification",
+            "Checkpoint", "CheckpointCommand", "CheckpointKey", "CheckpointProof", "RequestRecords",
+        ],
         ["Configs"] = ["ChangeBody", "ConfigBodies", "ConfigJson", "ConfigValues", "ConfigView"],
         ["Orgs"] = ["OrgBodies", "OrgJson"],
         ["Stats"] = [],
+        ["Usage"] = ["UsageCounters", "UsageFlush"],
     };
 
     // The folders that features stand on, with all that each holds.
@@ -66,15 +72,17 @@ public sealed partial class FolderTests
     static readonly Dictionary<string, string[]> edges = new()
     {
         ["Archive"] = ["Database", "Journal"],
-        ["Commands"] = ["Archive", "Configs", "Database", "Journal", "Operation", "Options", "Orgs", "Stats"],
+        ["Audit"] = ["Database", "Gateway", "Journal", "Limits", "Operation", "Options", "Usage"],
+        ["Commands"] = ["Archive", "Audit", "Configs", "Database", "Journal", "Operation", "Options", "Orgs", "Stats"],
         ["Configs"] = ["Database", "Gateway", "Journal", "Operation"],
         ["Database"] = ["Database/Embedded", "Options"],
         ["Gateway"] = ["Journal", "Limits"],
-        ["Journal"] = ["Archive", "Configs", "Database", "Gateway", "Operation", "Orgs"],
+        ["Journal"] = ["Archive", "Audit", "Configs", "Database", "Gateway", "Operation", "Orgs"],
         ["Limits"] = ["Database", "Gateway", "Journal", "Operation", "Options"],
-        ["Operation"] = ["Database", "Gateway", "Journal", "Options"],
+        ["Operation"] = ["Audit", "Database", "Gateway", "Journal", "Options"],
         ["Orgs"] = ["Database", "Gateway", "Journal", "Operation"],
         ["Stats"] = ["Database", "Gateway", "Journal"],
+        ["Usage"] = ["Database", "Gateway", "Journal", "Operation"],
     };
 
     [Fact]
