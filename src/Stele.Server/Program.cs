@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Stele.Core.Limits;
 using Stele.Server.Audit;
 using Stele.Server.Commands;
@@ -6,12 +5,14 @@ using Stele.Server.Configs;
 using Stele.Server.Database;
 using Stele.Server.Database.Embedded;
 using Stele.Server.Gateway;
+using Stele.Server.Identity;
 using Stele.Server.Journal;
 using Stele.Server.Limits;
 using Stele.Server.Operation;
 using Stele.Server.Options;
 using Stele.Server.Orgs;
 using Stele.Server.Stats;
+using Stele.Server.Transport;
 using Stele.Server.Usage;
 
 namespace Stele.Server;
@@ -45,6 +46,7 @@ internal static class Program
     static async Task<int> Serve(SteleOptions options, CancellationToken stop)
     {
         if (PortCheck.Problem(SteleSettings.Http.Variable, options.Http) is { } taken) return Refuse([taken], exitCode: 1);
+        if (options.Https is { } https && PortCheck.Problem(TransportSettings.Https.Variable, https) is { } used) return Refuse([used], exitCode: 1);
         using var logs = Logging.Create(options);
         await using var database = await DatabaseStart.Serve(options, TimeProvider.System, logs, stop);
         await using var app = Compose(options, new JournalOptions(), database, logs);
@@ -58,13 +60,13 @@ internal static class Program
     internal static WebApplication Compose(SteleOptions options, JournalOptions journal, DatabaseStart database, ILoggerFactory logs, LimitOptions? limits = null)
     {
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
-        builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.Listen(options.Http, http => http.Protocols = HttpProtocols.Http1));
+        builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.Listen(options));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(SteleLimits.ShutdownSeconds.Value));
         builder.Services.AddSingleton(logs).AddSingleton(options).AddSingleton(database.Connections).AddSingleton(TimeProvider.System);
-        builder.Services.AddJournal(journal).AddOperation().AddLimits(limits ?? new LimitOptions()).AddGateway().AddOrgs().AddConfigs().AddStats().AddAudit().AddUsage();
+        builder.Services.AddJournal(journal).AddOperation().AddLimits(limits ?? new LimitOptions()).AddGateway().AddIdentity().AddTransport(options).AddOrgs().AddConfigs().AddStats().AddAudit().AddUsage();
 
         var app = builder.Build();
-        app.UseOperation().UseGateway();
+        app.UseOperation().UseTransport().UseGateway();
         app.MapOperation().MapLimits().MapGateway().MapJournal().MapOrgs().MapConfigs().MapStats().MapAudit().MapUsage();
         return app;
     }

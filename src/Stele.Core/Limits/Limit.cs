@@ -165,5 +165,6 @@ public static class SteleLimits
         FlagNameCharacters, FlagBytes, FlagVariants, FlagMetadataEntries, FlagScheduleSteps, FlagSteps, FlagLevels, FlagContextBytes, FlagTraceParts,
         .. TrafficLimits.All,
         AuditQueueEntries, AuditOrgEntries, AuditBatchEntries, AuditRepeatKinds, AuditTextCharacters, AuditScanWindows, UsageFlushSeconds,
+        .. IdentityLimits.All,
     ];
 }

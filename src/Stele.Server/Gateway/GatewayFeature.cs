@@ -1,5 +1,7 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Stele.Server.Identity;
 using Stele.Server.Limits;
+using Stele.Server.Transport;
 
 namespace Stele.Server.Gateway;
 
@@ -38,9 +40,10 @@ internal static class GatewayFeature
     {
         var services = app.ApplicationServices;
         var (ids, tokens, orgs) = (services.GetRequiredService<RequestIds>(), services.GetRequiredService<RootTokens>(), services.GetRequiredService<OrgDirectory>());
+        var (vouched, headers) = (services.GetRequiredService<VouchedIdentities>(), services.GetRequiredService<AnswerHeaders>());
         var log = services.GetRequiredService<ILogger<RequestGate>>();
         var limits = services.GetRequiredService<HttpLimits>();
-        app.Use(next => new RequestGate(next, ids, tokens, orgs, limits, log).Invoke);
+        app.Use(next => new RequestGate(next, ids, tokens, orgs, vouched, headers, limits, log).Invoke);
         return app.UseRouting();
     }
 

@@ -1,8 +1,10 @@
 using Npgsql;
 using Stele.Core.Access;
 using Stele.Core.Faults;
+using Stele.Server.Identity;
 using Stele.Server.Journal;
 using Stele.Server.Limits;
+using Stele.Server.Transport;
 
 namespace Stele.Server.Gateway;
 
@@ -11,7 +13,7 @@ namespace Stele.Server.Gateway;
 /// routes, wrong methods, exceptions. It stands before routing, so that a request without a token learns nothing of what
 /// routes there are.
 /// </summary>
-internal sealed class RequestGate(RequestDelegate next, RequestIds ids, RootTokens tokens, OrgDirectory orgs, HttpLimits limits, ILogger<RequestGate> log)
+internal sealed class RequestGate(RequestDelegate next, RequestIds ids, RootTokens tokens, OrgDirectory orgs, VouchedIdentities vouched, AnswerHeaders headers, HttpLimits limits, ILogger<RequestGate> log)
 {
     const string Scheme = "Bearer ";
 
@@ -86,8 +88,9 @@ internal sealed class RequestGate(RequestDelegate next, RequestIds ids, RootToke
     ValueTask<Fault?> Admit(HttpRequest request, Caller caller)
     {
         var authorization = request.Headers.Authorization.ToString().AsSpan();
-        if (!authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) || !tokens.Holds(authorization[Scheme.Length..].Trim()))
-            return new(authorization.IsEmpty
+        var token = authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) ? authorization[Scheme.Length..].Trim() : default;
+        if (!tokens.Holds(token))
+            return vouched.Takes(request, token) ? vouched.Admit(request, caller, token) : new(authorization.IsEmpty
                 ? new Fault(FaultCode.Unauthenticated, "Send a token: Authorization: Bearer TOKEN.")
                 : limits.Failed(request.HttpContext) ?? new Fault(FaultCode.Unauthenticated, "This token is not known."));
         var name = request.Headers.TryGetValue(OrgHeader, out var named) ? named.ToString() : OrgDirectory.DefaultName;
@@ -134,6 +137,7 @@ internal sealed class RequestGate(RequestDelegate next, RequestIds ids, RootToke
             return Task.CompletedTask;
         }
         context.Response.Clear();
+        headers.Apply(context);
         context.Response.Headers[RequestIdHeader] = caller.RequestIdText;
         return HttpProblems.Write(context, fault);
     }

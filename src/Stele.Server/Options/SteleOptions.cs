@@ -65,6 +65,20 @@ internal sealed class SteleOptions
 
     /// <summary>For how many months the audit log is kept: 12 to 36.</summary>
     public int AuditMonths { get; init; } = 24;
+    /// <summary>Where HTTP/1.1 and HTTP/2 over TLS listen; null: nowhere.</summary>
+    public IPEndPoint? Https { get; init; }
+
+    /// <summary>How TLS is spoken; null exactly when <see cref="Https"/> is.</summary>
+    public TlsOptions? Tls { get; init; }
+
+    /// <summary>For how long browsers are told to come by TLS alone; 0: they are not told.</summary>
+    public long HstsSeconds { get; init; }
+
+    /// <summary>Origins whose pages may ask with a token.</summary>
+    public IReadOnlyList<string> CorsOrigins { get; init; } = [];
+
+    /// <summary>Whose JWTs are believed.</summary>
+    public IReadOnlyList<TokenIssuer> Issuers { get; init; } = [];
 
     /// <summary>Limits that are not at their default.</summary>
     public IReadOnlyDictionary<Limit, long> Limits { get; init; } = new Dictionary<Limit, long>();

@@ -12,7 +12,7 @@ namespace Stele.Server.Options;
 internal sealed record Setting(string Variable, string Member, string Default);
 
 /// <summary>From IConfiguration to <see cref="SteleOptions"/>: the one place that reads it, which collects every problem before it refuses.</summary>
-internal sealed class SteleSettings
+internal sealed partial class SteleSettings
 {
     public static readonly Setting
         Postgres = new("STELE_POSTGRES", "Postgres", ""),
@@ -44,7 +44,7 @@ internal sealed class SteleSettings
 
     /// <summary>All settings but the limits, each of which has one too.</summary>
     public static IReadOnlyList<Setting> Named { get; } =
-        [Postgres, PostgresApp, PostgresTail, PostgresBinaries, Migrate, RootToken, Http, Grpc, Data, Node, LogFormat, LogLevel, SlowStatement, TrustedProxies, ReadOnly, AuditMonths];
+        [Postgres, PostgresApp, PostgresTail, PostgresBinaries, Migrate, RootToken, Http, Grpc, Data, Node, LogFormat, LogLevel, SlowStatement, TrustedProxies, ReadOnly, AuditMonths, .. TransportSettings.All];
 
     /// <summary>Every setting.</summary>
     public static IReadOnlyList<Setting> All { get; } =
@@ -87,6 +87,11 @@ internal sealed class SteleSettings
             ReadOnly = OneOf(ReadOnly, ("off", false), ("on", true)),
             TrustedProxies = Networks(TrustedProxies),
             AuditMonths = (int)Number(AuditMonths, 12, 36),
+            Https = Given(TransportSettings.Https) is null ? null : EndPoint(TransportSettings.Https),
+            Tls = Tls(),
+            HstsSeconds = Number(TransportSettings.HstsSeconds, 0, HstsSecondsMax),
+            CorsOrigins = Origins(),
+            Issuers = Issuers(),
             Limits = Limits(),
             UnknownVariables = Unknown(),
         };
@@ -94,6 +99,9 @@ internal sealed class SteleSettings
             problems.Add($"Without {Postgres.Variable}, {PostgresApp.Variable} and {PostgresTail.Variable} go together; one of them is not set.");
         if (options.Http.Port != 0 && options.Http.Equals(options.Grpc))
             problems.Add($"{Http.Variable} and {Grpc.Variable} are both {options.Http}: each needs a port of its own.");
+        if (options.Https is { Port: not 0 } https && (https.Equals(options.Http) || https.Equals(options.Grpc)))
+            problems.Add($"{TransportSettings.Https.Variable} is {https}, which is another's: each needs a port of its own.");
+        CheckPlain(options);
         return options;
     }
 
@@ -149,7 +157,7 @@ internal sealed class SteleSettings
             _ => IPAddress.TryParse(host.Trim('[', ']'), out var parsed) && (parsed.AddressFamily != System.Net.Sockets.AddressFamily.InterNetworkV6 || host.StartsWith('[')) ? parsed : null,
         };
         if (address is not null && ushort.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port)) return new IPEndPoint(address, port);
-        problems.Add($"{setting.Variable} is '{text}'; write ADDRESS:PORT, such as {setting.Default}, [::1]:7300 or 0.0.0.0:7300.");
+        problems.Add($"{setting.Variable} is '{text}'; write ADDRESS:PORT, such as {Http.Default}, [::1]:7300 or 0.0.0.0:7300.");
         return new IPEndPoint(IPAddress.Loopback, 0);
     }
 

@@ -45,7 +45,8 @@ sealed class TestServer : IAsyncDisposable
     /// <param name="journal">Bounds and intervals; null: those of a server.</param>
     /// <param name="limits">Bounds of what it takes; null: those of a server.</param>
     /// <param name="readOnly">STELE_READ_ONLY.</param>
-    public static async Task<TestServer> Start(TestDatabase db, string? token = Token, string? data = null, JournalOptions? journal = null, LimitOptions? limits = null, bool readOnly = false)
+    /// <param name="issuers">Whose JWTs it believes.</param>
+    public static async Task<TestServer> Start(TestDatabase db, string? token = Token, string? data = null, JournalOptions? journal = null, LimitOptions? limits = null, bool readOnly = false, params TokenIssuer[] issuers)
     {
         var logs = new CapturedLogs();
         var options = new SteleOptions
@@ -53,6 +54,7 @@ sealed class TestServer : IAsyncDisposable
             Postgres = db.Owner, PostgresApp = db.App, PostgresTail = db.Tail, RootToken = token, Node = "test", ReadOnly = readOnly,
             Http = new IPEndPoint(IPAddress.Loopback, 0), Grpc = new IPEndPoint(IPAddress.Loopback, 0),
             Data = data ?? Directory.CreateTempSubdirectory("stele-test-").FullName, SlowStatement = TimeSpan.Zero,
+            Issuers = issuers,
         };
         var factory = LoggerFactory.Create(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(logs));
         var database = await DatabaseStart.Serve(options, TimeProvider.System, factory, CancellationToken.None);

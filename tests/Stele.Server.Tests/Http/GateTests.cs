@@ -5,10 +5,12 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Stele.Core.Faults;
 using Stele.Core.Journal;
 using Stele.Server.Gateway;
+using Stele.Server.Identity;
 using Stele.Server.Journal;
 using Stele.Server.Limits;
 using Stele.Server.Operation;
 using Stele.Server.Tests.Fixtures;
+using Stele.Server.Transport;
 using Xunit;
 
 namespace Stele.Server.Tests.Http;
@@ -53,7 +55,7 @@ public sealed partial class GateTests(HttpServer server) : IClassFixture<HttpSer
         var orgs = new OrgDirectory(_ => Task.FromResult<OrgId?>(OrgId.Default), TimeProvider.System, new JournalOptions());
         var bounds = new LimitOptions();
         var limits = new HttpLimits(new RequestLimiter(TimeProvider.System, bounds, new LimitMetrics(new Metrics())), new ClientAddress([]), bounds);
-        var gate = new RequestGate(_ => throw new InvalidOperationException("a secret detail"), new RequestIds(TimeProvider.System), tokens, orgs, limits, NullLogger<RequestGate>.Instance);
+        var gate = new RequestGate(_ => throw new InvalidOperationException("a secret detail"), new RequestIds(TimeProvider.System), tokens, orgs, server.Service<VouchedIdentities>(), server.Service<AnswerHeaders>(), limits, NullLogger<RequestGate>.Instance);
         using var body = new MemoryStream();
         var context = new DefaultHttpContext { Response = { Body = body } };
         context.Request.Headers.Authorization = "Bearer token";

@@ -52,6 +52,8 @@ public sealed class HttpServer : IAsyncLifetime
 
     /// <summary>Has the server look at the read-only mode now, and not within half a second.</summary>
     internal Task Look() => server.Services.GetRequiredService<ReadOnlyMode>().RunOnce(CancellationToken.None);
+    /// <summary>A part of the server.</summary>
+    internal T Service<T>() where T : notnull => server.Services.GetRequiredService<T>();
 
     /// <summary>A statement as the superuser.</summary>
     internal async Task Execute(string sql)

@@ -49,6 +49,11 @@ public sealed partial class FolderTests
             "Answer", "Caller", "EntityTag", "GatewayEndpoints", "GatewayFeature", "GatewayLog", "HttpProblems", "JsonText", "OrgDirectory", "PageCursor",
             "Preconditions", "RequestBody", "RequestGate", "RequestIds", "RequestParameters", "RootTokens", "WriteRequest",
         ],
+        ["Identity"] =
+        [
+            "ClaimGrants", "IdentityFeature", "IdentityLog", "IdentityMetrics", "IssuerClient", "JwtCache", "JwtIdentities", "JwtIdentity", "JwtRefusal", "JwtText", "JwtVerifier",
+            "KeyRefresh", "KeySet", "KeySource", "SigningKey", "VouchedIdentities",
+        ],
         ["Journal"] =
         [
             "AppendStatement", "BatchPlan", "Gathering", "HeadChecks", "HeadLine", "HeadReconciler", "IJournalStore", "IProjectionStore", "JournalAppender", "JournalEndpoints", "JournalFeature",
@@ -65,7 +70,8 @@ public sealed partial class FolderTests
             "Announcement", "Bootstrap", "Histogram", "Logging", "Metrics", "OperationEndpoints", "OperationFeature", "OperationLog", "PortCheck", "ProcessMetrics", "RequestTimer",
             "RootTokenFile", "StatementTimer", "StopSignals", "TokenStore", "Upkeep",
         ],
-        ["Options"] = ["SteleOptions", "SteleSettings"],
+        ["Options"] = ["ClientCertificateFile", "IssuerFile", "SteleOptions", "SteleSettings", "SteleSettings.Transport", "TlsFiles", "TlsOptions", "TokenIssuer", "TransportSettings"],
+        ["Transport"] = ["AnswerHeaders", "ClientCertificates", "TlsCertificates", "TransportFeature", "TransportLog"],
     };
 
     // Which folder may use which.
@@ -76,12 +82,14 @@ public sealed partial class FolderTests
         ["Commands"] = ["Archive", "Audit", "Configs", "Database", "Journal", "Operation", "Options", "Orgs", "Stats"],
         ["Configs"] = ["Database", "Gateway", "Journal", "Operation"],
         ["Database"] = ["Database/Embedded", "Options"],
-        ["Gateway"] = ["Journal", "Limits"],
+        ["Gateway"] = ["Identity", "Journal", "Limits", "Transport"],
+        ["Identity"] = ["Gateway", "Operation", "Options", "Transport"],
         ["Journal"] = ["Archive", "Audit", "Configs", "Database", "Gateway", "Operation", "Orgs"],
         ["Limits"] = ["Database", "Gateway", "Journal", "Operation", "Options"],
         ["Operation"] = ["Audit", "Database", "Gateway", "Journal", "Options"],
         ["Orgs"] = ["Database", "Gateway", "Journal", "Operation"],
         ["Stats"] = ["Database", "Gateway", "Journal"],
+        ["Transport"] = ["Operation", "Options"],
         ["Usage"] = ["Database", "Gateway", "Journal", "Operation"],
     };
 
