@@ -80,6 +80,16 @@ public sealed class TokenBucket
     /// <summary>How many are there.</summary>
     public long Left(BucketRate rate, long now) => Volatile.Read(ref fullAt) is var full && full <= now ? rate.Tokens : Math.Max(0, (now + rate.Window - full) / rate.Interval);
 
+    /// <summary>When it will be full: a mark for <see cref="TakenSince"/>.</summary>
+    public long FullAt => Volatile.Read(ref fullAt);
+
+    /// <summary>How many were taken since a mark, and have not come back.</summary>
+    public long TakenSince(long mark, BucketRate rate, long now)
+    {
+        var full = Volatile.Read(ref fullAt);
+        return full <= now || full == Retired ? 0 : Math.Min(rate.Tokens, (full - Math.Max(mark, now) + rate.Interval - 1) / rate.Interval);
+    }
+
     /// <summary>Ends it if it is full, when a new one is as good: who still holds it is refused, and finds it <see cref="IsRetired"/>.</summary>
     public bool TryRetire(long now)
     {

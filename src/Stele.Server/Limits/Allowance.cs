@@ -10,7 +10,7 @@ internal sealed class Allowance(string key, RatePolicy policy)
 {
     readonly TokenBucket bucket = new();
     RatePolicy policy = policy;
-    long leased, leasedUntil, elsewhere, leasedBefore;
+    long leased, leasedUntil, elsewhere, leasedBefore, charged = long.MinValue;
     int inWork, subscriptions, missed, quietFor;
 
     /// <summary>Its name among all nodes.</summary>
@@ -76,15 +76,25 @@ internal sealed class Allowance(string key, RatePolicy policy)
         var least = Math.Min(rate.Tokens, Math.Max(LeastLease, rate.Tokens / 20));
         if (now >= Volatile.Read(ref leasedUntil))
         {
-            var spent = rate.Tokens - bucket.Left(rate, now);
-            return spent == 0 ? default : new LeaseWish(least, spent);
+            var spent = bucket.TakenSince(charged, rate, now);
+            if (spent == 0) return default;
+            charged = bucket.FullAt;
+            return new LeaseWish(least, spent);
         }
         var here = Math.Max(0, Volatile.Read(ref leased));
         var taken = Math.Max(0, leasedBefore - here) + Interlocked.Exchange(ref missed, 0);
         leasedBefore = here;
         if (taken > 0) quietFor = 0;
         else if (++quietFor >= QuietRounds) return EndLease();
-        return new LeaseWish(Math.Max(0, Math.Min(rate.Tokens, Math.Max(least, 2 * taken)) - here), 0);
+        var enough = Math.Min(rate.Tokens, Math.Max(least, 2 * taken));
+        // half of it is enough still: who uses little asks seldom
+        return here > enough / 2 ? default : new LeaseWish(enough - here, 0);
+    }
+
+    /// <summary>A lease that suffices goes on.</summary>
+    public void Prolong(long until)
+    {
+        if (Volatile.Read(ref leasedUntil) > 0) Volatile.Write(ref leasedUntil, until);
     }
 
     /// <summary>Takes a lease, or goes on with the one that it has.</summary>

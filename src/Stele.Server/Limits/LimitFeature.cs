@@ -24,6 +24,7 @@ internal static class LimitFeature
         .AddSingleton<LimitMetrics>()
         .AddSingleton<RequestLimiter>()
         .AddSingleton<HttpLimits>()
+        .AddSingleton<SharedBudget>()
         .AddSingleton<ReadOnlyMode>()
         .AddSingleton<LimitEndpoints>()
         .AddSingleton(provider => new ClientAddress(provider.GetRequiredService<SteleOptions>().TrustedProxies))

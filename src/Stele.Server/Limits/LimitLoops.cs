@@ -6,7 +6,7 @@ using Stele.Server.Journal;
 namespace Stele.Server.Limits;
 
 /// <summary>What the limits do now and then. Starts after what the first start writes, which no mode refuses.</summary>
-internal sealed class LimitLoops(RequestLimiter limiter, ReadOnlyMode mode, JournalNode journal, TimeProvider time, LimitOptions options, ILogger<LimitLoops> log) : BackgroundService
+internal sealed class LimitLoops(RequestLimiter limiter, SharedBudget shared, ReadOnlyMode mode, JournalNode journal, TimeProvider time, LimitOptions options, ILogger<LimitLoops> log) : BackgroundService
 {
     /// <inheritdoc/>
     public override async Task StartAsync(CancellationToken cancellationToken)
@@ -25,7 +25,8 @@ internal sealed class LimitLoops(RequestLimiter limiter, ReadOnlyMode mode, Jour
             limiter.SetOwn(OwnBounds());
             return Task.CompletedTask;
         }, stoppingToken),
-        Repeat(ReadOnlyMode.Pause, Look, stoppingToken));
+        Repeat(ReadOnlyMode.Pause, Look, stoppingToken),
+        shared.IsConfigured ? Repeat(SharedBudget.Pause, shared.RunOnce, stoppingToken) : Task.CompletedTask);
 
     // of the orgs in memory: one that is not has no requests that would be counted by it
     Dictionary<OrgId, OrgBounds> OwnBounds()

@@ -19,6 +19,7 @@ internal sealed class LimitMetrics
         InWork = Refused("in_work");
         OrgInWork = Refused("org_in_work");
         ReadOnly = Refused("read_only");
+        SharedFailures = metrics.AddCounter("stele_shared_rate_failures_total", "Rounds in which Redis did not answer, so that this node counted rates for itself.");
     }
 
     public Counter Token { get; }
@@ -32,6 +33,8 @@ internal sealed class LimitMetrics
     public Counter OrgInWork { get; }
 
     public Counter ReadOnly { get; }
+
+    public Counter SharedFailures { get; }
 
     /// <summary>What is counted now.</summary>
     public void Observe(Func<int> inWork, Func<int> principals)

@@ -57,6 +57,9 @@ internal sealed class SteleOptions
     /// <summary>SQL statements that take this long are logged.</summary>
     public TimeSpan SlowStatement { get; init; }
 
+    /// <summary>The Redis by which nodes share rates, as StackExchange.Redis writes it; null: each node counts for itself.</summary>
+    public string? Redis { get; init; }
+
     /// <summary>Whether this node takes no writes, whatever the others do.</summary>
     public bool ReadOnly { get; init; }
 

@@ -30,7 +30,8 @@ internal sealed partial class SteleSettings
         SlowStatement = new("STELE_SLOW_STATEMENT_MS", "SlowStatementMs", "500"),
         TrustedProxies = new("STELE_TRUSTED_PROXIES", "TrustedProxies", ""),
         ReadOnly = new("STELE_READ_ONLY", "ReadOnly", "off"),
-        AuditMonths = new("STELE_AUDIT_MONTHS", "AuditMonths", "24");
+        AuditMonths = new("STELE_AUDIT_MONTHS", "AuditMonths", "24"),
+        Redis = new("STELE_REDIS", "Redis", "");
 
     const int RootTokenCharactersMin = 16, RootTokenCharactersMax = 255, NodeCharactersMax = 64;
 
@@ -44,7 +45,10 @@ internal sealed partial class SteleSettings
 
     /// <summary>All settings but the limits, each of which has one too.</summary>
     public static IReadOnlyList<Setting> Named { get; } =
-        [Postgres, PostgresApp, PostgresTail, PostgresBinaries, Migrate, RootToken, Http, Grpc, Data, Node, LogFormat, LogLevel, SlowStatement, TrustedProxies, ReadOnly, AuditMonths, .. TransportSettings.All];
+        [
+            Postgres, PostgresApp, PostgresTail, PostgresBinaries, Migrate, RootToken, Http, Grpc, Data, Node, LogFormat, LogLevel, SlowStatement, TrustedProxies, ReadOnly, AuditMonths, Redis,
+            .. TransportSettings.All,
+        ];
 
     /// <summary>Every setting.</summary>
     public static IReadOnlyList<Setting> All { get; } =
@@ -84,6 +88,7 @@ internal sealed partial class SteleSettings
             LogLevel = OneOf(LogLevel, [.. Enum.GetValues<LogLevel>().Where(level => level != Microsoft.Extensions.Logging.LogLevel.None)
                 .Select(level => (level.ToString().ToLowerInvariant(), level))]),
             SlowStatement = TimeSpan.FromMilliseconds(Number(SlowStatement, 0, 3_600_000)),
+            Redis = RedisServers(),
             ReadOnly = OneOf(ReadOnly, ("off", false), ("on", true)),
             TrustedProxies = Networks(TrustedProxies),
             AuditMonths = (int)Number(AuditMonths, 12, 36),
@@ -159,6 +164,21 @@ internal sealed partial class SteleSettings
         if (address is not null && ushort.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port)) return new IPEndPoint(address, port);
         problems.Add($"{setting.Variable} is '{text}'; write ADDRESS:PORT, such as {Http.Default}, [::1]:7300 or 0.0.0.0:7300.");
         return new IPEndPoint(IPAddress.Loopback, 0);
+    }
+
+    string? RedisServers()
+    {
+        if (Given(Redis) is not { } text) return null;
+        try
+        {
+            if (StackExchange.Redis.ConfigurationOptions.Parse(text).EndPoints.Count > 0) return text;
+        }
+        catch (Exception failure) when (failure is ArgumentException or FormatException)
+        {
+            // the failure's message may quote what was given, password included
+        }
+        problems.Add($"{Redis.Variable} is not a list of servers such as redis1:6379,redis2:6379,password=….");
+        return null;
     }
 
     // an address alone is a network of one

@@ -57,6 +57,21 @@ public sealed class TokenBucketTests
     }
 
     [Fact]
+    public void What_was_taken_since_a_mark_is_told_as_far_as_it_has_not_come_back()
+    {
+        var (bucket, rate) = (new TokenBucket(), new BucketRate(10, 1));
+        Assert.Equal(0, bucket.TakenSince(long.MinValue, rate, 0));
+        for (var i = 0; i < 4; i++) bucket.TryTake(rate, 0, out _);
+        Assert.Equal(4, bucket.TakenSince(long.MinValue, rate, 0));
+        var mark = bucket.FullAt;
+        Assert.Equal(0, bucket.TakenSince(mark, rate, 0));
+        bucket.TryTake(rate, 0, out _);
+        Assert.Equal(1, bucket.TakenSince(mark, rate, 0));
+        Assert.Equal(3, bucket.TakenSince(long.MinValue, rate, 2 * rate.Interval));
+        Assert.Equal(0, bucket.TakenSince(long.MinValue, rate, Second));
+    }
+
+    [Fact]
     public void Many_threads_take_exactly_what_is_there()
     {
         var (bucket, rate) = (new TokenBucket(), new BucketRate(50_000, 1));

@@ -63,7 +63,7 @@ public sealed partial class FolderTests
         ["Limits"] =
         [
             "AddressFailures", "Allowance", "ClientAddress", "HttpLimits", "LimitEndpoints", "LimitFeature", "LimitLog", "LimitLoops", "LimitMetrics", "LimitOptions",
-            "RatePolicy", "ReadOnlyMode", "RequestLimiter",
+            "RatePolicy", "ReadOnlyMode", "RequestLimiter", "SharedBudget",
         ],
         ["Operation"] =
         [

@@ -1,0 +1,71 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using Xunit;
+
+namespace Stele.Server.Tests.Fixtures;
+
+/// <summary>A real Redis on a free port, without a disk.</summary>
+sealed class RedisServer : IAsyncDisposable
+{
+    readonly int port;
+    Process process;
+
+    RedisServer(int port) => (this.port, process) = (port, Launch(port));
+
+    public string Configuration => $"127.0.0.1:{port},connectTimeout=500,syncTimeout=500";
+
+    /// <summary>One that answers. The test is skipped when there is none on this machine.</summary>
+    public static async Task<RedisServer> Start()
+    {
+        var path = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':');
+        Assert.SkipUnless(path.Any(directory => File.Exists(Path.Combine(directory, "redis-server"))), "redis-server is not installed here");
+        using var free = new TcpListener(IPAddress.Loopback, 0);
+        free.Start();
+        var port = ((IPEndPoint)free.LocalEndpoint).Port;
+        free.Stop();
+        var server = new RedisServer(port);
+        await server.UntilItAnswers();
+        return server;
+    }
+
+    /// <summary>As a crash does it.</summary>
+    public Task Kill()
+    {
+        process.Kill();
+        return process.WaitForExitAsync();
+    }
+
+    /// <summary>On the same port, with nothing in it.</summary>
+    public Task Restart()
+    {
+        process = Launch(port);
+        return UntilItAnswers();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!process.HasExited) await Kill();
+        process.Dispose();
+    }
+
+    async Task UntilItAnswers()
+    {
+        while (true)
+        {
+            using var client = new TcpClient();
+            try
+            {
+                await client.ConnectAsync(IPAddress.Loopback, port);
+                return;
+            }
+            catch (SocketException) when (!process.HasExited)
+            {
+                await Task.Yield();
+            }
+        }
+    }
+
+    static Process Launch(int port) =>
+        Process.Start(new ProcessStartInfo("redis-server", ["--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]) { RedirectStandardOutput = true })!;
+}
