@@ -25,6 +25,9 @@ internal sealed class Call(Surroundings surroundings, ParseResult parsed, Global
     /// <summary>--env, else STELE_ENV; null leaves it to the server.</summary>
     internal string? Environment => parsed.GetValue(options.Environment) ?? Given("STELE_ENV");
 
+    /// <summary>--env and nothing else: where the environment is a filter, and not where to do something.</summary>
+    internal string? EnvironmentFilter => parsed.GetValue(options.Environment);
+
     internal Ink Ink => new(surroundings.Colours && !Json);
 
     internal void Line(string text) => surroundings.Out.WriteLine(text);

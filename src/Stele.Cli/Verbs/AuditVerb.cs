@@ -56,13 +56,25 @@ internal static class AuditVerb
             var begun = await call.Client.ListAuditAsync(read with { Limit = Math.Max(1, call.Parsed.GetValue(last)) }, call.Cancellation);
             foreach (var item in begun.Items.Take(call.Parsed.GetValue(last)).Reverse()) Tell(call, item);
             var cursor = begun.ResumeCursor;
+            var isAway = false;
             while (true)
             {
-                var page = await call.Client.ListAuditAsync(read with { OldestFirst = true, Cursor = cursor, Limit = ListVerb.PageItems }, call.Cancellation);
-                foreach (var item in page.Items) Tell(call, item);
-                cursor = page.NextCursor ?? page.ResumeCursor ?? cursor;
+                AuditPage? page = null;
+                try
+                {
+                    page = await call.Client.ListAuditAsync(read with { OldestFirst = true, Cursor = cursor, Limit = ListVerb.PageItems }, call.Cancellation);
+                    isAway = false;
+                }
+                catch (SteleException e) when (ExitCode.Of(e) == ExitCode.Unavailable)
+                {
+                    // a server that is replaced comes back, and the cursor goes on where it was
+                    if (!isAway) call.Note($"stele: {e.Detail} Waiting for it.");
+                    isAway = true;
+                }
+                foreach (var item in page?.Items ?? []) Tell(call, item);
+                cursor = page?.NextCursor ?? page?.ResumeCursor ?? cursor;
                 await call.Surroundings.Out.FlushAsync(call.Cancellation);
-                if (page.NextCursor is null) await Task.Delay(Pause, call.Surroundings.Clock, call.Cancellation);
+                if (page?.NextCursor is null) await Task.Delay(Pause, call.Surroundings.Clock, call.Cancellation);
             }
         });
     }
@@ -141,7 +153,7 @@ internal static class AuditVerb
             read = new AuditRead
             {
                 Actor = call.Parsed.GetValue(actor), Action = call.Parsed.GetValue(action), Target = call.Parsed.GetValue(target), Outcome = call.Parsed.GetValue(outcome),
-                Log = call.Parsed.GetValue(log), Environment = call.Environment, Installation = call.Parsed.GetValue(installation),
+                Log = call.Parsed.GetValue(log), Environment = call.EnvironmentFilter, Installation = call.Parsed.GetValue(installation),
             };
             if (!TryTime(call, from, out var first) || !TryTime(call, to, out var end)) return false;
             read = read with { From = first, To = end };

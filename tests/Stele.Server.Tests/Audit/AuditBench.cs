@@ -14,10 +14,11 @@ namespace Stele.Server.Tests.Audit;
 sealed class AuditBench : IAsyncDisposable
 {
     readonly DatabaseConnections connections;
+    readonly bool isOwner;
 
-    AuditBench(TestDatabase database, DatabaseConnections connections)
+    AuditBench(TestDatabase database, DatabaseConnections connections, bool isOwner)
     {
-        (Database, this.connections) = (database, connections);
+        (Database, this.connections, this.isOwner) = (database, connections, isOwner);
         Metrics = new Metrics();
         Store = new AuditStore(connections, new StatementTimer(Metrics, NullLogger<StatementTimer>.Instance, TimeSpan.FromMinutes(1)));
         Trail = new AuditTrail(Store, new AuditMetrics(Metrics), Clock, LoggerFactory.Create(logging => logging.AddProvider(Logs)).CreateLogger<AuditTrail>());
@@ -39,10 +40,12 @@ sealed class AuditBench : IAsyncDisposable
 
     public DatabaseConnections Connections => connections;
 
-    public static async Task<AuditBench> Start(PostgresMajor major = PostgresMajor.V15)
+    public static async Task<AuditBench> Start(PostgresMajor major = PostgresMajor.V15) => await Start(await Postgres.NewDatabase(major), isOwner: true);
+
+    /// <summary>On a database that is there.</summary>
+    public static async Task<AuditBench> Start(TestDatabase database, bool isOwner)
     {
-        var database = await Postgres.NewDatabase(major);
-        return new AuditBench(database, await DatabaseConnections.Open(new DatabaseOptions { Owner = database.Owner, App = database.App, Tail = database.Tail }, NullLoggerFactory.Instance, CancellationToken.None));
+        return new AuditBench(database, await DatabaseConnections.Open(new DatabaseOptions { Owner = database.Owner, App = database.App, Tail = database.Tail }, NullLoggerFactory.Instance, CancellationToken.None), isOwner);
     }
 
     public static AuditEntry Entry(string target, string? code = null) =>
@@ -89,7 +92,7 @@ sealed class AuditBench : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await connections.DisposeAsync();
-        await Database.DisposeAsync();
+        if (isOwner) await Database.DisposeAsync();
     }
 }
 

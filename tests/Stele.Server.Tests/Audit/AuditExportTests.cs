@@ -36,6 +36,17 @@ public sealed class AuditExportTests
             Assert.Equal(Rows, count);
             Assert.True(most < 24 << 20, $"{most >> 20} MiB were held in the middle of an export");
         }
+        // a page looks through so much and no more, and the next goes on
+        var (pages, cursor) = (0, "");
+        do
+        {
+            var page = JsonDocument.Parse(await client.GetStringAsync($"/v1/audit?log=audit&action=never&limit=1000{cursor}")).RootElement;
+            Assert.Empty(page.GetProperty("items").EnumerateArray());
+            cursor = page.TryGetProperty("next_cursor", out var next) ? $"&cursor={next.GetString()}" : "";
+            pages++;
+        }
+        while (cursor.Length > 0);
+        Assert.Equal(2, pages);
         // an export is on record before its first line
         Assert.Contains("audit.exported", await client.GetStringAsync("/v1/audit?action=audit.exported"), StringComparison.Ordinal);
     }

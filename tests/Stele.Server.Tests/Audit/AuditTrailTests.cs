@@ -76,6 +76,40 @@ public sealed class AuditTrailTests
     }
 
     [Fact]
+    public async Task A_PostgreSQL_that_is_killed_again_and_again_loses_and_doubles_nothing()
+    {
+        await using var crash = await CrashServer.Start();
+        await using var bench = await AuditBench.Start(crash.Database, isOwner: false);
+        var recorded = 0;
+        using var done = new CancellationTokenSource();
+        var writing = Task.Run(async () =>
+        {
+            using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
+            while (!done.IsCancellationRequested)
+            {
+                for (var i = 0; i < 20 && bench.Trail.Waiting < 2_000; i++) bench.Trail.Record(AuditBench.Org, AuditBench.Entry($"k{recorded++}"));
+                await bench.Write();
+                await timer.WaitForNextTickAsync();
+            }
+        });
+        for (var i = 0; i < 3; i++)
+        {
+            var before = Volatile.Read(ref recorded);
+            await Wait.Until(() => Volatile.Read(ref recorded) > before + 100, "entries are written");
+            await crash.Crash();
+        }
+        await done.CancelAsync();
+        await writing;
+        await Wait.Until(async () =>
+        {
+            await bench.Write();
+            return bench.Trail.Waiting == 0;
+        }, "everything is written");
+        Assert.Equal(Enumerable.Range(0, recorded).Select(i => $"k{i}"), (await bench.Rows()).Select(row => row.Split('|')[2]));
+        Assert.Null(await bench.Bad());
+    }
+
+    [Fact]
     public async Task At_the_limit_of_an_org_entries_are_lost_and_an_entry_says_how_many_and_what_must_be_first_is_refused()
     {
         await using var bench = await AuditBench.Start();

@@ -1,4 +1,5 @@
 using System.Net.Http.Json;
+using System.Reflection;
 using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Stele.Core.Journal;
@@ -97,6 +98,20 @@ public sealed class UsageTests
         Assert.True(await Flush(server));
         await using var owner = await db.As();
         Assert.Equal(["1|111", "2|22"], await owner.Rows("SELECT org_id, evaluations FROM stele.usage ORDER BY org_id"));
+    }
+
+    [Fact]
+    public async Task A_batch_that_is_sent_again_after_an_unknown_outcome_is_added_once()
+    {
+        await using var db = await Postgres.NewDatabase();
+        await using var app = await db.AsApp(1);
+        var add = (string)typeof(UsageFlush).GetField("AddSql", BindingFlags.Static | BindingFlags.NonPublic)!.GetRawConstantValue()!;
+        var node = Guid.NewGuid();
+        foreach (var (number, rows) in new[] { (7L, 1), (7L, 0), (6L, 0), (8L, 1) })
+            Assert.Equal(rows, await app.Execute(add, 1, node, number, new[] { new DateOnly(2026, 1, 1) }, new[] { 10L }, new[] { 1L }, new[] { 0L }, new[] { 0L }));
+        // another node has numbers of its own
+        Assert.Equal(1, await app.Execute(add, 1, Guid.NewGuid(), 7L, new[] { new DateOnly(2026, 1, 1) }, new[] { 10L }, new[] { 1L }, new[] { 0L }, new[] { 0L }));
+        Assert.Equal(["30|3"], await app.Rows("SELECT reads, writes FROM stele.usage"));
     }
 
     [Fact]
