@@ -5,6 +5,7 @@ using Stele.Server.Configs;
 using Stele.Server.Database;
 using Stele.Server.Database.Embedded;
 using Stele.Server.Gateway;
+using Stele.Server.Gateway.Grpc;
 using Stele.Server.Identity;
 using Stele.Server.Journal;
 using Stele.Server.Limits;
@@ -45,7 +46,7 @@ internal static class Program
 
     static async Task<int> Serve(SteleOptions options, CancellationToken stop)
     {
-        if (PortCheck.Problem(SteleSettings.Http.Variable, options.Http) is { } taken) return Refuse([taken], exitCode: 1);
+        if ((PortCheck.Problem(SteleSettings.Http.Variable, options.Http) ?? PortCheck.Problem(SteleSettings.Grpc.Variable, options.Grpc)) is { } taken) return Refuse([taken], exitCode: 1);
         if (options.Https is { } https && PortCheck.Problem(TransportSettings.Https.Variable, https) is { } used) return Refuse([used], exitCode: 1);
         using var logs = Logging.Create(options);
         await using var database = await DatabaseStart.Serve(options, TimeProvider.System, logs, stop);
@@ -63,11 +64,11 @@ internal static class Program
         builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.Listen(options));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(SteleLimits.ShutdownSeconds.Value));
         builder.Services.AddSingleton(logs).AddSingleton(options).AddSingleton(database.Connections).AddSingleton(TimeProvider.System);
-        builder.Services.AddJournal(journal).AddOperation().AddLimits(limits ?? new LimitOptions()).AddGateway().AddIdentity().AddTransport(options).AddOrgs().AddConfigs().AddStats().AddAudit().AddUsage();
+        builder.Services.AddJournal(journal).AddOperation().AddLimits(limits ?? new LimitOptions()).AddGateway().AddGrpc().AddIdentity().AddTransport(options).AddOrgs().AddConfigs().AddStats().AddAudit().AddUsage();
 
         var app = builder.Build();
-        app.UseOperation().UseTransport().UseGateway();
-        app.MapOperation().MapLimits().MapGateway().MapJournal().MapOrgs().MapConfigs().MapStats().MapAudit().MapUsage();
+        app.UseGrpc().UseOperation().UseTransport().UseGateway();
+        app.MapOperation().MapLimits().MapGateway().MapJournal().MapOrgs().MapConfigs().MapStats().MapAudit().MapUsage().MapGrpc();
         return app;
     }
 

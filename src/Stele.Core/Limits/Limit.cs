@@ -166,5 +166,6 @@ public static class SteleLimits
         .. TrafficLimits.All,
         AuditQueueEntries, AuditOrgEntries, AuditBatchEntries, AuditRepeatKinds, AuditTextCharacters, AuditScanWindows, UsageFlushSeconds,
         .. IdentityLimits.All,
+        .. GrpcLimits.All,
     ];
 }

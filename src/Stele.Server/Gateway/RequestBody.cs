@@ -69,7 +69,7 @@ internal sealed class RequestBody : IDisposable
     }
 
     // a request is work while its body comes: one that never ends would keep its place
-    static Fault TooSlow { get; } = Fault.Invalid(Problem.Body("", TrafficLimits.BodySeconds.Name, $"The body was not complete after {TrafficLimits.BodySeconds.Value} seconds."));
+    public static Fault TooSlow { get; } = Fault.Invalid(Problem.Body("", TrafficLimits.BodySeconds.Name, $"The body was not complete after {TrafficLimits.BodySeconds.Value} seconds."));
 
     /// <summary>The refusal of a body that is past the limit.</summary>
     public static Fault TooLarge { get; } = new(FaultCode.TooLarge, $"A body has at most {SteleLimits.ChangeSetBytes.Value} bytes.",

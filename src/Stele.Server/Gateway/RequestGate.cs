@@ -1,6 +1,7 @@
 using Npgsql;
 using Stele.Core.Access;
 using Stele.Core.Faults;
+using Stele.Server.Gateway.Grpc;
 using Stele.Server.Identity;
 using Stele.Server.Journal;
 using Stele.Server.Limits;
@@ -83,7 +84,7 @@ internal sealed class RequestGate(RequestDelegate next, RequestIds ids, RootToke
     }
 
     /// <summary>What an orchestrator asks has no token.</summary>
-    static bool IsOpen(PathString path) => path.Value is "/healthz" or "/readyz";
+    static bool IsOpen(PathString path) => path.Value is "/healthz" or "/readyz" or GrpcHealth.CheckPath;
 
     ValueTask<Fault?> Admit(HttpRequest request, Caller caller)
     {

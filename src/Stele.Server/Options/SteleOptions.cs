@@ -39,7 +39,7 @@ internal sealed class SteleOptions
     /// <summary>Where HTTP/1.1 and WebSocket listen.</summary>
     public required IPEndPoint Http { get; init; }
 
-    /// <summary>Where gRPC will listen.</summary>
+    /// <summary>Where gRPC listens: HTTP/2 without TLS.</summary>
     public required IPEndPoint Grpc { get; init; }
 
     /// <summary>The directory of the embedded PostgreSQL and the root token's file. Absolute.</summary>

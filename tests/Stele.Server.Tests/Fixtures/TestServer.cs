@@ -26,6 +26,9 @@ sealed class TestServer : IAsyncDisposable
     /// <summary>With the root token.</summary>
     public HttpClient Client { get; }
 
+    /// <summary>Where gRPC listens.</summary>
+    public Uri Grpc => new(app.Urls.ElementAt(1));
+
     /// <summary>Every line that was logged, at every level.</summary>
     public CapturedLogs Logs { get; }
 

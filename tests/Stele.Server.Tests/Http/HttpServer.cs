@@ -25,6 +25,9 @@ public sealed class HttpServer : IAsyncLifetime
 
     public HttpClient Client => server.Client;
 
+    /// <summary>Where gRPC listens.</summary>
+    public Uri Grpc => server.Grpc;
+
     public async ValueTask InitializeAsync()
     {
         database = await Postgres.NewDatabase();

@@ -54,6 +54,11 @@ public sealed partial class FolderTests
             "ClaimGrants", "IdentityFeature", "IdentityLog", "IdentityMetrics", "IssuerClient", "JwtCache", "JwtIdentities", "JwtIdentity", "JwtRefusal", "JwtText", "JwtVerifier",
             "KeyRefresh", "KeySet", "KeySource", "SigningKey", "VouchedIdentities",
         ],
+        ["Gateway/Grpc"] =
+        [
+            "CapturedAnswer", "GrpcAnswerMessage", "GrpcCall", "GrpcCode", "GrpcDoor", "GrpcFeature", "GrpcFields", "GrpcFrames", "GrpcHeaders", "GrpcHealth", "GrpcLog", "GrpcMethods",
+            "GrpcMetrics", "GrpcReflection", "GrpcRequestText", "GrpcRoute", "GrpcStatus", "GrpcWire",
+        ],
         ["Journal"] =
         [
             "AppendStatement", "BatchPlan", "Gathering", "HeadChecks", "HeadLine", "HeadReconciler", "IJournalStore", "IProjectionStore", "JournalAppender", "JournalEndpoints", "JournalFeature",
@@ -82,14 +87,15 @@ public sealed partial class FolderTests
         ["Commands"] = ["Archive", "Audit", "Configs", "Database", "Journal", "Operation", "Options", "Orgs", "Stats"],
         ["Configs"] = ["Database", "Gateway", "Journal", "Operation"],
         ["Database"] = ["Database/Embedded", "Options"],
-        ["Gateway"] = ["Identity", "Journal", "Limits", "Transport"],
+        ["Gateway"] = ["Gateway/Grpc", "Identity", "Journal", "Limits", "Transport"],
+        ["Gateway/Grpc"] = ["Journal", "Limits", "Operation"],
         ["Identity"] = ["Gateway", "Operation", "Options", "Transport"],
         ["Journal"] = ["Archive", "Audit", "Configs", "Database", "Gateway", "Operation", "Orgs"],
         ["Limits"] = ["Database", "Gateway", "Journal", "Operation", "Options"],
         ["Operation"] = ["Audit", "Database", "Gateway", "Journal", "Options"],
         ["Orgs"] = ["Database", "Gateway", "Journal", "Operation"],
         ["Stats"] = ["Database", "Gateway", "Journal"],
-        ["Transport"] = ["Operation", "Options"],
+        ["Transport"] = ["Gateway/Grpc", "Operation", "Options"],
         ["Usage"] = ["Database", "Gateway", "Journal", "Operation"],
     };
 
