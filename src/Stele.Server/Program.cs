@@ -15,6 +15,7 @@ using Stele.Server.Orgs;
 using Stele.Server.Stats;
 using Stele.Server.Transport;
 using Stele.Server.Usage;
+using Stele.Server.Watch;
 
 namespace Stele.Server;
 
@@ -64,11 +65,11 @@ internal static class Program
         builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.Listen(options));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(SteleLimits.ShutdownSeconds.Value));
         builder.Services.AddSingleton(logs).AddSingleton(options).AddSingleton(database.Connections).AddSingleton(TimeProvider.System);
-        builder.Services.AddJournal(journal).AddOperation().AddLimits(limits ?? new LimitOptions()).AddGateway().AddGrpc().AddIdentity().AddTransport(options).AddOrgs().AddConfigs().AddStats().AddAudit().AddUsage();
+        builder.Services.AddJournal(journal).AddOperation().AddLimits(limits ?? new LimitOptions()).AddGateway().AddGrpc().AddIdentity().AddTransport(options).AddOrgs().AddConfigs().AddStats().AddWatch().AddAudit().AddUsage();
 
         var app = builder.Build();
         app.UseGrpc().UseOperation().UseTransport().UseGateway();
-        app.MapOperation().MapLimits().MapGateway().MapJournal().MapOrgs().MapConfigs().MapStats().MapAudit().MapUsage().MapGrpc();
+        app.MapOperation().MapLimits().MapGateway().MapJournal().MapOrgs().MapConfigs().MapStats().MapWatch().MapAudit().MapUsage().MapGrpc();
         return app;
     }
 

@@ -47,6 +47,15 @@ public sealed class Rights
         return true;
     }
 
+    /// <summary>Whether another's rules of a permission, as far as they hold in an environment, are the same as these: whoever watches is told when they are not.</summary>
+    public bool SameIn(Rights other, Permission permission, string environment)
+    {
+        if (Status != other.Status || layers.Length != other.layers.Length) return false;
+        for (var i = 0; i < layers.Length; i++)
+            if (!layers[i].SameIn(other.layers[i], permission, environment)) return false;
+        return true;
+    }
+
     /// <summary>The first of some grants that somebody with these rights may not give away, or null: he may give what he has.</summary>
     /// <param name="grants">What is to be given.</param>
     /// <param name="denies">What is withheld from it.</param>
@@ -142,6 +151,13 @@ public sealed class Rights
             }
             return false;
         }
+
+        public bool SameIn(Layer other, Permission permission, string environment) =>
+            PrefixesIn(grants[(int)permission], environment).SetEquals(PrefixesIn(other.grants[(int)permission], environment))
+            && PrefixesIn(denies[(int)permission], environment).SetEquals(PrefixesIn(other.denies[(int)permission], environment));
+
+        static HashSet<string> PrefixesIn(AccessRule[] rules, string environment) =>
+            [.. rules.Where(rule => rule.Grant.IsIn(environment)).Select(rule => rule.Grant.Prefix)];
 
         public bool Covers(Grant grant, IReadOnlyCollection<Grant> withheld)
         {

@@ -153,6 +153,28 @@ public static class SteleLimits
     public static readonly Limit AuditScanWindows = new("audit.scan_windows", 32, "windows", "a page that found too little by then ends early, and next_cursor goes on");
     /// <summary>How often a node writes usage.</summary>
     public static readonly Limit UsageFlushSeconds = new("usage.flush_seconds", 60, "seconds", "what was counted since is lost if the process is killed");
+    /// <summary>Prefixes of one subscription.</summary>
+    public static readonly Limit WatchPrefixes = new("watch.prefixes", 10_000, "prefixes", "a subscription with more is refused, rule prefixes.count");
+    /// <summary>Subscriptions of one token, user or identity on one node.</summary>
+    public static readonly Limit WatchSubscriptionsOfToken = new("watch.token_subscriptions", 20_000, "subscriptions", "one more on this node is refused, rate_limited; a WebSocket is closed with 4429", true);
+    /// <summary>Subscriptions of one WebSocket.</summary>
+    public static readonly Limit WatchSubscriptionsOfConnection = new("watch.connection_subscriptions", 100, "subscriptions", "one more is refused with an error message");
+    /// <summary>Messages that may wait for one connection of a watcher.</summary>
+    public static readonly Limit WatchBufferMessages = new("watch.buffer_messages", 1_024, "messages", "who falls further behind is cut off, too_slow, and resumes from his cursor", true);
+    /// <summary>Bytes that may wait for one connection of a watcher.</summary>
+    public static readonly Limit WatchBufferBytes = new("watch.buffer_bytes", 4 << 20, "bytes", "who falls further behind is cut off, too_slow, and resumes from his cursor; a single larger message waits alone", true);
+    /// <summary>How long a watcher's connection may take nothing of what waits for it.</summary>
+    public static readonly Limit WatchStallSeconds = new("watch.stall_seconds", 30, "seconds", "it is cut off, too_slow, and resumes from its cursor", true);
+    /// <summary>How often a quiet stream says where it is.</summary>
+    public static readonly Limit WatchHeartbeatSeconds = new("watch.heartbeat_seconds", 15, "seconds", "a stream that was silent for longer is broken");
+    /// <summary>Bytes of one message of a WebSocket's client.</summary>
+    public static readonly Limit WatchMessageBytes = new("watch.message_bytes", 4 << 20, "bytes", "the WebSocket is closed with 1009");
+    /// <summary>Labels of one subscription.</summary>
+    public static readonly Limit WatchLabels = new("watch.labels", 32, "labels", "a subscription with more is refused, rule labels.count");
+    /// <summary>Characters of a label, of its name, of a client's name, of a reason to reject.</summary>
+    public static readonly Limit WatchTextCharacters = new("watch.text_characters", 256, "characters", "a longer one is refused");
+    /// <summary>How long one request may wait for a change, or for its convergence.</summary>
+    public static readonly Limit WatchWaitSeconds = new("watch.wait_seconds", 60, "seconds", "a longer wait or timeout is refused, rule wait.range", true);
 
     /// <summary>All of them, in the order in which <c>stele limits</c> shows them.</summary>
     public static IReadOnlyList<Limit> All { get; } =
@@ -167,5 +189,7 @@ public static class SteleLimits
         AuditQueueEntries, AuditOrgEntries, AuditBatchEntries, AuditRepeatKinds, AuditTextCharacters, AuditScanWindows, UsageFlushSeconds,
         .. IdentityLimits.All,
         .. GrpcLimits.All,
+        WatchPrefixes, WatchSubscriptionsOfToken, WatchSubscriptionsOfConnection, WatchBufferMessages, WatchBufferBytes, WatchStallSeconds,
+        WatchHeartbeatSeconds, WatchMessageBytes, WatchLabels, WatchTextCharacters, WatchWaitSeconds,
     ];
 }

@@ -6,22 +6,25 @@ using Stele.Core.Limits;
 using Stele.Core.Orgs;
 using Stele.Server.Gateway;
 using Stele.Server.Journal;
+using Stele.Server.Watch;
 
 namespace Stele.Server.Configs;
 
 /// <summary>Writes of many keys as one revision: change sets, and the rollback of a prefix.</summary>
-internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, ConfigQueries queries)
+internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, ConfigQueries queries, WatchConvergence convergence)
 {
     /// <summary><c>POST /v1/changes</c></summary>
     public async Task Post(HttpContext context)
     {
-        if (!(await WriteRequest.Read(context, Parameter.Env)).TryGet(out var request, out var fault))
+        if (!(await WriteRequest.Read(context, Parameter.Env | Parameter.WaitFor | Parameter.MinSubscribers | Parameter.Timeout)).TryGet(out var request, out var fault))
         {
             await HttpProblems.Write(context, fault);
             return;
         }
         using (request)
         {
+            if (request.Parameters.Watch is { WaitForSubscribers: false })
+                request.Problems.Add(Problem.Query("wait_for", "wait_for.missing", "min_subscribers and timeout go with wait_for=subscribers."));
             var body = ChangeBody.Parse(request.Body, request.Parameters.Env, request.Problems);
             if ((await DefaultEnvironment(request, body)).TryGet(out var environment, out fault)) body.RefuseDuplicates(environment.Name, request.Problems);
             fault = request.Refused ?? fault;
@@ -34,9 +37,19 @@ internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, Conf
             {
                 ExpectedRevision = body.ExpectedRevision, ExpectedRevisionCoversEnvironment = body.CoversEnvironment, IsList = true,
             };
-            await AnswerResults(context, await journal.Append(request.Caller.Org, command, request.Idempotency, CancellationToken.None));
+            var outcome = await journal.Append(request.Caller.Org, command, request.Idempotency, CancellationToken.None);
+            await AnswerResults(context, outcome, request.Parameters.Watch is { } waiting && outcome.Fault is null ? await Converge(context, outcome.Value, waiting) : null);
         }
     }
+
+    // the write stands, whoever goes away: what is waited for is only what others say of it
+    async Task<Convergence> Converge(HttpContext context, Applied applied, WatchParameters waiting)
+    {
+        var (least, timeout) = (waiting.MinSubscribers ?? 0, waiting.Timeout ?? WaitDefault);
+        return applied.Record is { } record ? await convergence.Wait(applied.State.Org, record, least, timeout, context.RequestAborted) : new Convergence(0, 0, [], [], least == 0);
+    }
+
+    static readonly TimeSpan WaitDefault = TimeSpan.FromSeconds(30);
 
     /// <summary><c>POST /v1/rollback</c></summary>
     public async Task Rollback(HttpContext context)
@@ -97,13 +110,14 @@ internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, Conf
         return read.TryGet(out var snapshot, out var fault) ? ConfigView.Environment(snapshot.State, null) : fault;
     }
 
-    static Task AnswerResults(HttpContext context, Outcome<Applied> outcome)
+    static Task AnswerResults(HttpContext context, Outcome<Applied> outcome, Convergence? converged = null)
     {
         if (!outcome.TryGet(out var applied, out var fault)) return HttpProblems.Write(context, fault);
         // without a revision nothing had to change: the answer is the state that showed it
         var place = applied.Record is { } record ? new JournalPlace(record.Revision, record.Chain) : applied.State.Place;
         Answer.Place(context.Response, place);
-        return Answer.Send(context, ConfigJson.Results(new JsonText(), applied.Record, place));
+        var json = ConfigJson.Results(new JsonText(), applied.Record, place);
+        return Answer.Send(context, (converged?.Write(json) ?? json).Raw("}"u8));
     }
 
     static readonly EnvironmentState NoEnvironment = new("", null, 0, 0, Timestamp.Epoch, 0);

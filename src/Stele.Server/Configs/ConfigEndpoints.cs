@@ -5,13 +5,15 @@ using Stele.Core.Limits;
 using Stele.Core.Orgs;
 using Stele.Server.Gateway;
 using Stele.Server.Journal;
+using Stele.Server.Watch;
 
 namespace Stele.Server.Configs;
 
 /// <summary>Reads: a key, lists, a key's history; now and in the past.</summary>
-internal sealed class ConfigEndpoints(JournalNode journal, ConfigView view, ConfigQueries queries, ConfigValues values)
+internal sealed class ConfigEndpoints(JournalNode journal, ConfigView view, ConfigQueries queries, ConfigValues values, KeyWait waits)
 {
-    const Parameter GetParameters = Parameter.Env | Parameter.Read | Parameter.Version | Parameter.Revision | Parameter.At;
+    const Parameter GetParameters = Parameter.Env | Parameter.Read | Parameter.Version | Parameter.Revision | Parameter.At
+        | Parameter.Wait | Parameter.AfterCursor;
     const Parameter ListParameters = Parameter.Env | Parameter.Read | Parameter.Revision | Parameter.At | Parameter.Prefix | Parameter.KeysOnly | Parameter.Page;
     const Parameter HistoryParameters = Parameter.Env | Parameter.Read | Parameter.Page;
 
@@ -21,7 +23,9 @@ internal sealed class ConfigEndpoints(JournalNode journal, ConfigView view, Conf
         List<Problem>? problems = null;
         var parameters = RequestParameters.Parse(context.Request, GetParameters, ref problems);
         var key = RouteKey(context, ref problems);
+        if (parameters.Watch is { } watch && WrongWait(watch, parameters) is { } wrong) (problems ??= []).Add(wrong);
         if (problems is not null) return HttpProblems.Write(context, Fault.Invalid(problems));
+        if (parameters.Watch is not null) return Wait(context, key, parameters);
         if (parameters.IsPast) return GetPast(context, key, parameters);
         // not the request's token, whose source would be one more allocation: a head check has a bound of its own
         var read = journal.ReadKey(Caller.Of(context).Org, parameters.Reading, parameters.Env?.Text, key.Text, CancellationToken.None);
@@ -32,6 +36,29 @@ internal sealed class ConfigEndpoints(JournalNode journal, ConfigView view, Conf
         async Task Await(HttpContext context, ConfigKey key, EnvironmentName? env, Consistency consistency, ValueTask<Outcome<Snapshot>> read) =>
             await Current(context, key, env, consistency, await read);
     }
+
+    // the long poll: the current value when it changes, 304 when it does not
+    async Task Wait(HttpContext context, ConfigKey key, RequestParameters parameters)
+    {
+        if (!(await waits.Wait(context, key, parameters)).TryGet(out var waited, out var fault))
+        {
+            await HttpProblems.Write(context, fault);
+            return;
+        }
+        if (waited.Changed)
+        {
+            var reading = parameters.Reading with { MinCursor = waited.At };
+            await Current(context, key, parameters.Env, parameters.Consistency, await journal.ReadKey(Caller.Of(context).Org, reading, parameters.Env?.Text, key.Text, CancellationToken.None));
+            return;
+        }
+        if ((waited.At ?? parameters.Watch!.AfterCursor) is { } cursor) Answer.Place(context.Response, cursor);
+        context.Response.StatusCode = StatusCodes.Status304NotModified;
+    }
+
+    static Problem? WrongWait(WatchParameters watch, RequestParameters parameters) =>
+        watch.Wait is null ? Problem.Query("after_cursor", "after_cursor.wait", "after_cursor goes with wait.")
+        : parameters.IsPast ? Problem.Query("wait", "parameter.exclusive", "The past does not change: wait goes without version, revision and at.")
+        : null;
 
     /// <summary><c>GET /v1/config</c></summary>
     public async Task List(HttpContext context)

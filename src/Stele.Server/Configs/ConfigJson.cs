@@ -53,7 +53,7 @@ internal static class ConfigJson
         json.Raw("}"u8);
     }
 
-    /// <summary>What a revision did to configuration: kind, key, environment and version of each change, in order.</summary>
+    /// <summary>What a revision did to configuration: kind, key, environment and version of each change, in order. The object is left open.</summary>
     public static JsonText Results(JsonText json, RevisionRecord? record, JournalPlace place)
     {
         json.Raw("{\"revision\":"u8).Number(place.Revision)
@@ -72,6 +72,6 @@ internal static class ConfigJson
                 .Raw("\",\"version\":"u8).Number(e.StreamVersion)
                 .Raw("}"u8);
         }
-        return json.Raw("]}"u8);
+        return json.Raw("]"u8);
     }
 }

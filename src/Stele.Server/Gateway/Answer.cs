@@ -22,6 +22,13 @@ internal static class Answer
         response.Headers[CursorHeader] = place.CursorText;
     }
 
+    /// <summary>Says which state is shown, by its cursor.</summary>
+    public static void Place(HttpResponse response, Cursor cursor)
+    {
+        response.Headers[RevisionHeader] = cursor.Revision.ToString(CultureInfo.InvariantCulture);
+        response.Headers[CursorHeader] = cursor.ToString();
+    }
+
     /// <summary>Says which state a read shows, and for a local one how long ago it was confirmed.</summary>
     public static void Place(HttpResponse response, Snapshot snapshot, Consistency consistency)
     {

@@ -11,7 +11,7 @@ namespace Stele.Server.Gateway;
 
 /// <summary>The query parameters there are.</summary>
 [Flags]
-internal enum Parameter
+internal enum Parameter : long
 {
     None = 0,
     Env = 1 << 0,
@@ -42,12 +42,24 @@ internal enum Parameter
 
     /// <summary>Which items of a log, and how they are shown: <see cref="RequestParameters.TextOf"/>.</summary>
     Filter = Actor | Target | Action | Outcome | Log | Order | Format | Scope,
+    Prefixes = 1L << 40,
+    Kinds = 1L << 41,
+    FromCursor = 1L << 42,
+    FromRevision = 1L << 43,
+    Wait = 1L << 44,
+    AfterCursor = 1L << 45,
+    WaitFor = 1L << 46,
+    MinSubscribers = 1L << 47,
+    Timeout = 1L << 48,
 
     /// <summary>What every read of current state takes.</summary>
     Read = Consistency | MaxStaleness,
 
     /// <summary>What every list takes.</summary>
     Page = Limit | Cursor,
+
+    /// <summary>What <see cref="WatchParameters"/> reads.</summary>
+    OfWatch = Prefixes | Kinds | FromCursor | FromRevision | Wait | AfterCursor | WaitFor | MinSubscribers | Timeout,
 }
 
 /// <summary>
@@ -86,6 +98,8 @@ internal struct RequestParameters
 
     /// <summary>The text of one of <see cref="Parameter.Filter"/>, or null.</summary>
     public readonly string? TextOf(Parameter parameter) => texts?[int.TrailingZeroCount((int)parameter) - FilterBit];
+    /// <summary>Those of watching and waiting; null when none is given.</summary>
+    public WatchParameters? Watch { get; private set; }
 
     /// <summary>How fresh a read must be.</summary>
     public readonly ReadOptions Reading => new(Consistency, MaxStaleness, MinCursor);
@@ -118,11 +132,12 @@ internal struct RequestParameters
         var name = equals < 0 ? pair : pair[..equals];
         var value = Decode(equals < 0 ? "" : pair[(equals + 1)..]);
         var parameter = Named(name);
+        if (parameter == Parameter.Prefix && (allowed & Parameter.Prefixes) != 0) parameter = Parameter.Prefixes;
         if ((parameter & allowed) == 0)
             Add(ref problems, IsPlanned(name)
                 ? Problem.Query(name.ToString(), "not_supported", $"{name} is not supported yet.")
                 : Problem.Query(Decode(name), "parameter.unknown", $"This request takes no parameter '{Decode(name)}'."));
-        else if ((seen & parameter) != 0)
+        else if ((seen & parameter & ~Parameter.Prefixes) != 0)
             Add(ref problems, Problem.Query(name.ToString(), "parameter.repeated", $"{name} is given more than once."));
         else if (Set(parameter, value) is { } problem)
             Add(ref problems, problem);
@@ -131,6 +146,7 @@ internal struct RequestParameters
 
     Problem? Set(Parameter parameter, string value)
     {
+        if ((parameter & Parameter.OfWatch) != 0) return (Watch ??= new WatchParameters()).Set(parameter, value);
         switch (parameter)
         {
             case Parameter.Env:
@@ -240,12 +256,21 @@ internal struct RequestParameters
         "order" => Parameter.Order,
         "format" => Parameter.Format,
         "scope" => Parameter.Scope,
+        "kinds" => Parameter.Kinds,
+        "from_cursor" => Parameter.FromCursor,
+        "from_revision" => Parameter.FromRevision,
+        "wait" => Parameter.Wait,
+        "after_cursor" => Parameter.AfterCursor,
+        "wait_for" => Parameter.WaitFor,
+        "min_subscribers" => Parameter.MinSubscribers,
+        "timeout" => Parameter.Timeout,
         _ => Parameter.None,
     };
 
-    static bool IsPlanned(ReadOnlySpan<char> name) => name is "wait" or "after_cursor" or "wait_for" or "min_subscribers" or "timeout" or "schema" or "kinds";
+    static bool IsPlanned(ReadOnlySpan<char> name) => name is "schema";
 
-    static TimeSpan? Duration(string value)
+    /// <summary>A duration as parameters write it; null if it is none.</summary>
+    public static TimeSpan? Duration(string value)
     {
         var digits = value.AsSpan().TrimEnd("ms");
         if (!int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var count)) return null;

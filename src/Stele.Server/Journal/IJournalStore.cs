@@ -38,6 +38,15 @@ internal interface IJournalStore
     /// <summary>Revisions after one, oldest first, whole, at most so many.</summary>
     Task<IReadOnlyList<RevisionRecord>> Read(OrgId org, long afterRevision, int limit, CancellationToken cancellation);
 
+    /// <summary>Revisions by number, rising, whole; those that are not there are left out.</summary>
+    Task<IReadOnlyList<RevisionRecord>> Read(OrgId org, IReadOnlyList<long> revisions, CancellationToken cancellation);
+
+    /// <summary>
+    /// Which revisions after one and up to another have events in some ranges of streams, each from a name to before another,
+    /// by code point: by an index, and at most so many.
+    /// </summary>
+    Task<FoundRevisions> Find(OrgId org, long after, long upTo, IReadOnlyList<(string From, string To)> streams, int most, CancellationToken cancellation);
+
     /// <summary>
     /// Raises the fence by a commit of its own, to above the one that the requests carried, so that none of them can land any
     /// more; then says which have landed, with their revisions. Once is not always enough: a primary that lost writes may have
@@ -66,6 +75,11 @@ internal interface IJournalStore
     /// <summary>Raises the incarnation counter after a promotion; nobody is reset.</summary>
     Task RaiseCounter(long expectedCounter, int timeline, CancellationToken cancellation);
 }
+
+/// <summary>What came of looking for revisions.</summary>
+/// <param name="Revisions">Rising; null when there are more than were asked for.</param>
+/// <param name="Floor">The last revision whose events are archived, and were not looked through; 0 when none are.</param>
+internal sealed record FoundRevisions(IReadOnlyList<long>? Revisions, long Floor);
 
 /// <summary>What came of loading an org.</summary>
 /// <param name="State">Null when there is no such org, or when it was given up.</param>

@@ -175,6 +175,21 @@ internal sealed class JournalNode
         }
     }
 
+    /// <summary>
+    /// The journal of an org, which calls somebody at each change and stays in memory for him, until he unfollows. Faults as for
+    /// <see cref="Read(OrgId, ReadOptions, CancellationToken)"/>.
+    /// </summary>
+    public async Task<Outcome<OrgJournal>> Follow(OrgId org, Action onChange)
+    {
+        while (true)
+        {
+            if (!orgs.TryUse(org, out var loaded) && !(await orgs.Open(org)).TryGet(out loaded, out var fault)) return fault;
+            if (loaded.Journal.TryFollow(onChange)) return loaded.Journal;
+            // it leaves memory this moment, and is loaded anew
+            await Task.Yield();
+        }
+    }
+
     /// <summary>Brings an org into memory, however long that takes; the refusal, or null.</summary>
     public async Task<Fault?> Load(OrgId org) => (await orgs.Load(org)).Fault;
 

@@ -133,7 +133,13 @@ internal sealed class LoadedOrgs(
 
     bool Drop(LoadedOrg loaded, string reason)
     {
-        if (!loaded.Appender.TryRetire()) return false;
+        // who watches keeps it
+        if (!loaded.Journal.TryLeave()) return false;
+        if (!loaded.Appender.TryRetire())
+        {
+            loaded.Journal.Stay();
+            return false;
+        }
         orgs.TryRemove(new(loaded.Journal.Org, loaded));
         metrics.Dropped(reason);
         log.Dropped(loaded.Journal.Org, reason, loaded.Bytes);

@@ -21,6 +21,8 @@ internal sealed class OrgJournal
     long confirmedAt, loadedAt, headSeen;
     Fault? stopped;
     KnownPrimary? primary;
+    Action? changed;
+    bool left;
 
     public OrgJournal(OrgState initial, long confirmedAt, IJournalStore store, TimeProvider time, JournalOptions options, JournalLog log)
     {
@@ -56,6 +58,34 @@ internal sealed class OrgJournal
     /// that is to be applied takes it before, and gives it back with the answer: what an earlier primary said may have been lost.
     /// </summary>
     public KnownPrimary? Primary => Volatile.Read(ref primary);
+
+    /// <summary>Calls somebody at each change of the state, shortly and under a lock, and stays in memory for him. False: it has left memory.</summary>
+    public bool TryFollow(Action onChange)
+    {
+        lock (gate)
+        {
+            if (!left) changed += onChange;
+            return !left;
+        }
+    }
+
+    /// <summary>Calls him no more.</summary>
+    public void Unfollow(Action onChange)
+    {
+        lock (gate) changed -= onChange;
+    }
+
+    /// <summary>Is about to leave memory; false: somebody follows.</summary>
+    public bool TryLeave()
+    {
+        lock (gate) return left = changed is null;
+    }
+
+    /// <summary>Does not leave memory after all.</summary>
+    public void Stay()
+    {
+        lock (gate) left = false;
+    }
 
     /// <summary>Takes note of who answered. Nothing is known yet of whether another one than before has what was applied.</summary>
     public KnownPrimary Note(ClusterIdentity cluster)
@@ -109,6 +139,7 @@ internal sealed class OrgJournal
             if (!ReferenceEquals(state, batch.Before)) return Advance(batch.Revisions, asked);
             foreach (var revision in batch.Revisions) Ring.Add(revision);
             Volatile.Write(ref state, batch.After);
+            changed?.Invoke();
             return true;
         }
     }
@@ -129,6 +160,7 @@ internal sealed class OrgJournal
                 Ring.Add(revision);
                 Volatile.Write(ref state, next);
             }
+            changed?.Invoke();
             return true;
         }
     }
@@ -220,6 +252,7 @@ internal sealed class OrgJournal
             {
                 Volatile.Write(ref state, loaded);
                 Ring.Reset(loaded.Revision);
+                changed?.Invoke();
             }
             Volatile.Write(ref loadedAt, sentAt);
             asked?.HasApplied = true;

@@ -135,6 +135,11 @@ public sealed class LoadingTests
 
         public Task<IReadOnlyList<RevisionRecord>> Read(OrgId org, long afterRevision, int limit, CancellationToken cancellation) => store.Read(org, afterRevision, limit, cancellation);
 
+        public Task<IReadOnlyList<RevisionRecord>> Read(OrgId org, IReadOnlyList<long> revisions, CancellationToken cancellation) => store.Read(org, revisions, cancellation);
+
+        public Task<FoundRevisions> Find(OrgId org, long after, long upTo, IReadOnlyList<(string From, string To)> streams, int most, CancellationToken cancellation) =>
+            store.Find(org, after, upTo, streams, most, cancellation);
+
         public Task<IReadOnlyDictionary<Guid, long>> Settle(OrgId org, long fence, IReadOnlyCollection<Guid> requestIds, CancellationToken cancellation) => store.Settle(org, fence, requestIds, cancellation);
 
         public Task<AppendAnswer> RaiseLastAt(OrgId org, Guid incarnation, long fence, JournalPlace place, Timestamp at) => store.RaiseLastAt(org, incarnation, fence, place, at);

@@ -23,6 +23,10 @@ public sealed partial class FolderTests
         ["Orgs"] = ["OrgBodies", "OrgJson"],
         ["Stats"] = [],
         ["Usage"] = ["UsageCounters", "UsageFlush"],
+        ["Watch"] =
+        [
+            "KeyWait", "OrgWatch", "OrgWatch.Follow", "Subscriber", "WatchConvergence", "WatchEnd", "WatchEngine", "WatchIndex", "WatchMetrics", "WatchOptions", "WatchOutbox", "WatchReplay", "WatchSignal",
+        ],
     };
 
     // The folders that features stand on, with all that each holds.
@@ -47,7 +51,7 @@ public sealed partial class FolderTests
         ["Gateway"] =
         [
             "Answer", "Caller", "EntityTag", "GatewayEndpoints", "GatewayFeature", "GatewayLog", "HttpProblems", "JsonText", "OrgDirectory", "PageCursor",
-            "Preconditions", "RequestBody", "RequestGate", "RequestIds", "RequestParameters", "RootTokens", "WriteRequest",
+            "Preconditions", "RequestBody", "RequestGate", "RequestIds", "RequestParameters", "RootTokens", "WatchParameters", "WriteRequest",
         ],
         ["Identity"] =
         [
@@ -85,7 +89,7 @@ public sealed partial class FolderTests
         ["Archive"] = ["Database", "Journal"],
         ["Audit"] = ["Database", "Gateway", "Journal", "Limits", "Operation", "Options", "Usage"],
         ["Commands"] = ["Archive", "Audit", "Configs", "Database", "Journal", "Operation", "Options", "Orgs", "Stats"],
-        ["Configs"] = ["Database", "Gateway", "Journal", "Operation"],
+        ["Configs"] = ["Database", "Gateway", "Journal", "Operation", "Watch"],
         ["Database"] = ["Database/Embedded", "Options"],
         ["Gateway"] = ["Gateway/Grpc", "Identity", "Journal", "Limits", "Transport"],
         ["Gateway/Grpc"] = ["Journal", "Limits", "Operation"],
@@ -97,6 +101,7 @@ public sealed partial class FolderTests
         ["Stats"] = ["Database", "Gateway", "Journal"],
         ["Transport"] = ["Gateway/Grpc", "Operation", "Options"],
         ["Usage"] = ["Database", "Gateway", "Journal", "Operation"],
+        ["Watch"] = ["Gateway", "Journal", "Limits", "Operation"],
     };
 
     [Fact]

@@ -104,6 +104,22 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
             return Task.FromResult(found);
         });
 
+    public Task<IReadOnlyList<RevisionRecord>> Read(OrgId org, IReadOnlyList<long> revisions, CancellationToken cancellation) =>
+        link.Ask("read some", cancellation, _ =>
+        {
+            var rows = database.Current.Org(org);
+            return Task.FromResult<IReadOnlyList<RevisionRecord>>([.. revisions.SelectMany(revision => rows?.Read(revision - 1, 1) ?? [])]);
+        });
+
+    public Task<FoundRevisions> Find(OrgId org, long after, long upTo, IReadOnlyList<(string From, string To)> streams, int most, CancellationToken cancellation) =>
+        link.Ask("find", cancellation, _ =>
+        {
+            List<long> found = [.. (database.Current.Org(org)?.Read(after, int.MaxValue) ?? [])
+                .Where(record => record.Revision <= upTo && record.Events.Any(e => streams.Any(range => string.CompareOrdinal(e.Stream, range.From) >= 0 && string.CompareOrdinal(e.Stream, range.To) < 0)))
+                .Select(record => record.Revision)];
+            return Task.FromResult(new FoundRevisions(found.Count > most ? null : found, 0));
+        });
+
     public Task<IReadOnlyDictionary<Guid, long>> Settle(OrgId org, long fence, IReadOnlyCollection<Guid> requestIds, CancellationToken cancellation) =>
         link.Ask("settle", cancellation, async session =>
         {

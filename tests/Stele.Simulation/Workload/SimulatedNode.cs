@@ -2,7 +2,9 @@ using Microsoft.Extensions.Logging;
 using Stele.Core.Journal;
 using Stele.Core.Orgs;
 using Stele.Server.Journal;
+using Stele.Server.Limits;
 using Stele.Server.Operation;
+using Stele.Server.Watch;
 using Stele.Simulation.Database;
 using Stele.Simulation.Scheduling;
 
@@ -21,6 +23,12 @@ internal sealed class SimulatedNode(int number, SimulatedScheduler scheduler, Si
 
     public JournalNode Journal { get; private set; } = null!;
 
+    /// <summary>Whether it serves watchers; without, it is what it was before there were any, step by step.</summary>
+    public bool Watches { get; init; }
+
+    /// <summary>Its watch engine; null when it serves no watchers.</summary>
+    public WatchEngine? Watch { get; private set; }
+
     /// <summary>Passes a hint of this node on to the others.</summary>
     public Action<SimulatedNode, OrgId, long> OnHint { get; set; } = static (_, _, _) => { };
 
@@ -38,11 +46,28 @@ internal sealed class SimulatedNode(int number, SimulatedScheduler scheduler, Si
             Idle = TimeSpan.FromSeconds(number == 1 ? 1.5 : 900), Tick = TimeSpan.FromMilliseconds(number == 1 ? 3 : 100),
         };
         var log = new JournalLog(logs.CreateLogger<JournalLog>());
-        Journal = new JournalNode(new SimulatedJournalStore(database, Link, mutant), Process.Time, options, new JournalMetrics(new Metrics()), log);
+        var store = new SimulatedJournalStore(database, Link, mutant);
+        Journal = new JournalNode(store, Process.Time, options, new JournalMetrics(new Metrics()), log);
         Journal.OnCommitted((org, revision) => OnHint(this, org, revision));
         var tail = new JournalTail(Journal, Process.Time, options, log);
         Process.Post(async void (_) => await tail.Run(CancellationToken.None), null);
         hear = tail.Hint;
+        if (Watches) StartWatch(store);
+    }
+
+    void StartWatch(SimulatedJournalStore store)
+    {
+        var options = new WatchOptions
+        {
+            BufferMessages = 6, BufferBytes = 4_000, Heartbeat = TimeSpan.FromSeconds(2), Stall = TimeSpan.FromSeconds(3), Tick = TimeSpan.FromMilliseconds(200),
+            ReadRevisions = 5, ProbeRevisions = 9, ProbedMax = 12, JoinRevisions = 3,
+        };
+        var engine = Watch = new WatchEngine(Journal, store, new RequestLimiter(Process.Time, new LimitOptions(), new LimitMetrics(new Metrics())), Process.Time, options, new WatchMetrics(new Metrics()), new WatchLog(logs.CreateLogger<WatchLog>()));
+        Process.Post(async void (_) =>
+        {
+            using var timer = new PeriodicTimer(options.Tick, Process.Time);
+            while (await timer.WaitForNextTickAsync()) engine.Tick();
+        }, null);
     }
 
     Func<OrgId, long, Task> hear = static (_, _) => Task.CompletedTask;

@@ -5,6 +5,7 @@ using Stele.Core.Journal;
 using Stele.Simulation.Checking;
 using Stele.Simulation.Database;
 using Stele.Simulation.Scheduling;
+using Stele.Simulation.Watching;
 
 namespace Stele.Simulation.Workload;
 
@@ -37,11 +38,12 @@ internal sealed class SimulationRun
     readonly List<SimulatedClient> clients = [];
     readonly List<OrgId> orgs = [];
     readonly Nemesis nemesis;
+    readonly List<SimulatedWatcher> watchers = [];
 
     const long StepsMax = 400_000;
     static readonly TimeSpan LiveBound = TimeSpan.FromSeconds(8);
 
-    SimulationRun(ulong seed, Mutant mutant, FaultPlan? plan, ILoggerFactory logs)
+    SimulationRun(ulong seed, Mutant mutant, FaultPlan? plan, ILoggerFactory logs, int watching)
     {
         this.seed = seed;
         scheduler = new SimulatedScheduler(seed);
@@ -52,18 +54,21 @@ internal sealed class SimulationRun
         judge = new Judge(scheduler, database);
         database.OnChange = judge.Observe;
         var count = dice.Between(2, 3);
-        for (var i = 0; i < count; i++) nodes.Add(new SimulatedNode(i, scheduler, database, faults, mutant, logs) { OnHint = Carry });
+        for (var i = 0; i < count; i++) nodes.Add(new SimulatedNode(i, scheduler, database, faults, mutant, logs) { OnHint = Carry, Watches = watching > 0 });
         foreach (var node in nodes) node.Start();
         for (var i = dice.Chance(0.2) ? 2 : 1; i > 0; i--) orgs.Add(new OrgId(orgs.Count + 1));
         count = dice.Between(2, 6);
         for (var i = 0; i < count; i++)
             clients.Add(new SimulatedClient(i, scheduler.Start($"client {i}"), dice.Fork(), nodes, orgs, database, judge, faults.Has(FaultKind.BadData)));
+        // dice of their own, so that what the others throw is what it is without them
+        var watchDice = new Dice(seed ^ 0x3A7C4);
+        for (var i = 0; i < watching; i++) watchers.Add(new SimulatedWatcher(i, scheduler.Start($"watcher {i}"), watchDice.Fork(), nodes, watchDice.Pick(orgs), database, judge));
         nemesis = new Nemesis(scheduler.Start("nemesis"), dice.Fork(), faults, database, nodes, judge);
     }
 
     /// <summary>Runs a seed.</summary>
-    public static SimulationResult Of(ulong seed, Mutant mutant = Mutant.None, Func<Dice, FaultPlan>? plan = null, ILoggerFactory? logs = null) =>
-        new SimulationRun(seed, mutant, plan?.Invoke(new Dice(seed ^ 0xFA)), logs ?? NullLoggerFactory.Instance).Run();
+    public static SimulationResult Of(ulong seed, Mutant mutant = Mutant.None, Func<Dice, FaultPlan>? plan = null, ILoggerFactory? logs = null, int watchers = 0) =>
+        new SimulationRun(seed, mutant, plan?.Invoke(new Dice(seed ^ 0xFA)), logs ?? NullLoggerFactory.Instance, watchers).Run();
 
     SimulationResult Run()
     {
@@ -75,13 +80,16 @@ internal sealed class SimulationRun
         database.Backup();
         faults.On = true;
         nemesis.Process.Post(async void (_) => await nemesis.Run(), null);
+        foreach (var watcher in watchers) watcher.Process.Post(async void (_) => await watcher.Run(), null);
         var (operations, pause) = (dice.Between(10, 30), dice.Milliseconds(1, dice.Chance(0.2) ? 500 : 40));
         Phase("everyone is answered", TimeSpan.FromMinutes(20), client => client.Run(operations, pause));
         nemesis.Heal();
+        foreach (var watcher in watchers) watcher.Calm = true;
         Settle(TimeSpan.FromSeconds(12));
         Phase("clients make progress", TimeSpan.FromMinutes(3), client => client.RunLive(LiveBound));
         Settle(TimeSpan.FromSeconds(3));
         if (judge.Violations.Count == 0) judge.Finish(nodes.SelectMany(node => node.States));
+        foreach (var watcher in watchers) watcher.Finish(mayReset: judge.Lost > 0);
         return new SimulationResult(seed, judge.Violations, scheduler.Trace, scheduler.Steps, clients.Sum(c => c.Asked), clients.Sum(c => c.Acknowledged),
             judge.Lost, faults.Fired, faults.ToString());
     }

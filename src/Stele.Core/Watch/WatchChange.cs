@@ -1,0 +1,66 @@
+using Stele.Core.Access;
+using Stele.Core.Configs;
+using Stele.Core.Journal;
+
+namespace Stele.Core.Watch;
+
+/// <summary>One change as watchers see it.</summary>
+/// <param name="Kind">The one kind.</param>
+/// <param name="Environment">In which environment.</param>
+/// <param name="Key">Of which key, flag or secret.</param>
+/// <param name="Event">What the journal says of it.</param>
+public readonly record struct WatchChange(WatchKinds Kind, string Environment, string Key, EventRecord Event)
+{
+    /// <summary>The change that an event is; null if it is of no kind that can be watched.</summary>
+    public static WatchChange? Of(EventRecord e)
+    {
+        var stream = e.Stream;
+        var slash = stream.IndexOf('/');
+        if (slash < 0) return null;
+        var kind = WatchKindNames.Parse(stream.AsSpan(0, slash));
+        var next = stream.IndexOf('/', slash + 1);
+        if (kind == WatchKinds.None || next < 0) return null;
+        return e.Payload switch
+        {
+            ConfigSet set => new WatchChange(kind, set.Environment, set.Key, e),
+            ConfigDeleted deleted => new WatchChange(kind, deleted.Environment, deleted.Key, e),
+            _ => new WatchChange(kind, stream[(slash + 1)..next], stream[(next + 1)..], e),
+        };
+    }
+
+    /// <summary>What happened: set, delete, or secret_rotated.</summary>
+    public string Op => Kind == WatchKinds.Secret ? "secret_rotated" : Event.Type.EndsWith(".deleted", StringComparison.Ordinal) ? "delete" : "set";
+
+    /// <summary>Whether somebody with these rights may see it.</summary>
+    public bool IsVisible(Rights rights) => rights.Allows(Kind.Permission(), Environment, Key);
+}
+
+/// <summary>A revision with what can be watched of it, looked at once for all subscribers.</summary>
+public sealed class WatchRevision
+{
+    WatchRevision(RevisionRecord record, IReadOnlyList<WatchChange> changes) => (Record, Changes) = (record, changes);
+
+    /// <summary>The revision.</summary>
+    public RevisionRecord Record { get; }
+
+    /// <summary>Its changes in order; none when it is of no interest to watchers.</summary>
+    public IReadOnlyList<WatchChange> Changes { get; }
+
+    /// <summary>Looks at a revision.</summary>
+    public static WatchRevision Of(RevisionRecord record)
+    {
+        var changes = new List<WatchChange>(record.Events.Count);
+        foreach (var e in record.Events)
+            if (WatchChange.Of(e) is { } change) changes.Add(change);
+        return new WatchRevision(record, changes);
+    }
+
+    /// <summary>What somebody sees of it: the indexes of those changes that a filter asks for and rights allow, in order.</summary>
+    public int[] Seen(WatchFilter filter, Rights rights)
+    {
+        List<int>? seen = null;
+        for (var i = 0; i < Changes.Count; i++)
+            if (filter.Matches(Changes[i]) && Changes[i].IsVisible(rights)) (seen ??= new(Changes.Count)).Add(i);
+        return seen is null ? [] : [.. seen];
+    }
+}
