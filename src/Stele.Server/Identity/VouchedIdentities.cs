@@ -2,6 +2,7 @@ using Stele.Core.Access;
 using Stele.Core.Faults;
 using Stele.Core.Journal;
 using Stele.Server.Gateway;
+using Stele.Server.Limits;
 using Stele.Server.Transport;
 
 namespace Stele.Server.Identity;
@@ -10,7 +11,7 @@ namespace Stele.Server.Identity;
 /// Who is known because somebody else vouches for him: an issuer by a JWT, an authority by a client certificate. What the
 /// gate asks when a credential is none of Stele's own. Who is known already is let in without waiting.
 /// </summary>
-internal sealed class VouchedIdentities(JwtIdentities jwts, ClientCertificates certificates, OrgDirectory orgs)
+internal sealed class VouchedIdentities(JwtIdentities jwts, ClientCertificates certificates, OrgDirectory orgs, HttpLimits limits)
 {
     /// <summary>Whether a request is for here: by its token, or when it has none by its connection's certificate.</summary>
     public bool Takes(HttpRequest request, ReadOnlySpan<char> token) =>
@@ -26,8 +27,10 @@ internal sealed class VouchedIdentities(JwtIdentities jwts, ClientCertificates c
     // once for each token
     async Task<Fault?> Verify(HttpRequest request, Caller caller, string token)
     {
-        var verified = await jwts.Verify(token, request.HttpContext.RequestAborted);
-        return verified.Fault ?? await Enter(request, caller, verified.Value);
+        // a signature costs more to look at than to make up
+        if (limits.Blocked(request.HttpContext) is { } blocked) return blocked;
+        if ((await jwts.Verify(token, request.HttpContext.RequestAborted)).TryGet(out var identity, out var fault)) return await Enter(request, caller, identity);
+        return fault.Code == FaultCode.Unauthenticated ? limits.Failed(request.HttpContext) ?? fault : fault;
     }
 
     ValueTask<Fault?> Enter(HttpRequest request, Caller caller, JwtIdentity identity)

@@ -43,9 +43,17 @@ internal sealed record TlsFiles(SslStreamCertificateContext Server, X509Certific
         var all = new X509Certificate2Collection();
         all.ImportFromPemFile(file);
         if (all.Count == 0) throw new CryptographicException($"{file} holds no certificate in PEM.");
-        var leaf = password is null ? X509Certificate2.CreateFromPemFile(file, keyFile) : X509Certificate2.CreateFromEncryptedPemFile(file, password, keyFile);
-        all.RemoveAt(0);
-        return (leaf, all);
+        try
+        {
+            var leaf = password is null ? X509Certificate2.CreateFromPemFile(file, keyFile) : X509Certificate2.CreateFromEncryptedPemFile(file, password, keyFile);
+            all.RemoveAt(0);
+            return (leaf, all);
+        }
+        catch (ArgumentException e)
+        {
+            // how a key of another certificate is told
+            throw new CryptographicException($"{keyFile} holds no key of the certificate in {file}.", e);
+        }
     }
 
     static (X509Certificate2 Leaf, X509Certificate2Collection Between) Pkcs12(string file, string? password)

@@ -29,6 +29,9 @@ sealed class TestServer : IAsyncDisposable
     /// <summary>Where gRPC listens.</summary>
     public Uri Grpc => new(app.Urls.ElementAt(1));
 
+    /// <summary>Where TLS is spoken.</summary>
+    public Uri Https => new(app.Urls.Single(url => url.StartsWith("https:", StringComparison.Ordinal)));
+
     /// <summary>Every line that was logged, at every level.</summary>
     public CapturedLogs Logs { get; }
 
@@ -48,8 +51,11 @@ sealed class TestServer : IAsyncDisposable
     /// <param name="journal">Bounds and intervals; null: those of a server.</param>
     /// <param name="limits">Bounds of what it takes; null: those of a server.</param>
     /// <param name="readOnly">STELE_READ_ONLY.</param>
+    /// <param name="tls">How TLS is spoken, on a port of its own; null: it is not.</param>
+    /// <param name="origins">STELE_CORS_ORIGINS.</param>
     /// <param name="issuers">Whose JWTs it believes.</param>
-    public static async Task<TestServer> Start(TestDatabase db, string? token = Token, string? data = null, JournalOptions? journal = null, LimitOptions? limits = null, bool readOnly = false, params TokenIssuer[] issuers)
+    public static async Task<TestServer> Start(TestDatabase db, string? token = Token, string? data = null, JournalOptions? journal = null, LimitOptions? limits = null, bool readOnly = false,
+        TlsOptions? tls = null, string[]? origins = null, params TokenIssuer[] issuers)
     {
         var logs = new CapturedLogs();
         var options = new SteleOptions
@@ -57,7 +63,7 @@ sealed class TestServer : IAsyncDisposable
             Postgres = db.Owner, PostgresApp = db.App, PostgresTail = db.Tail, RootToken = token, Node = "test", ReadOnly = readOnly,
             Http = new IPEndPoint(IPAddress.Loopback, 0), Grpc = new IPEndPoint(IPAddress.Loopback, 0),
             Data = data ?? Directory.CreateTempSubdirectory("stele-test-").FullName, SlowStatement = TimeSpan.Zero,
-            Issuers = issuers,
+            Issuers = issuers, Tls = tls, Https = tls is null ? null : new IPEndPoint(IPAddress.Loopback, 0), HstsSeconds = 31_536_000, CorsOrigins = origins ?? [],
         };
         var factory = LoggerFactory.Create(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(logs));
         var database = await DatabaseStart.Serve(options, TimeProvider.System, factory, CancellationToken.None);

@@ -93,7 +93,7 @@ public sealed partial class FolderTests
         ["Database"] = ["Database/Embedded", "Options"],
         ["Gateway"] = ["Gateway/Grpc", "Identity", "Journal", "Limits", "Transport"],
         ["Gateway/Grpc"] = ["Journal", "Limits", "Operation"],
-        ["Identity"] = ["Gateway", "Operation", "Options", "Transport"],
+        ["Identity"] = ["Gateway", "Limits", "Operation", "Options", "Transport"],
         ["Journal"] = ["Archive", "Audit", "Configs", "Database", "Gateway", "Operation", "Orgs"],
         ["Limits"] = ["Database", "Gateway", "Journal", "Operation", "Options"],
         ["Operation"] = ["Audit", "Database", "Gateway", "Journal", "Options"],
