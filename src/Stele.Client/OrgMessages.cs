@@ -16,12 +16,141 @@ public sealed record EnvironmentItem
     /// <summary>Its name.</summary>
     public required string Name { get; init; }
 
+    /// <summary>What it is for; null if nobody said.</summary>
+    public string? Description { get; init; }
+
+    /// <summary>Its place in lists.</summary>
+    public int Ordinal { get; init; }
+
     /// <summary>Whether it is meant where none is named.</summary>
     public bool Default { get; init; }
+
+    /// <summary>Whether a write in it needs a permission of its own, and a reason.</summary>
+    public bool Protected { get; init; }
+
+    /// <summary>Counts the changes of the environment itself.</summary>
+    public int Version { get; init; }
+
+    /// <summary>How many keys it holds.</summary>
+    public long Configs { get; init; }
 
     /// <summary>Members that this client does not know.</summary>
     [JsonExtensionData]
     public Dictionary<string, JsonElement>? More { get; set; }
+}
+
+/// <summary>What became of an environment that was deleted.</summary>
+public sealed record EnvironmentDeleted
+{
+    /// <summary>Its name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The version that the deletion was.</summary>
+    public int Version { get; init; }
+
+    /// <summary>The org's revision.</summary>
+    public long Revision { get; init; }
+
+    /// <summary>How many keys went with it.</summary>
+    public long Configs { get; init; }
+
+    /// <summary>Members that this client does not know.</summary>
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement>? More { get; set; }
+}
+
+/// <summary>An organization.</summary>
+public sealed record OrgItem
+{
+    /// <summary>Its number.</summary>
+    public int Id { get; init; }
+
+    /// <summary>Its name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The environment that is meant where none is named; null in lists.</summary>
+    public string? DefaultEnvironment { get; init; }
+
+    /// <summary>The names of its environments, in order; null in lists.</summary>
+    public IReadOnlyList<string>? Environments { get; init; }
+
+    /// <summary>When it was made, UTC.</summary>
+    public DateTimeOffset? CreatedAt { get; init; }
+
+    /// <summary>Since when it is archived; null: it is not.</summary>
+    public DateTimeOffset? ArchivedAt { get; init; }
+
+    /// <summary>Names that it had, and that still lead to it; null: none, or a list.</summary>
+    public IReadOnlyList<string>? FormerNames { get; init; }
+
+    /// <summary>Members that this client does not know.</summary>
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement>? More { get; set; }
+}
+
+/// <summary>A page of organizations, by name.</summary>
+public sealed record OrgPage
+{
+    /// <summary>By name.</summary>
+    public required IReadOnlyList<OrgItem> Items { get; init; }
+
+    /// <summary>For the next page; null on the last.</summary>
+    public string? NextCursor { get; init; }
+}
+
+/// <summary>An organization to be made.</summary>
+public sealed record NewOrg
+{
+    /// <summary>Lower-case letters, digits and <c>-</c>, at most 50.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Its environments, in order; null: development, staging, production.</summary>
+    public IReadOnlyList<string>? Environments { get; init; }
+
+    /// <summary>One of them; null: the first.</summary>
+    public string? DefaultEnvironment { get; init; }
+}
+
+/// <summary>The settings of an organization.</summary>
+public sealed record OrgSettings
+{
+    /// <summary>The environment that is meant where none is named.</summary>
+    public required string DefaultEnvironment { get; init; }
+
+    /// <summary>Where a write needs a permission of its own, and a reason.</summary>
+    public required IReadOnlyList<string> ProtectedEnvironments { get; init; }
+
+    /// <summary>The limits of which it has its own value, by name.</summary>
+    public required IReadOnlyDictionary<string, long> Limits { get; init; }
+
+    /// <summary>Counts the changes of the organization itself.</summary>
+    public int Version { get; init; }
+
+    /// <summary>The org's revision.</summary>
+    public long Revision { get; init; }
+
+    /// <summary>Members that this client does not know.</summary>
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement>? More { get; set; }
+}
+
+/// <summary>Changes of settings; what is null stays.</summary>
+public sealed record OrgSettingsChange
+{
+    /// <summary>The environment that is meant where none is named.</summary>
+    public string? DefaultEnvironment { get; init; }
+
+    /// <summary>All environments that are protected from now on.</summary>
+    public IReadOnlyList<string>? ProtectedEnvironments { get; init; }
+
+    /// <summary>Limits with their values from now on, by name; null: the server's again. Others stay. Needs the permission operate.</summary>
+    public IReadOnlyDictionary<string, long?>? Limits { get; init; }
+
+    /// <summary>Only if the settings are at this version; null: in any case.</summary>
+    public int? ExpectedVersion { get; init; }
+
+    /// <summary>Why.</summary>
+    public string? ChangeLog { get; init; }
 }
 
 /// <summary>A page of the journal, oldest first.</summary>
@@ -150,7 +279,16 @@ public sealed record WriteMode
 internal sealed record WriteModeSwitch(bool ReadOnly, string? Reason);
 
 /// <summary>A new environment, on the wire.</summary>
-internal sealed record NewEnvironment(string Name);
+internal sealed record NewEnvironment(string Name, string? Description);
+
+/// <summary>What an environment is for, on the wire: null is said.</summary>
+internal sealed record EnvironmentDescription([property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Description);
+
+/// <summary>An order of environments, on the wire.</summary>
+internal sealed record EnvironmentOrder(IReadOnlyList<string> Order);
+
+/// <summary>Another name, or a reason alone, on the wire.</summary>
+internal sealed record OrgChange(string? Name, string? ChangeLog);
 
 /// <summary>A problem+json, on the wire.</summary>
 internal sealed record ProblemMessage(string? Title, string? Detail, string? Code, string? RequestId, IReadOnlyList<SteleProblem>? Errors, long? Floor = null);

@@ -91,8 +91,50 @@ public sealed class SteleClient : IDisposable
         transport.Get("/v1/environments?limit=1000", SteleJson.Default.EnvironmentList, cancellationToken);
 
     /// <summary>Makes an environment.</summary>
-    public Task<EnvironmentItem> CreateEnvironmentAsync(string name, CancellationToken cancellationToken) =>
-        transport.Write(HttpMethod.Post, "/v1/environments", new NewEnvironment(name), SteleJson.Default.NewEnvironment, SteleJson.Default.EnvironmentItem, cancellationToken);
+    public Task<EnvironmentItem> CreateEnvironmentAsync(string name, string? description, CancellationToken cancellationToken) =>
+        transport.Write(HttpMethod.Post, "/v1/environments", new NewEnvironment(name, description), SteleJson.Default.NewEnvironment, SteleJson.Default.EnvironmentItem, cancellationToken);
+
+    /// <summary>Says anew what an environment is for; null: nothing.</summary>
+    public Task<EnvironmentItem> DescribeEnvironmentAsync(string name, string? description, CancellationToken cancellationToken) =>
+        transport.Write(HttpMethod.Patch, EnvironmentPath(name).ToString(), new EnvironmentDescription(description), SteleJson.Default.EnvironmentDescription, SteleJson.Default.EnvironmentItem, cancellationToken);
+
+    /// <summary>Puts the environments in an order, which names all of them.</summary>
+    public Task<EnvironmentList> ReorderEnvironmentsAsync(IReadOnlyList<string> order, CancellationToken cancellationToken) =>
+        transport.Write(HttpMethod.Post, "/v1/environments/reorder", new EnvironmentOrder(order), SteleJson.Default.EnvironmentOrder, SteleJson.Default.EnvironmentList, cancellationToken);
+
+    /// <summary>Deletes an environment with its keys; one that has any only if <paramref name="confirm"/> is its name. History stays.</summary>
+    public Task<EnvironmentDeleted> DeleteEnvironmentAsync(string name, string? confirm, string? changeLog, CancellationToken cancellationToken) =>
+        transport.Call(HttpMethod.Delete, EnvironmentPath(name).With("confirm", confirm).With("change_log", changeLog).ToString(), null, SteleJson.Default.EnvironmentDeleted, cancellationToken);
+
+    /// <summary>Makes an organization; only with a root token.</summary>
+    public Task<OrgItem> CreateOrgAsync(NewOrg org, CancellationToken cancellationToken) =>
+        transport.Write(HttpMethod.Post, "/v1/orgs", org, SteleJson.Default.NewOrg, SteleJson.Default.OrgItem, cancellationToken);
+
+    /// <summary>One page of organizations: all with a root token, else the own one.</summary>
+    public Task<OrgPage> ListOrgsAsync(bool archived, int? limit, string? cursor, CancellationToken cancellationToken) =>
+        transport.Get(new QueryText("/v1/orgs").With("archived", archived ? "true" : null).With("limit", limit).With("cursor", cursor).ToString(), SteleJson.Default.OrgPage, cancellationToken);
+
+    /// <summary>An organization, by a name that it has or had.</summary>
+    public Task<OrgItem> GetOrgAsync(string name, CancellationToken cancellationToken) => transport.Get(OrgPath(name, ""), SteleJson.Default.OrgItem, cancellationToken);
+
+    /// <summary>Gives an organization another name; the old one still leads to it.</summary>
+    public Task<OrgItem> RenameOrgAsync(string name, string newName, string? changeLog, CancellationToken cancellationToken) =>
+        transport.Write(HttpMethod.Patch, OrgPath(name, ""), new OrgChange(newName, changeLog), SteleJson.Default.OrgChange, SteleJson.Default.OrgItem, cancellationToken);
+
+    /// <summary>Closes an organization: it answers <c>gone</c> until it is opened again.</summary>
+    public Task<OrgItem> ArchiveOrgAsync(string name, string? changeLog, CancellationToken cancellationToken) =>
+        transport.Write(HttpMethod.Post, OrgPath(name, "/archive"), new OrgChange(null, changeLog), SteleJson.Default.OrgChange, SteleJson.Default.OrgItem, cancellationToken);
+
+    /// <summary>Opens an archived organization again; only with a root token.</summary>
+    public Task<OrgItem> UnarchiveOrgAsync(string name, string? changeLog, CancellationToken cancellationToken) =>
+        transport.Write(HttpMethod.Post, OrgPath(name, "/unarchive"), new OrgChange(null, changeLog), SteleJson.Default.OrgChange, SteleJson.Default.OrgItem, cancellationToken);
+
+    /// <summary>The org's settings.</summary>
+    public Task<OrgSettings> GetSettingsAsync(CancellationToken cancellationToken) => transport.Get("/v1/settings", SteleJson.Default.OrgSettings, cancellationToken);
+
+    /// <summary>Changes settings.</summary>
+    public Task<OrgSettings> ChangeSettingsAsync(OrgSettingsChange change, CancellationToken cancellationToken) =>
+        transport.Write(HttpMethod.Patch, "/v1/settings", change, SteleJson.Default.OrgSettingsChange, SteleJson.Default.OrgSettings, cancellationToken);
 
     /// <summary>One page of the journal, oldest first.</summary>
     public Task<EventPage> ListEventsAsync(EventRead read, CancellationToken cancellationToken) =>
@@ -146,6 +188,10 @@ public sealed class SteleClient : IDisposable
     static QueryText AuditPath(AuditRead read) => new QueryText("/v1/audit").With("actor", read.Actor).With("action", read.Action).With("target", read.Target)
         .With("env", read.Environment).With("outcome", read.Outcome).With("log", read.Log).With("from", read.From).With("to", read.To)
         .With("order", read.OldestFirst is { } oldest ? oldest ? "oldest" : "newest" : null).With("scope", read.Installation ? "installation" : null);
+
+    static QueryText EnvironmentPath(string name) => new($"/v1/environments/{Uri.EscapeDataString(name)}");
+
+    static string OrgPath(string name, string below) => $"/v1/orgs/{Uri.EscapeDataString(name)}{below}";
 
     static QueryText ConfigPath(string key, string below, string? environment) => new QueryText($"/v1/config/{Uri.EscapeDataString(key)}{below}").With("env", environment);
 }

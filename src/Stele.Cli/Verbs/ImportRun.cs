@@ -88,7 +88,7 @@ internal sealed class ImportRun(Call call, ImportWish wish)
         var done = 0;
         try
         {
-            foreach (var name in missing) await call.Client.CreateEnvironmentAsync(name, call.Cancellation);
+            foreach (var name in missing) await call.Client.CreateEnvironmentAsync(name, null, call.Cancellation);
             foreach (var (i, set) in sets.Index())
             {
                 if (sets.Count > 1) call.Note($"{i + 1} of {sets.Count}: {set.Count} values …");

@@ -39,6 +39,34 @@ public sealed partial class GateTests(HttpServer server) : IClassFixture<HttpSer
     }
 
     [Fact]
+    public async Task Nobody_without_a_token_has_an_organization_looked_up()
+    {
+        var (looks, reached) = (0, 0);
+        var tokens = new RootTokens();
+        tokens.Set([RootTokens.Hash("token")]);
+        var orgs = new OrgDirectory(_ =>
+        {
+            looks++;
+            return Task.FromResult<OrgId?>(null);
+        }, TimeProvider.System, new JournalOptions());
+        var gate = new RequestGate(_ =>
+        {
+            reached++;
+            return Task.CompletedTask;
+        }, new RequestIds(TimeProvider.System), tokens, orgs, server.Service<VouchedIdentities>(), server.Service<AnswerHeaders>(), Unbounded(), NullLogger<RequestGate>.Instance);
+        foreach (var (token, status) in (IEnumerable<(string?, int)>)[(null, 401), ("wrong", 401), ("stele_acme_guess", 401), ("token", 404)])
+        {
+            using var body = new MemoryStream();
+            var context = new DefaultHttpContext { Response = { Body = body } };
+            if (token is not null) context.Request.Headers.Authorization = $"Bearer {token}";
+            context.Request.Headers["Stele-Org"] = "acme";
+            await gate.Invoke(context);
+            Assert.Equal(status, context.Response.StatusCode);
+        }
+        Assert.Equal((1, 0), (looks, reached));
+    }
+
+    [Fact]
     public async Task An_unknown_route_and_a_wrong_method_are_problems()
     {
         (await server.Get("/v1/no/such/route")).IsProblem(404, "not_found");
@@ -53,9 +81,7 @@ public sealed partial class GateTests(HttpServer server) : IClassFixture<HttpSer
         var tokens = new RootTokens();
         tokens.Set([RootTokens.Hash("token")]);
         var orgs = new OrgDirectory(_ => Task.FromResult<OrgId?>(OrgId.Default), TimeProvider.System, new JournalOptions());
-        var bounds = new LimitOptions();
-        var limits = new HttpLimits(new RequestLimiter(TimeProvider.System, bounds, new LimitMetrics(new Metrics())), new ClientAddress([]), bounds);
-        var gate = new RequestGate(_ => throw new InvalidOperationException("a secret detail"), new RequestIds(TimeProvider.System), tokens, orgs, server.Service<VouchedIdentities>(), server.Service<AnswerHeaders>(), limits, NullLogger<RequestGate>.Instance);
+        var gate = new RequestGate(_ => throw new InvalidOperationException("a secret detail"), new RequestIds(TimeProvider.System), tokens, orgs, server.Service<VouchedIdentities>(), server.Service<AnswerHeaders>(), Unbounded(), NullLogger<RequestGate>.Instance);
         using var body = new MemoryStream();
         var context = new DefaultHttpContext { Response = { Body = body } };
         context.Request.Headers.Authorization = "Bearer token";
@@ -100,6 +126,12 @@ public sealed partial class GateTests(HttpServer server) : IClassFixture<HttpSer
         Assert.Equal("default", status["orgs"][0].GetProperty("name").GetString());
         Assert.True(status["orgs"][0].GetProperty("revision").GetInt64() >= 1);
         Assert.True(status["primary"].GetProperty("reachable").GetBoolean());
+    }
+
+    static HttpLimits Unbounded()
+    {
+        var bounds = new LimitOptions();
+        return new HttpLimits(new RequestLimiter(TimeProvider.System, bounds, new LimitMetrics(new Metrics())), new ClientAddress([]), bounds);
     }
 
     [GeneratedRegex(@"\{[^}]+\}")]

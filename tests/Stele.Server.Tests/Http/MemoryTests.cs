@@ -42,6 +42,39 @@ public sealed class MemoryTests
     }
 
     [Fact]
+    public async Task An_org_that_left_memory_leaves_nothing_behind_but_its_name()
+    {
+        await using var first = new HttpServer();
+        await first.InitializeAsync();
+        await using var server = await first.Another(Quiet with { Idle = TimeSpan.Zero });
+        var states = new List<WeakReference>();
+        for (var i = 2; i <= 4; i++)
+        {
+            await server.NewOrg(i, $"org{i}");
+            (await server.Put("app.x", """{"value":1}""", "", Org($"org{i}"))).Is(200);
+            (await server.Get("/v1/config", Org($"org{i}"))).Is(200);
+        }
+        Held(server, states);
+        await server.Journal.Poll();
+        // the connections that answered last keep the features of their last request
+        (await server.Get("/v1/limits")).Is(200);
+        await server.Journal.Poll();
+        await Wait.Until(() =>
+        {
+            GC.Collect();
+            return states.TrueForAll(state => !state.IsAlive);
+        }, "nothing refers to what was dropped");
+    }
+
+    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+    static void Held(HttpServer server, List<WeakReference> states)
+    {
+        foreach (var org in server.Journal.Orgs)
+            if (org.Org != OrgId.Default) states.AddRange([new WeakReference(org), new WeakReference(org.State), new WeakReference(org.Ring)]);
+        Assert.Equal(9, states.Count);
+    }
+
+    [Fact]
     public async Task Past_the_budget_the_longest_unused_org_leaves_first()
     {
         await using var first = new HttpServer();
