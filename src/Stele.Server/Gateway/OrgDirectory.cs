@@ -11,11 +11,11 @@ namespace Stele.Server.Gateway;
 /// The orgs by name, as far as somebody has asked for them: a name is an org's for good, so that what is known stays true.
 /// A name that is not known is looked up each time, so that an org that was made on another node is there on first use. What
 /// that may cost is bounded: only a name that could be one is looked up, once for all who ask at once, so many at a time, and
-/// for nobody whose token is not known.
+/// for nobody whose token is not known. A name that nobody has asked for is forgotten like its org: after the idle time, or twice that.
 /// </summary>
 /// <param name="lookUp">The org of a name, as the primary has it now, or null.</param>
 /// <param name="time">The clock.</param>
-/// <param name="options">How long a request waits for the primary.</param>
+/// <param name="options">How long a request waits for the primary, and when an org is idle.</param>
 internal sealed class OrgDirectory(Func<string, Task<OrgId?>> lookUp, TimeProvider time, JournalOptions options)
 {
     /// <summary>The org that a root token means when it names none.</summary>
@@ -27,12 +27,19 @@ internal sealed class OrgDirectory(Func<string, Task<OrgId?>> lookUp, TimeProvid
     readonly Dictionary<string, Task<OrgId?>> lookUps = new(StringComparer.Ordinal);
     readonly SemaphoreSlim turns = new(LookUpsAtOnceMax);
 
-    // two halves: when the younger one is full the older one is dropped, and what is used meanwhile moves over
+    // two halves: when the younger one is full, or its time is over, the older one is dropped, and what is used meanwhile moves over
     ConcurrentDictionary<string, OrgId> young = Empty(), old = Empty();
+    long since = time.GetTimestamp();
 
     /// <summary>The org of a name that is known.</summary>
     public bool TryFind(string name, out OrgId org)
     {
+        // the first start made it, and names are for good
+        if (name == DefaultName)
+        {
+            org = OrgId.Default;
+            return true;
+        }
         if (Volatile.Read(ref young).TryGetValue(name, out org)) return true;
         if (!Volatile.Read(ref old).TryGetValue(name, out org)) return false;
         Know(name, org);
@@ -49,13 +56,15 @@ internal sealed class OrgDirectory(Func<string, Task<OrgId?>> lookUp, TimeProvid
     public void Know(string name, OrgId org)
     {
         var half = Volatile.Read(ref young);
-        if (!half.TryAdd(name, org) || half.Count * 2 < SteleLimits.DirectoryNames.Value) return;
-        lock (gate)
-        {
-            if (young != half) return;
-            Volatile.Write(ref old, half);
-            Volatile.Write(ref young, Empty());
-        }
+        if (half.TryAdd(name, org) && half.Count * 2 >= SteleLimits.DirectoryNames.Value) Age(half);
+    }
+
+    /// <summary>Called now and then: lets go of what nobody has asked for.</summary>
+    public void Sweep()
+    {
+        if (time.GetElapsedTime(since) < options.Idle) return;
+        since = time.GetTimestamp();
+        Age(Volatile.Read(ref young));
     }
 
     /// <summary>The database may have gone back behind what is known.</summary>
@@ -64,6 +73,16 @@ internal sealed class OrgDirectory(Func<string, Task<OrgId?>> lookUp, TimeProvid
         lock (gate)
         {
             Volatile.Write(ref old, Empty());
+            Volatile.Write(ref young, Empty());
+        }
+    }
+
+    void Age(ConcurrentDictionary<string, OrgId> half)
+    {
+        lock (gate)
+        {
+            if (young != half) return;
+            Volatile.Write(ref old, half);
             Volatile.Write(ref young, Empty());
         }
     }

@@ -17,7 +17,7 @@ namespace Stele.Server.Operation;
 /// next one.
 /// </summary>
 internal sealed class Bootstrap(
-    SteleOptions options, DatabaseConnections pools, JournalNode journal, TokenStore tokens, OrgDirectory orgs, EventPartitions partitions, AuditRetention audit, RequestIds ids, TimeProvider time,
+    SteleOptions options, DatabaseConnections pools, JournalNode journal, TokenStore tokens, EventPartitions partitions, AuditRetention audit, RequestIds ids, TimeProvider time,
     ILogger<Bootstrap> log) : IHostedService
 {
     static readonly string[] FirstEnvironments = ["development", "staging", "production"];
@@ -44,8 +44,6 @@ internal sealed class Bootstrap(
             await Ask(connection, UnlockSql, CancellationToken.None);
         }
         await tokens.RunOnce(cancellation);
-        // whatever it is called by now: the name it was made with is its own
-        orgs.Know(OrgDirectory.DefaultName, OrgId.Default);
     }
 
     /// <inheritdoc/>

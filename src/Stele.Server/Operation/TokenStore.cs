@@ -64,6 +64,7 @@ internal sealed class TokenStore(DatabaseConnections pools, RootTokens tokens, O
         var found = reader.GetGuid(0);
         tokens.Set(hashes);
         if (found != incarnation) orgs.Forget();
+        orgs.Sweep();
         incarnation = found;
     }
 

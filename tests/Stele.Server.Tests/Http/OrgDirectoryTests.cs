@@ -109,5 +109,23 @@ public sealed class OrgDirectoryTests
         Assert.False(directory.TryFind("used", out _));
     }
 
+    [Fact]
+    public void What_nobody_asks_for_is_forgotten_when_its_org_is_idle()
+    {
+        var directory = new OrgDirectory(_ => Task.FromResult<OrgId?>(null), TimeProvider.System, new JournalOptions { Idle = TimeSpan.Zero });
+        directory.Know("used", new OrgId(1));
+        directory.Know("idle", new OrgId(2));
+        directory.Sweep();
+        Assert.True(directory.TryFind("used", out _));
+        directory.Sweep();
+        Assert.True(directory.TryFind("used", out _));
+        Assert.False(directory.TryFind("idle", out _));
+        var patient = new OrgDirectory(_ => Task.FromResult<OrgId?>(null), TimeProvider.System, new JournalOptions { Idle = TimeSpan.FromHours(1) });
+        patient.Know("idle", new OrgId(2));
+        patient.Sweep();
+        patient.Sweep();
+        Assert.True(patient.TryFind("idle", out _));
+    }
+
     static string Name(int i) => string.Create(CultureInfo.InvariantCulture, $"org-{i}");
 }
