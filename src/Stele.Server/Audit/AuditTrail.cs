@@ -77,7 +77,7 @@ internal sealed class AuditTrail
         }
     }
 
-    /// <summary>Until what this node has recorded about an org is written; false: it cannot be now.</summary>
+    /// <summary>Until what this node has recorded about an org is written, or, within the limit primary.wait_ms, it cannot be: false.</summary>
     public async Task<bool> Flush(OrgId org, CancellationToken cancellation)
     {
         var written = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -89,7 +89,7 @@ internal sealed class AuditTrail
         }
         try
         {
-            return await written.Task.WaitAsync(TimeSpan.FromSeconds(SteleLimits.RequestSeconds.Value), time, cancellation);
+            return await written.Task.WaitAsync(TimeSpan.FromMilliseconds(SteleLimits.PrimaryWaitMilliseconds.Value), time, cancellation);
         }
         catch (TimeoutException)
         {

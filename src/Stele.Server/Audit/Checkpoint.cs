@@ -39,8 +39,8 @@ internal sealed record Checkpoint(CheckpointStatement Statement, string Line, Ch
         return new Checkpoint(statement, line, new CheckpointSignature(key.Id, Convert.ToBase64String(key.Sign(Encoding.UTF8.GetBytes(line)))));
     }
 
-    /// <summary>The file's text.</summary>
-    public override string ToString() => $"{Line}\n{JsonSerializer.Serialize(Signature, CheckpointJson.Default.CheckpointSignature)}\n";
+    /// <summary>The file's text. The second line by hand: a serialiser would escape the + of base64, which tools without JSON would not undo.</summary>
+    public override string ToString() => $"{Line}\n{{\"key_id\":\"{Signature.KeyId}\",\"signature\":\"{Signature.Signature}\"}}\n";
 
     /// <summary>Reads a file and proves its signature; the checkpoint, or what is wrong with it.</summary>
     public static (Checkpoint? Checkpoint, string? Problem) Read(string path, CheckpointKey key)
