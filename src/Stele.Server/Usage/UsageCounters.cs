@@ -19,7 +19,7 @@ internal readonly record struct UsageCount(long Reads, long Writes, long WatchSe
 /// <summary>What an org uses on this node, since it was last collected. Any thread may add at any time.</summary>
 internal sealed class OrgUsage
 {
-    long reads, writes, watchSeconds, evaluations;
+    long reads, writes, watchMilliseconds, evaluations;
 
     /// <summary>A request that was answered and can change nothing.</summary>
     public void AddRead() => Interlocked.Increment(ref reads);
@@ -27,14 +27,19 @@ internal sealed class OrgUsage
     /// <summary>A request that was answered and may have changed something.</summary>
     public void AddWrite() => Interlocked.Increment(ref writes);
 
-    /// <summary>Time that one watcher watched.</summary>
-    public void AddWatch(long seconds) => Interlocked.Add(ref watchSeconds, seconds);
+    /// <summary>Time that watchers watched.</summary>
+    public void AddWatch(TimeSpan time) => Interlocked.Add(ref watchMilliseconds, (long)time.TotalMilliseconds);
 
     /// <summary>Evaluations of flags.</summary>
     public void AddEvaluations(long count) => Interlocked.Add(ref evaluations, count);
 
-    /// <summary>Takes what was counted.</summary>
-    internal UsageCount Take() => new(Interlocked.Exchange(ref reads, 0), Interlocked.Exchange(ref writes, 0), Interlocked.Exchange(ref watchSeconds, 0), Interlocked.Exchange(ref evaluations, 0));
+    /// <summary>Takes what was counted; what is less than a second of watching stays.</summary>
+    internal UsageCount Take()
+    {
+        var (seconds, rest) = Math.DivRem(Interlocked.Exchange(ref watchMilliseconds, 0), 1_000);
+        if (rest > 0) Interlocked.Add(ref watchMilliseconds, rest);
+        return new UsageCount(Interlocked.Exchange(ref reads, 0), Interlocked.Exchange(ref writes, 0), seconds, Interlocked.Exchange(ref evaluations, 0));
+    }
 
     /// <summary>When it was last found to have counted something.</summary>
     internal long UsedAt { get; set; }

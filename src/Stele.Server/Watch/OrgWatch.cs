@@ -47,6 +47,15 @@ internal sealed partial class OrgWatch
     /// <summary>Where it stands: all up to here was handed over.</summary>
     public JournalPlace Place => Volatile.Read(ref place);
 
+    /// <summary>How many subscriptions it has.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (gate) return all.Count;
+        }
+    }
+
     /// <summary>Called by the journal, under its lock.</summary>
     public void OnChange() => changed.Set();
 

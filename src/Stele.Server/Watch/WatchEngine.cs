@@ -8,6 +8,7 @@ using Stele.Core.Orgs;
 using Stele.Core.Watch;
 using Stele.Server.Journal;
 using Stele.Server.Limits;
+using Stele.Server.Usage;
 
 namespace Stele.Server.Watch;
 
@@ -129,6 +130,15 @@ internal sealed class WatchEngine
             lock (gate)
                 if (watches.GetValueOrDefault(watch.Org) == watch) watches.Remove(watch.Org);
         }
+    }
+
+    /// <summary>Adds the time that has passed to what each org uses, once for each of its subscriptions.</summary>
+    public void CountTo(UsageCounters usage, TimeSpan passed)
+    {
+        OrgWatch[] all;
+        lock (gate) all = [.. watches.Values];
+        foreach (var watch in all)
+            if (watch.Count is > 0 and var count) usage.Of(watch.Org).AddWatch(passed * count);
     }
 
     /// <summary>Ends every stream, and takes no more: the node stops.</summary>

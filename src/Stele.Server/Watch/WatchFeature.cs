@@ -1,3 +1,5 @@
+using Stele.Server.Usage;
+
 namespace Stele.Server.Watch;
 
 /// <summary>
@@ -40,7 +42,7 @@ internal static class WatchFeature
 }
 
 /// <summary>Ticks the engine for as long as the server runs, and ends the streams when it is told to stop: a server waits for what is open.</summary>
-internal sealed class WatchLoop(WatchEngine engine, IHostApplicationLifetime lifetime, TimeProvider time, WatchOptions options) : BackgroundService
+internal sealed class WatchLoop(WatchEngine engine, UsageCounters usage, IHostApplicationLifetime lifetime, TimeProvider time, WatchOptions options) : BackgroundService
 {
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -49,7 +51,13 @@ internal sealed class WatchLoop(WatchEngine engine, IHostApplicationLifetime lif
         using var timer = new PeriodicTimer(options.Tick, time);
         try
         {
-            while (await timer.WaitForNextTickAsync(stoppingToken)) engine.Tick();
+            for (var last = time.GetTimestamp(); await timer.WaitForNextTickAsync(stoppingToken);)
+            {
+                engine.Tick();
+                var now = time.GetTimestamp();
+                engine.CountTo(usage, time.GetElapsedTime(last, now));
+                last = now;
+            }
         }
         catch (OperationCanceledException)
         {

@@ -101,7 +101,7 @@ public sealed partial class FolderTests
         ["Stats"] = ["Database", "Gateway", "Journal"],
         ["Transport"] = ["Gateway/Grpc", "Operation", "Options"],
         ["Usage"] = ["Database", "Gateway", "Journal", "Operation"],
-        ["Watch"] = ["Gateway", "Journal", "Limits", "Operation"],
+        ["Watch"] = ["Gateway", "Journal", "Limits", "Operation", "Usage"],
     };
 
     [Fact]

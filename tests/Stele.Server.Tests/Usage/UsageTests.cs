@@ -28,7 +28,7 @@ public sealed class UsageTests
             await server.Client.GetAsync("/metrics");
             var usage = server.Services.GetRequiredService<UsageCounters>().Of(OrgId.Default);
             usage.AddEvaluations(12);
-            usage.AddWatch(5_400);
+            usage.AddWatch(TimeSpan.FromHours(1.5));
         }
         await using var owner = await db.As();
         Assert.Equal(["1|6|3|5400|1.500|12"], await owner.Rows("SELECT org_id, reads, writes, watch_seconds, watch_hours, evaluations FROM stele.usage"));
@@ -56,6 +56,20 @@ public sealed class UsageTests
             Assert.Contains($"\"rule\":\"{rule}\"", await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         }
         Assert.Equal(200, (int)(await one.Client.GetAsync("/v1/usage?to=0001-01-01")).StatusCode);
+    }
+
+    [Fact]
+    public async Task Watchers_are_counted_while_they_watch()
+    {
+        await using var db = await Postgres.NewDatabase();
+        await using var server = await TestServer.Start(db);
+        using var client = new HttpClient { BaseAddress = server.Client.BaseAddress };
+        client.DefaultRequestHeaders.Authorization = server.Client.DefaultRequestHeaders.Authorization;
+        using var one = await client.GetAsync("/v1/watch", HttpCompletionOption.ResponseHeadersRead);
+        using var two = await client.GetAsync("/v1/watch", HttpCompletionOption.ResponseHeadersRead);
+        var (counters, watched) = (server.Services.GetRequiredService<UsageCounters>(), 0L);
+        await Wait.Until(() => (watched += counters.Collect().Sum(pair => pair.Count.WatchSeconds)) >= 4, "two watchers watch for two seconds");
+        Assert.InRange(watched, 4, 8);
     }
 
     [Fact]
