@@ -17,6 +17,8 @@ switch (verb)
         return await Comparison.Run(arguments);
     case "crash":
         return await CrashRun.Run(arguments);
+    case "flags":
+        return FlagRun.Run(arguments);
     case "idle":
         return await IdleRun.Run(arguments);
     case "million":
@@ -26,6 +28,6 @@ switch (verb)
     case "shards":
         return await ShardsRun.Run(arguments);
     default:
-        Console.Error.WriteLine($"stele-bench: no such verb: {verb} (compare, crash, idle, million, schema, shards, bare, list)");
+        Console.Error.WriteLine($"stele-bench: no such verb: {verb} (compare, crash, flags, idle, million, schema, shards, bare, list)");
         return 2;
 }

@@ -18,7 +18,10 @@ namespace Stele.Core.Flags;
 /// </remarks>
 public sealed class FlagDefinition
 {
+    const int FewVariants = 8;
+
     readonly Dictionary<string, FlagVariant> variants;
+    readonly FlagVariant[] few;
 
     internal FlagDefinition(byte[] text, FlagParts parts)
     {
@@ -27,6 +30,7 @@ public sealed class FlagDefinition
         IsShort = parts.IsShort;
         Enabled = parts.Enabled;
         variants = parts.Variants;
+        few = [.. variants.Values.Take(FewVariants)];
         DefaultVariant = parts.DefaultVariant;
         OffVariant = parts.IsShort ? variants.GetValueOrDefault("off") : null;
         Metadata = parts.Metadata;
@@ -101,7 +105,8 @@ public sealed class FlagDefinition
     public FlagVariant? Variant(string name)
     {
         // literals in rules are the very strings that the variants have
-        if (DefaultVariant is { } first && ReferenceEquals(first.Name, name)) return first;
+        foreach (var variant in few)
+            if (ReferenceEquals(variant.Name, name)) return variant;
         return variants.GetValueOrDefault(name);
     }
 }

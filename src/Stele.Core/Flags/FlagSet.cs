@@ -52,14 +52,14 @@ public sealed record FlagSet
         // most flags have no rule, and most evaluations end here
         if (definition is { Rule: null, Broken: null, Enabled: true } && !flag.Killed && !Killed)
             return new FlagAnswer { Flag = flag, Variant = definition.DefaultVariant, Reason = definition.DefaultVariant is null ? FlagReason.Default : FlagReason.Static };
-        var run = new RuleRun(this, context.Data, at, null);
+        var run = new RuleRun(this, context, at, null);
         return Answer(ref run, flag);
     }
 
     /// <summary>The same, with the way through the rule.</summary>
     public FlagAnswer Explain(Flag flag, FlagContext context, Timestamp at, FlagTrace trace)
     {
-        var run = new RuleRun(this, context.Data, at, trace);
+        var run = new RuleRun(this, context, at, trace);
         return Answer(ref run, flag);
     }
 

@@ -66,6 +66,11 @@ static class FlagText
 
     public static FlagSet With(this FlagSet set, string name, string rule) => set with { Rules = set.Rules.Set(SharedRule.Stored(name, Canonical(rule))) };
 
+    public static FlagSet Having(this FlagSet set, params Flag[] flags) => set with { Flags = set.Flags.SetAll(flags) };
+
+    /// <summary>The flag with its kill switch on or off.</summary>
+    public static Flag Switched(this Flag flag, bool killed) => new(flag.Name, flag.Definition) { Killed = killed };
+
     /// <summary>A flag with the variants on, off and other, off being the default, and a rule.</summary>
     public static string Ruled(string rule) => $$"""{"state":"ENABLED","variants":{"on":"on","off":"off","other":"other"},"defaultVariant":"off","targeting":{{rule}}}""";
 

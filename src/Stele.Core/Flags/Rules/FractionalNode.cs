@@ -18,10 +18,6 @@ sealed record Share(RuleNode Variant, int Weight, RuleNode? Computed);
 /// </remarks>
 sealed class FractionalNode(RuleSource source, int at, RuleNode? key, Share[] shares, bool isExit) : RuleNode(source, at)
 {
-    const string TargetingKey = "targetingKey";
-
-    static readonly VarPath targetingKey = VarPath.Parse(TargetingKey);
-
     protected override RuleValue Compute(ref RuleRun run)
     {
         Span<int> ends = shares.Length <= 64 ? stackalloc int[shares.Length] : new int[shares.Length];
@@ -92,15 +88,14 @@ sealed class FractionalNode(RuleSource source, int at, RuleNode? key, Share[] sh
             }
             if (!value.IsNullish) return false;
         }
-        var subject = targetingKey.Find(ref run, run.Context);
-        if (subject.Kind != RuleKind.String || subject.Text.Length == 0)
+        if (run.TargetingKey is { } subject)
         {
-            if (key is null) run.Fail(FlagErrorCode.TargetingKeyMissing, "The rule spreads subjects by their targeting key, and the context has none.");
-            return false;
+            if (run.Flag is { } flag) text.Append(ref run, flag.Name);
+            text.Append(ref run, subject);
+            return true;
         }
-        if (run.Flag is { } flag) text.Append(ref run, flag.Name);
-        text.Append(ref run, subject.Text);
-        return true;
+        if (key is null) run.Fail(FlagErrorCode.TargetingKeyMissing, "The rule spreads subjects by their targeting key, and the context has none.");
+        return false;
     }
 }
 

@@ -16,6 +16,8 @@ struct RuleRun
     readonly RuleValue context;
     int levels;
 
+    public RuleRun(FlagSet set, FlagContext context, Timestamp at, FlagTrace? trace) : this(set, context.Data, at, trace) => TargetingKey = context.TargetingKey;
+
     public RuleRun(FlagSet set, RuleValue context, Timestamp at, FlagTrace? trace)
     {
         this.set = set;
@@ -56,8 +58,8 @@ struct RuleRun
 
     public string? Message { get; private set; }
 
-    /// <summary>The whole context, wherever the rule is.</summary>
-    public readonly RuleValue Context => context;
+    /// <summary>The subject's id, wherever the rule is; null if there is none.</summary>
+    public readonly string? TargetingKey;
 
     /// <summary>Ends the evaluation; the first reason counts.</summary>
     public RuleValue Fail(FlagErrorCode code, string message)

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Stele.Core.Flags.Rules;
 
 /// <summary>
@@ -10,6 +8,7 @@ readonly struct SemanticVersion : IComparable<SemanticVersion>
 {
     const int CharactersMax = 256;
     const long NumberMax = (1L << 53) - 1;
+    const int DigitsMax = 16;
 
     readonly string prerelease;
 
@@ -101,11 +100,10 @@ readonly struct SemanticVersion : IComparable<SemanticVersion>
 
     static bool Number(ref ReadOnlySpan<char> text, out long number)
     {
-        var length = text.IndexOfAnyExceptInRange('0', '9');
-        if (length < 0) length = text.Length;
+        var length = 0;
         number = 0;
-        if (length is 0 or > 16 || (length > 1 && text[0] == '0')) return false;
-        number = long.Parse(text[..length], NumberStyles.None, CultureInfo.InvariantCulture);
+        while (length < text.Length && char.IsAsciiDigit(text[length]) && length <= DigitsMax) number = number * 10 + (text[length++] - '0');
+        if (length is 0 or > DigitsMax || (length > 1 && text[0] == '0')) return false;
         text = text[length..];
         return number <= NumberMax;
     }

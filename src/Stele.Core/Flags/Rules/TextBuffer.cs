@@ -7,7 +7,7 @@ namespace Stele.Core.Flags.Rules;
 ref struct TextBuffer(Span<char> first)
 {
     /// <summary>Characters for which the caller lends room on its stack.</summary>
-    public const int StackCharacters = 256;
+    public const int StackCharacters = 128;
 
     Span<char> buffer = first;
     char[]? rented;
@@ -35,12 +35,12 @@ ref struct TextBuffer(Span<char> first)
     /// <summary>The hash of the text's UTF-8 bytes.</summary>
     public readonly uint Hash()
     {
-        const int stackBytes = 3 * StackCharacters;
-        var most = 3 * length;
-        var pooled = most > stackBytes ? ArrayPool<byte>.Shared.Rent(most) : null;
-        Span<byte> bytes = pooled ?? stackalloc byte[stackBytes];
-        var hash = Murmur3.Hash(bytes[..Encoding.UTF8.GetBytes(buffer[..length], bytes)]);
-        if (pooled is not null) ArrayPool<byte>.Shared.Return(pooled);
+        // ASCII, as keys mostly are, is as many bytes as characters
+        Span<byte> bytes = stackalloc byte[StackCharacters];
+        if (length <= StackCharacters && Ascii.FromUtf16(buffer[..length], bytes, out var count) == OperationStatus.Done) return Murmur3.Hash(bytes[..count]);
+        var pooled = ArrayPool<byte>.Shared.Rent(3 * length);
+        var hash = Murmur3.Hash(pooled.AsSpan(0, Encoding.UTF8.GetBytes(buffer[..length], pooled)));
+        ArrayPool<byte>.Shared.Return(pooled);
         return hash;
     }
 

@@ -18,12 +18,10 @@ sealed class VarPath
     public static VarPath Parse(string text) =>
         new(text.Length > CharactersMax ? [] : [.. text.Split('.').Select(name => new Segment(name))]);
 
-    /// <summary>Whether the path begins with this name.</summary>
-    public bool BeginsWith(string name) => segments.Length > 0 && segments[0].Name == name;
-
     /// <summary>What the path leads to; undefined if to nothing.</summary>
     public RuleValue Find(ref RuleRun run, RuleValue data)
     {
+        if (segments.Length == 1) return segments[0].Of(ref run, data);
         if (segments.Length == 0) return default;
         foreach (var segment in segments)
         {
@@ -33,12 +31,13 @@ sealed class VarPath
         return data;
     }
 
-    readonly struct Segment
+    sealed class Segment
     {
         // members looked through for one step
         const int MembersPerStep = 16;
 
         readonly byte[] canonical;
+        readonly ulong mark;
         readonly int index;
 
         public Segment(string name)
@@ -47,6 +46,7 @@ sealed class VarPath
             var bare = Encoding.UTF8.GetBytes(name);
             var escaped = new byte[bare.Length * JsonEscapes.LongestEscape];
             canonical = escaped[..JsonEscapes.Escape(bare, escaped)];
+            mark = MemberIndex.Mark(canonical);
             // only the number's own spelling is the name of an item
             index = int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number.ToString(CultureInfo.InvariantCulture) == name ? number : -1;
         }
@@ -71,6 +71,7 @@ sealed class VarPath
         RuleValue Member(ref RuleRun run, RuleData data, int node)
         {
             if (data.Tape[node].Count >= MembersPerStep && !run.Pay(data.Tape[node].Count / MembersPerStep)) return default;
+            if (node == 0) return data.RootMember(canonical, mark);
             var value = data.Tape.Member(node, canonical);
             return value < 0 ? default : data.Value(value);
         }
