@@ -8,6 +8,7 @@ using Microsoft.Extensions.Logging;
 using Stele.Server.Database;
 using Stele.Server.Journal;
 using Stele.Server.Limits;
+using Stele.Server.Operation;
 using Stele.Server.Options;
 
 namespace Stele.Server.Tests.Fixtures;
@@ -60,12 +61,16 @@ sealed class TestServer : IAsyncDisposable
         var logs = new CapturedLogs();
         var options = new SteleOptions
         {
-            Postgres = db.Owner, PostgresApp = db.App, PostgresTail = db.Tail, RootToken = token, Node = "test", ReadOnly = readOnly,
+            Postgres = db.Owner, PostgresApp = db.App, PostgresTail = db.Tail, RootToken = token, Node = "test", ReadOnly = readOnly, LogLevel = LogLevel.Trace,
             Http = new IPEndPoint(IPAddress.Loopback, 0), Grpc = new IPEndPoint(IPAddress.Loopback, 0),
             Data = data ?? Directory.CreateTempSubdirectory("stele-test-").FullName, SlowStatement = TimeSpan.Zero,
             Issuers = issuers, Tls = tls, Https = tls is null ? null : new IPEndPoint(IPAddress.Loopback, 0), HstsSeconds = 31_536_000, CorsOrigins = origins ?? [],
         };
-        var factory = LoggerFactory.Create(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(logs));
+        var factory = LoggerFactory.Create(logging =>
+        {
+            Logging.Filter(logging, options);
+            logging.AddProvider(logs);
+        });
         var database = await DatabaseStart.Serve(options, TimeProvider.System, factory, CancellationToken.None);
         var app = Program.Compose(options, journal ?? new JournalOptions(), database, factory, limits);
         await app.StartAsync();
