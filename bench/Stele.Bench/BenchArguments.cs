@@ -14,6 +14,8 @@ internal sealed record BenchArguments
     public int Writers { get; init; } = 16;
     /// <summary>Of the runs that measure many keys.</summary>
     public int Keys { get; init; } = 1_000_000;
+    /// <summary>Requests a second that an org may send, in the run that floods.</summary>
+    public int Rate { get; init; } = 1_000;
     public int Port { get; init; }
     public string? Like { get; init; }
     public IReadOnlyList<string> Only { get; init; } = [];
@@ -34,6 +36,7 @@ internal sealed record BenchArguments
                 "--warmup" => parsed with { WarmupSeconds = double.Parse(Next(), CultureInfo.InvariantCulture) },
                 "--writers" => parsed with { Writers = int.Parse(Next(), CultureInfo.InvariantCulture) },
                 "--keys" => parsed with { Keys = int.Parse(Next(), CultureInfo.InvariantCulture) },
+                "--rate" => parsed with { Rate = int.Parse(Next(), CultureInfo.InvariantCulture) },
                 "--port" => parsed with { Port = int.Parse(Next(), CultureInfo.InvariantCulture) },
                 "--like" => parsed with { Like = Next() },
                 "--only" => parsed with { Only = Next().Split(',') },

@@ -1,5 +1,6 @@
 using Stele.Bench;
 using Stele.Bench.Crash;
+using Stele.Bench.Flood;
 using Stele.Bench.Million;
 using Stele.Bench.Peers;
 using Stele.Bench.Shards;
@@ -21,6 +22,12 @@ switch (verb)
         return FlagRun.Run(arguments);
     case "idle":
         return await IdleRun.Run(arguments);
+    case "flood":
+        return await FloodRun.Run(arguments);
+    case "flood-load":
+        return await FloodRun.Load(arguments);
+    case "limiter":
+        return LimiterRun.Run(arguments);
     case "million":
         return await MillionRun.Run(arguments);
     case "schema":
@@ -28,6 +35,6 @@ switch (verb)
     case "shards":
         return await ShardsRun.Run(arguments);
     default:
-        Console.Error.WriteLine($"stele-bench: no such verb: {verb} (compare, crash, flags, idle, million, schema, shards, bare, list)");
+        Console.Error.WriteLine($"stele-bench: no such verb: {verb} (compare, crash, flags, flood, idle, limiter, million, schema, shards, bare, list)");
         return 2;
 }

@@ -20,9 +20,9 @@ internal static partial class OpenLoop
         var lines = Enumerable.Range(0, connections).Select(_ => new Line(peer.Address)).ToArray();
         try
         {
-            var before = peer.Process.CpuSeconds();
+            var before = peer.Process?.CpuSeconds() ?? 0;
             var (latencies, refused, elapsed) = Drive(lines, wires, perSecond, seconds);
-            var cpu = peer.Process.CpuSeconds() - before;
+            var cpu = (peer.Process?.CpuSeconds() ?? 0) - before;
             latencies.Sort();
             double At(double share) => latencies.Count == 0 ? 0 : latencies[Math.Min(latencies.Count - 1, (int)(latencies.Count * share))];
             return new Measurement(latencies.Count / elapsed, At(0.5), At(0.9), At(0.99), At(1), latencies.Count, refused, 0)
