@@ -94,8 +94,8 @@ internal static class CommandLine
         foreach (var verb in new Func<Surroundings, GlobalOptions, Command>[]
         {
             GetVerb.Make, SetVerb.Make, DeleteVerb.Make, ListVerb.Make, HistoryVerb.Make, RollbackVerb.Make, DiffVerb.Make, ImportVerb.Make, ExportVerb.Make,
-            EnvironmentsVerb.Make, SettingsVerb.Make, OrgVerb.Make, EventsVerb.Make, SchemaVerb.Make, AuditVerb.Make, UsageVerb.Make, StatusVerb.Make, LimitsVerb.Make, ReadOnlyVerb.Make,
-            CompletionVerb.Make,
+            EnvironmentsVerb.Make, SettingsVerb.Make, OrgVerb.Make, EventsVerb.Make, TokenVerb.Make, MemberVerb.MakeUser, MemberVerb.MakeServiceAccount, RoleVerb.Make, RoleVerb.MakeAccess,
+            SchemaVerb.Make, AuditVerb.Make, UsageVerb.Make, StatusVerb.Make, LimitsVerb.Make, ReadOnlyVerb.Make, CompletionVerb.Make,
         })
             root.Add(verb(surroundings, options));
         foreach (var verb in ServerVerbs.Make(surroundings)) root.Add(verb);

@@ -8,7 +8,7 @@ namespace Stele.Client;
 /// <see cref="SteleException"/> on refusal or without an answer, and retries what may be retried: writes carry an
 /// idempotency key that all attempts share. <c>environment</c> null is the token's own, else the org's default.
 /// </summary>
-public sealed class SteleClient : IDisposable
+public sealed partial class SteleClient : IDisposable
 {
     readonly HttpClient http;
     readonly SteleTransport transport;

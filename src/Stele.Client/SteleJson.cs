@@ -42,6 +42,18 @@ namespace Stele.Client;
 [JsonSerializable(typeof(SchemaBody))]
 [JsonSerializable(typeof(SchemaDryRun))]
 [JsonSerializable(typeof(ProblemMessage))]
+[JsonSerializable(typeof(TokenCreate))]
+[JsonSerializable(typeof(TokenItem))]
+[JsonSerializable(typeof(TokenPage))]
+[JsonSerializable(typeof(MemberSet))]
+[JsonSerializable(typeof(MemberItem))]
+[JsonSerializable(typeof(MemberPage))]
+[JsonSerializable(typeof(RoleDefinition))]
+[JsonSerializable(typeof(RoleItem))]
+[JsonSerializable(typeof(RolePage))]
+[JsonSerializable(typeof(AccessQuestion))]
+[JsonSerializable(typeof(AccessExplanation))]
+[JsonSerializable(typeof(PasswordMessage))]
 [JsonSerializable(typeof(JsonElement))]
 internal sealed partial class SteleJson : JsonSerializerContext;
 

@@ -69,7 +69,8 @@ internal sealed class SteleTransport(HttpClient http, SteleClientOptions options
         {
             using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, either.Token);
             var bytes = await response.Content.ReadAsByteArrayAsync(either.Token);
-            return response.IsSuccessStatusCode ? Read(bytes, answer) : throw Refusal(response, bytes);
+            // a 204 has nothing to say
+            return response.IsSuccessStatusCode ? Read(bytes.Length == 0 && response.StatusCode == HttpStatusCode.NoContent ? "{}"u8.ToArray() : bytes, answer) : throw Refusal(response, bytes);
         }
         catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)
         {

@@ -1,4 +1,5 @@
 using Stele.Core.Limits;
+using Stele.Server.Access;
 using Stele.Server.Audit;
 using Stele.Server.Commands;
 using Stele.Server.Configs;
@@ -25,8 +26,7 @@ internal static class Program
     {
         var word = args is [var first, ..] ? first : "serve";
         if (word is "help" || args.Contains("--help") || args.Contains("-h")) return ServerWords.Help();
-        if (word != "serve" && !ServerWords.Has(word)) return ServerWords.Unknown(word);
-        if (word == "serve" && args.Length > 1) return ServerWords.Unknown(string.Join(' ', args));
+        if (word == "serve" ? args.Length > 1 : !ServerWords.Has(word)) return ServerWords.Unknown(word == "serve" ? string.Join(' ', args) : word);
         var (options, problems) = SteleSettings.Load();
         if (options is null) return Refuse(problems, exitCode: 2);
         foreach (var (limit, value) in options.Limits) limit.Configure(value);
@@ -65,11 +65,10 @@ internal static class Program
         builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.Listen(options));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(SteleLimits.ShutdownSeconds.Value));
         builder.Services.AddSingleton(logs).AddSingleton(options).AddSingleton(database.Connections).AddSingleton(TimeProvider.System);
-        builder.Services.AddJournal(journal).AddOperation().AddLimits(limits ?? new LimitOptions()).AddGateway().AddGrpc().AddIdentity().AddTransport(options).AddOrgs().AddConfigs().AddStats().AddWatch().AddAudit().AddUsage();
-
+        builder.Services.AddJournal(journal).AddOperation().AddLimits(limits ?? new LimitOptions()).AddGateway().AddAccess().AddGrpc().AddIdentity().AddTransport(options).AddOrgs().AddConfigs().AddStats().AddWatch().AddAudit().AddUsage();
         var app = builder.Build();
         app.UseGrpc().UseOperation().UseTransport().UseGateway();
-        app.MapOperation().MapLimits().MapGateway().MapJournal().MapOrgs().MapConfigs().MapStats().MapWatch().MapAudit().MapUsage().MapGrpc();
+        app.MapOperation().MapLimits().MapGateway().MapAccess().MapJournal().MapOrgs().MapConfigs().MapStats().MapWatch().MapAudit().MapUsage().MapGrpc();
         return app;
     }
 

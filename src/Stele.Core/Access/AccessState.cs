@@ -49,7 +49,38 @@ public sealed record AccessState
     public Token? Token(Guid id) => Tokens.TryGetValue(id.ToString(), out var token) ? token : null;
 
     /// <summary>A role, built in or custom, or null.</summary>
-    public Role? Role(string name) => BuiltInRoles.Find(name) ?? (Roles.TryGetValue(name, out var role) ? role : null);
+    public Role? Role(string name) => BuiltInRoles.Find(name) ?? (Roles.TryGetValue(name, out var role) && !role.IsRemoved ? role : null);
+
+    /// <summary>The last version of a custom role, a removal included; 0 if there never was one.</summary>
+    public int LastRoleVersion(string name) => Roles.TryGetValue(name, out var role) ? role.Version : 0;
+
+    /// <summary>With a user as he is now.</summary>
+    public AccessState With(User user) => this with { Users = Users.Set(user), MemoryBytes = MemoryBytes + UserBytes(user) - (User(user.Id) is { } before ? UserBytes(before) : 0) };
+
+    /// <summary>Without a user.</summary>
+    public AccessState WithoutUser(Guid id) => User(id) is not { } user ? this : this with { Users = Users.Remove(user.Key), MemoryBytes = MemoryBytes - UserBytes(user) };
+
+    /// <summary>With a service account as it is now.</summary>
+    public AccessState With(ServiceAccount account) => this with
+    {
+        ServiceAccounts = ServiceAccounts.Set(account), MemoryBytes = MemoryBytes + (ServiceAccount(account.Id) is null ? MemberBytes : 0),
+    };
+
+    /// <summary>Without a service account.</summary>
+    public AccessState WithoutServiceAccount(Guid id) => ServiceAccount(id) is not { } account ? this
+        : this with { ServiceAccounts = ServiceAccounts.Remove(account.Key), MemoryBytes = MemoryBytes - MemberBytes };
+
+    /// <summary>With one more token.</summary>
+    public AccessState With(Token token) => this with { Tokens = Tokens.Set(token), MemoryBytes = MemoryBytes + TokenBytes(token) };
+
+    /// <summary>Without a token.</summary>
+    public AccessState WithoutToken(Guid id) => Token(id) is not { } token ? this : this with { Tokens = Tokens.Remove(token.Key), MemoryBytes = MemoryBytes - TokenBytes(token) };
+
+    /// <summary>With a custom role as it is now.</summary>
+    public AccessState With(Role role) => this with
+    {
+        Roles = Roles.Set(role), MemoryBytes = MemoryBytes + RoleBytes(role) - (Roles.TryGetValue(role.Name, out var before) ? RoleBytes(before) : 0),
+    };
 
     /// <summary>What a principal may do. Takes no lock and allocates nothing but the first time.</summary>
     public Rights RightsOf(Principal principal)
@@ -62,6 +93,25 @@ public sealed record AccessState
         else Volatile.Write(ref rights, NoRights);
         return found;
     }
+
+    /// <summary>What is loaded from tables, in any order.</summary>
+    public static AccessState Of(IEnumerable<User> users, IEnumerable<ServiceAccount> accounts, IEnumerable<Token> tokens, IEnumerable<Role> roles)
+    {
+        var (u, s, t, r) = (SortedMap<User>.Empty.SetAll(users), SortedMap<ServiceAccount>.Empty.SetAll(accounts), SortedMap<Token>.Empty.SetAll(tokens), SortedMap<Role>.Empty.SetAll(roles));
+        return new AccessState
+        {
+            Users = u, ServiceAccounts = s, Tokens = t, Roles = r, MemoryBytes = u.Sum(UserBytes) + s.Count * MemberBytes + t.Sum(TokenBytes) + r.Sum(RoleBytes),
+        };
+    }
+
+    // about what the objects take: a node's budget is kept by the sum of them
+    const long MemberBytes = 500, GrantBytes = 120;
+
+    static long UserBytes(User user) => MemberBytes + 2 * (user.Email.Length + user.Name.Length) + GrantBytes * user.Roles.Count;
+
+    static long TokenBytes(Token token) => MemberBytes + GrantBytes * token.Scopes.Count;
+
+    static long RoleBytes(Role role) => MemberBytes + GrantBytes * (role.Grants.Count + role.Denies.Count);
 
     static ConcurrentDictionary<Principal, Rights> NoRights => new(concurrencyLevel: 1, capacity: 7);
 

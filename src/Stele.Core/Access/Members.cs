@@ -96,3 +96,44 @@ public sealed record Token(
     /// <inheritdoc/>
     public override int GetHashCode() => Id.GetHashCode();
 }
+
+/// <summary>The wire names of <see cref="MemberStatus"/>.</summary>
+public static class MemberStatuses
+{
+    /// <summary>The name.</summary>
+    public static string Name(MemberStatus status) => status == MemberStatus.Active ? "active" : "suspended";
+
+    /// <summary>The status of a name, or null.</summary>
+    public static MemberStatus? TryParse(string? name) => name switch
+    {
+        "active" => MemberStatus.Active,
+        "suspended" => MemberStatus.Suspended,
+        _ => null,
+    };
+
+    /// <summary>The status of a stored name.</summary>
+    public static MemberStatus Parse(string? name) => TryParse(name) ?? throw new Journal.UnknownEventException($"status '{name}' is not known to this server");
+}
+
+/// <summary>The stored names of <see cref="TokenOwner"/>.</summary>
+public static class TokenOwners
+{
+    /// <summary>The name.</summary>
+    public static string Name(TokenOwner owner) => owner switch
+    {
+        TokenOwner.User => "user",
+        TokenOwner.ServiceAccount => "service_account",
+        TokenOwner.Token => "token",
+        _ => "org",
+    };
+
+    /// <summary>The owner of a stored name.</summary>
+    public static TokenOwner Parse(string? name) => name switch
+    {
+        "org" => TokenOwner.Org,
+        "user" => TokenOwner.User,
+        "service_account" => TokenOwner.ServiceAccount,
+        "token" => TokenOwner.Token,
+        _ => throw new Journal.UnknownEventException($"token owner '{name}' is not known to this server"),
+    };
+}

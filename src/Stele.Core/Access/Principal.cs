@@ -50,10 +50,10 @@ public sealed class Principal : IEquatable<Principal>
 
     /// <summary>Whoever holds a token.</summary>
     /// <param name="id">The token's id.</param>
-    /// <param name="owner">The actor id of the user or service account whose it is; null when it is the org's own or another token's.</param>
+    /// <param name="owner">The actor id of the user or service account whose it is in the end; null when it is the org's own.</param>
     /// <param name="environment">What a request without an environment means, or null.</param>
     public static Principal Token(Guid id, string? owner, string? environment) =>
-        new(PrincipalKind.Token, owner is null ? $"token:{id}" : $"{owner}/token:{id}", id, []) { Environment = environment };
+        new(PrincipalKind.Token, owner is null ? $"token:{id}" : $"{owner}/token:{id}", id, []) { Owner = owner, Environment = environment };
 
     /// <summary>Somebody whom an identity provider vouches for.</summary>
     /// <param name="actorId">Opaque, at most 255 characters, the same for the same person for ever.</param>
@@ -80,6 +80,9 @@ public sealed class Principal : IEquatable<Principal>
 
     /// <summary>The roles of <see cref="PrincipalKind.External"/>; of others none, since theirs are in the state.</summary>
     public IReadOnlyList<string> Roles { get; }
+
+    /// <summary>Of a token: the actor id of the user or service account whose it is in the end; null when it is the org's own.</summary>
+    public string? Owner { get; private init; }
 
     /// <summary>What a request without an environment means; null: the org's default one.</summary>
     public string? Environment { get; private init; }

@@ -71,6 +71,13 @@ public sealed class Rights
         return null;
     }
 
+    /// <summary>As <see cref="Lacks"/>, of what roles come to where they are bound.</summary>
+    public Grant? LacksOf(AccessState access, IReadOnlyList<RoleBinding> bindings)
+    {
+        var given = Layer.Of(access, bindings);
+        return Lacks(given.Grants, [.. given.Denies]);
+    }
+
     internal static Rights Of(AccessState access, Principal principal) => principal.Kind switch
     {
         PrincipalKind.Root => Everything,
@@ -108,9 +115,16 @@ public sealed class Rights
         static readonly AccessRule[] none = [];
         readonly AccessRule[][] grants, denies;
 
-        Layer(IEnumerable<AccessRule> grants, IEnumerable<AccessRule> denies) => (this.grants, this.denies) = (ByPermission(grants), ByPermission(denies));
+        Layer(bool isToken, IEnumerable<AccessRule> grants, IEnumerable<AccessRule> denies) => (IsToken, this.grants, this.denies) = (isToken, ByPermission(grants), ByPermission(denies));
 
-        public static Layer Of(Token token) => new(token.Scopes.Select(scope => new AccessRule(scope, null, scope)), []);
+        /// <summary>Whether it is a token's scopes.</summary>
+        public bool IsToken { get; }
+
+        public IEnumerable<Grant> Grants => grants.SelectMany(rules => rules).Select(rule => rule.Grant);
+
+        public IEnumerable<Grant> Denies => denies.SelectMany(rules => rules).Select(rule => rule.Grant);
+
+        public static Layer Of(Token token) => new(true, token.Scopes.Select(scope => new AccessRule(scope, null, scope)), []);
 
         public static Layer Of(AccessState access, IEnumerable<RoleBinding> bindings)
         {
@@ -121,7 +135,7 @@ public sealed class Rights
                 grants.AddRange(role.Grants.Select(grant => (Here: Narrowed(grant, binding), grant)).Where(pair => pair.Here is not null).Select(pair => new AccessRule(pair.Here!, role.Name, pair.grant)));
                 denies.AddRange(role.Denies.Select(deny => (Here: Denied(deny, binding), deny)).Where(pair => pair.Here is not null).Select(pair => new AccessRule(pair.Here!, role.Name, pair.deny)));
             }
-            return new Layer(grants, denies);
+            return new Layer(false, grants, denies);
         }
 
         public AccessRule? Grant(Permission permission, string? environment, string? key)

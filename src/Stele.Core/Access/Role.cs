@@ -13,11 +13,14 @@ public sealed record Role(string Name, string? Description, IReadOnlyList<Grant>
     /// <inheritdoc/>
     public string Key => Name;
 
+    /// <summary>Whether it was removed: only its version is still of use.</summary>
+    public bool IsRemoved { get; init; }
+
     /// <summary>Whether it is there in every org, and never changes.</summary>
     public bool IsBuiltIn => Version == 0;
 
     /// <inheritdoc/>
-    public bool Equals(Role? other) => other is not null && Name == other.Name && Description == other.Description && Version == other.Version
+    public bool Equals(Role? other) => other is not null && Name == other.Name && Description == other.Description && Version == other.Version && IsRemoved == other.IsRemoved
         && Grants.SequenceEqual(other.Grants) && Denies.SequenceEqual(other.Denies);
 
     /// <inheritdoc/>

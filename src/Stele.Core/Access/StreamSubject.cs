@@ -19,7 +19,7 @@ public readonly record struct StreamSubject(Permission Permission, string? Envir
             "flag" => Keyed(Permission.FlagRead, stream, slash),
             "secret" => Keyed(Permission.SecretRead, stream, slash),
             "org" or "environment" => new StreamSubject(Permission.OrgRead, null, null),
-            "user" or "service" => new StreamSubject(Permission.UserRead, null, null),
+            "user" or "service_account" => new StreamSubject(Permission.UserRead, null, null),
             "token" => new StreamSubject(Permission.TokenRead, null, null),
             "role" => new StreamSubject(Permission.RoleRead, null, null),
             _ => null,

@@ -33,10 +33,16 @@ public abstract record Command(Principal Principal, Guid RequestId, string? Reas
     }
 }
 
+/// <summary>What must commit with a decision's events and may not stand in the journal, such as a verifier. Each feature derives its own.</summary>
+public abstract record SideRow;
+
 /// <summary>What a command leads to: events, perhaps none.</summary>
 /// <param name="Events">In order. None: nothing changes, and there is no revision.</param>
 public sealed record Decision(IReadOnlyList<JournalEvent> Events)
 {
+    /// <summary>What commits with the events and stands in none of them.</summary>
+    public IReadOnlyList<SideRow> Rows { get; init; } = [];
+
     /// <summary>Nothing changes.</summary>
     public static readonly Decision Nothing = new([]);
 }

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Stele.Core.Access;
 using Stele.Core.Configs;
 using Stele.Core.Faults;
 using Stele.Core.Orgs;
@@ -36,7 +37,7 @@ public static class Decider
         DescribeEnvironment describe => EnvironmentDecider.Decide(state, describe),
         ReorderEnvironments reorder => EnvironmentDecider.Decide(state, reorder),
         DeleteEnvironment delete => EnvironmentDecider.Decide(state, delete),
-        _ => throw new InvalidOperationException($"no decider for {command.GetType().Name}"),
+        _ => AccessDecider.TryDecide(state, command) ?? throw new InvalidOperationException($"no decider for {command.GetType().Name}"),
     };
 
     /// <summary>The revision that a decision on a state makes at a moment, with its chain, and the state after it.</summary>
@@ -60,7 +61,7 @@ public static class Decider
     {
         if (revision.Revision != state.Revision + 1)
             throw new InvalidOperationException($"org {state.Org} is at revision {state.Revision}; {revision.Revision} is not the next");
-        var next = EnvironmentDecider.EvolveDeleted(ConfigDecider.Evolve(OrgDecider.Evolve(state, revision), revision), revision);
+        var next = EnvironmentDecider.EvolveDeleted(ConfigDecider.Evolve(AccessDecider.Evolve(OrgDecider.Evolve(state, revision), revision), revision), revision);
         return next with
         {
             Place = new JournalPlace(revision.Revision, revision.Chain),

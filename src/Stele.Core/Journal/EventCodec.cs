@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Stele.Core.Access;
 using Stele.Core.Configs;
 using Stele.Core.Orgs;
 
@@ -32,6 +33,15 @@ public static class EventCodec
         EnvironmentCreated.TypeName => EnvironmentCreated.Decode(data),
         EnvironmentChanged.TypeName => EnvironmentChanged.Decode(data),
         EnvironmentDeleted.TypeName => EnvironmentDeleted.Decode(data),
+        UserSet.TypeName => UserSet.Decode(data),
+        UserPasswordSet.TypeName => UserPasswordSet.Decode(data),
+        UserRemoved.TypeName => UserRemoved.Decode(data),
+        ServiceAccountSet.TypeName => ServiceAccountSet.Decode(data),
+        ServiceAccountRemoved.TypeName => ServiceAccountRemoved.Decode(data),
+        TokenCreated.TypeName => TokenCreated.Decode(data),
+        TokenRevoked.TypeName => TokenRevoked.Decode(data),
+        RoleSet.TypeName => RoleSet.Decode(data),
+        RoleRemoved.TypeName => RoleRemoved.Decode(data),
         _ => throw new UnknownEventException($"event type '{type}' is not known to this server"),
     };
 }

@@ -176,6 +176,37 @@ public static class SteleLimits
     /// <summary>How long one request may wait for a change, or for its convergence.</summary>
     public static readonly Limit WatchWaitSeconds = new("watch.wait_seconds", 60, "seconds", "a longer wait or timeout is refused, rule wait.range", true);
 
+    /// <summary>Characters of the name of a user, a service account or a token.</summary>
+    public static readonly Limit NameCharacters = new("name.characters", 100, "characters", "a longer name of a user, service account or token is refused, rule name.length");
+    /// <summary>Characters of an email address.</summary>
+    public static readonly Limit EmailCharacters = new("email.characters", 254, "characters", "a longer address is refused, rule email.length");
+    /// <summary>The fewest characters of a password.</summary>
+    public static readonly Limit PasswordCharactersMin = new("password.characters_min", 12, "characters", "a shorter password is refused, rule password.length", true);
+    /// <summary>The most characters of a password.</summary>
+    public static readonly Limit PasswordCharactersMax = new("password.characters", 256, "characters", "a longer password is refused, rule password.length");
+    /// <summary>Users of an org.</summary>
+    public static readonly Limit UsersPerOrg = new("users.count", 10_000, "users", "one more is refused, quota_exceeded", true);
+    /// <summary>Service accounts of an org.</summary>
+    public static readonly Limit ServiceAccountsPerOrg = new("service_accounts.count", 10_000, "service accounts", "one more is refused, quota_exceeded", true);
+    /// <summary>Tokens of an org.</summary>
+    public static readonly Limit TokensPerOrg = new("tokens.count", 20_000, "tokens", "one more is refused, quota_exceeded; those that ended a day ago are cleared away as others are made", true);
+    /// <summary>Custom roles of an org.</summary>
+    public static readonly Limit RolesPerOrg = new("roles.count", 1_000, "roles", "one more is refused, quota_exceeded", true);
+    /// <summary>Roles that one user or service account has.</summary>
+    public static readonly Limit RolesPerMember = new("member.roles", 32, "roles", "more are refused, rule roles.count");
+    /// <summary>Grants of a role, denies of a role, scopes of a token.</summary>
+    public static readonly Limit GrantsPerRole = new("role.grants", 200, "grants", "a role with more grants, or more denies, or a token with more scopes is refused, rule grants.count");
+    /// <summary>Tokens and sessions that a node keeps in mind.</summary>
+    public static readonly Limit KnownTokens = new("tokens.known", 50_000, "tokens", "those used longest ago are looked for in PostgreSQL again", true);
+    /// <summary>How long access rights are trusted unconfirmed.</summary>
+    public static readonly Limit AccessUnconfirmedSeconds = new("access.unconfirmed_seconds", 300, "seconds", "while the primary is away for longer, a node refuses local reads by tokens and sessions, unavailable", true);
+    /// <summary>Wrong passwords in a row.</summary>
+    public static readonly Limit SignInFailures = new("sign_in.failures", 5, "attempts", "after so many a user is locked out for a minute, then for twice as long each time, up to 15 minutes", true);
+    /// <summary>How long a session lasts without use.</summary>
+    public static readonly Limit SessionIdleMinutes = new("session.idle_minutes", 60, "minutes", "a session not used for so long has ended", true);
+    /// <summary>How long a session lasts at most.</summary>
+    public static readonly Limit SessionHours = new("session.hours", 12, "hours", "a session that began so long ago has ended", true);
+
     /// <summary>All of them, in the order in which <c>stele limits</c> shows them.</summary>
     public static IReadOnlyList<Limit> All { get; } =
     [
@@ -185,6 +216,8 @@ public static class SteleLimits
         RingBytes, InlineValueBytes, ValueCacheBytes, StateMebibytes, IdleSeconds, ShutdownSeconds, ActorCharacters, Shards,
         SchemaBytes, SchemaSteps, SchemaLevels, SchemaMultipleExponent, PatternCharacters, PatternInstructions, SchemaCacheBytes, SchemaCheckMilliseconds,
         FlagNameCharacters, FlagBytes, FlagVariants, FlagMetadataEntries, FlagScheduleSteps, FlagSteps, FlagLevels, FlagContextBytes, FlagTraceParts,
+        NameCharacters, EmailCharacters, PasswordCharactersMin, PasswordCharactersMax, UsersPerOrg, ServiceAccountsPerOrg, TokensPerOrg, RolesPerOrg,
+        RolesPerMember, GrantsPerRole, KnownTokens, AccessUnconfirmedSeconds, SignInFailures, SessionIdleMinutes, SessionHours,
         .. TrafficLimits.All,
         AuditQueueEntries, AuditOrgEntries, AuditBatchEntries, AuditRepeatKinds, AuditTextCharacters, AuditScanWindows, UsageFlushSeconds,
         .. IdentityLimits.All,

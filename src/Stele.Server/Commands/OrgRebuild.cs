@@ -2,6 +2,7 @@ using System.Globalization;
 using Npgsql;
 using Stele.Core.Journal;
 using Stele.Core.Orgs;
+using Stele.Server.Access;
 using Stele.Server.Database;
 using Stele.Server.Journal;
 using Stele.Server.Orgs;
@@ -9,7 +10,7 @@ using Stele.Server.Orgs;
 namespace Stele.Server.Commands;
 
 /// <summary>
-/// <c>stele projections rebuild organizations</c>: the directory, the settings and the environments from the journal. They
+/// <c>stele projections rebuild organizations</c>: the directory, the settings, the environments, and who may do what (without verifiers, which are in no journal). They
 /// are few rows an org, so each org's are replaced in one transaction, which holds the org's head against appends for as long
 /// as it takes to read what was appended since the first reading.
 /// </summary>
@@ -40,9 +41,12 @@ internal sealed class OrgRebuild(string ownerConnectionString, IJournalStore jou
             .OfType<string>().Distinct().ToArray();
         batch.BatchCommands.Add(PostgresParameters.Command(FreeNameSql, names, org.Value));
         batch.BatchCommands.Add(PostgresParameters.Command(FreeNamesSql, names, org.Value));
-        foreach (var sql in (string[])[RemoveEnvironmentsSql, RemoveDeletedSql, RemoveSettingSql, RemoveNamesSql, RemoveOrgSql]) batch.BatchCommands.Add(PostgresParameters.Command(sql, org.Value));
+        foreach (var sql in (string[])[RemoveEnvironmentsSql, RemoveDeletedSql, RemoveSettingSql, RemoveNamesSql, RemoveOrgSql, RemoveUsersSql, RemoveAccountsSql, RemoveRolesSql, RemoveTokensSql])
+            batch.BatchCommands.Add(PostgresParameters.Command(sql, org.Value));
         var removals = batch.BatchCommands.Count;
         OrgProjection.Write(batch, new AppendBatch(OrgState.Empty(org, Guid.Empty), OrgState.Empty(org, Guid.Empty), own, []));
+        foreach (var revision in own)
+            foreach (var e in revision.Events) AccessProjection.WriteTables(batch, org, revision, e.Payload);
         var rows = batch.BatchCommands.Count - removals;
         await batch.ExecuteNonQueryAsync(cancellation);
         await transaction.CommitAsync(cancellation);
@@ -75,6 +79,22 @@ internal sealed class OrgRebuild(string ownerConnectionString, IJournalStore jou
         DELETE FROM stele.org_setting WHERE org_id = $1
         """;
 
+    const string RemoveUsersSql = """
+        DELETE FROM stele.user_account WHERE org_id = $1
+        """;
+
+    const string RemoveAccountsSql = """
+        DELETE FROM stele.service_account WHERE org_id = $1
+        """;
+
+    const string RemoveRolesSql = """
+        DELETE FROM stele.role WHERE org_id = $1
+        """;
+
+    const string RemoveTokensSql = """
+        DELETE FROM stele.token WHERE org_id = $1
+        """;
+
     const string RemoveOrgSql = """
         DELETE FROM stele.org WHERE org_id = $1
         """;
@@ -97,7 +117,7 @@ internal sealed class OrgRebuild(string ownerConnectionString, IJournalStore jou
     {
         await foreach (var page in JournalReplay.Pages(journal, org, after, last, cancellation))
         {
-            own.AddRange(page.Where(revision => revision.Events.Any(e => OrgProjection.IsOwn(e.Payload))));
+            own.AddRange(page.Where(revision => revision.Events.Any(e => OrgProjection.IsOwn(e.Payload) || AccessProjection.IsOwn(e.Payload))));
             progress.Count(string.Create(CultureInfo.InvariantCulture, $"organization {org}: {page[^1].Revision} of {last} revisions"));
         }
         return last;

@@ -24,7 +24,7 @@ internal static class ProjectionsCommand
     static readonly AsyncProjection[] All = [StatsProjection.Projection];
 
     // written by the append itself; each name stands for its tables, which may be named instead
-    static readonly (string Name, string[] Tables)[] inline = [(Configuration, ["configuration", "configuration_history"]), (Organizations, ["org", "org_name", "org_setting", "environment", "deleted_environment"])];
+    static readonly (string Name, string[] Tables)[] inline = [(Configuration, ["configuration", "configuration_history"]), (Organizations, ["org", "org_name", "org_setting", "environment", "deleted_environment", "user_account", "service_account", "role", "token"])];
 
     /// <summary>Runs the command. The owner's connection string is needed for the inline ones.</summary>
     public static async Task<int> Run(string[] args, DatabaseConnections pools, string? owner, TextWriter output, ProgressText progress, CancellationToken cancellation)

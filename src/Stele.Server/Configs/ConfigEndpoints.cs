@@ -28,7 +28,8 @@ internal sealed class ConfigEndpoints(JournalNode journal, ConfigView view, Conf
         if (parameters.Watch is not null) return Wait(context, key, parameters);
         if (parameters.IsPast) return GetPast(context, key, parameters);
         // not the request's token, whose source would be one more allocation: a head check has a bound of its own
-        var read = journal.ReadKey(Caller.Of(context).Org, parameters.Reading, parameters.Env?.Text, key.Text, CancellationToken.None);
+        var caller = Caller.Of(context);
+        var read = journal.ReadKey(caller.Org, caller.Principal, parameters.Reading, parameters.Env?.Text, key.Text, CancellationToken.None);
         return read.IsCompletedSuccessfully
             ? Current(context, key, parameters.Env, parameters.Consistency, read.Result)
             : Await(context, key, parameters.Env, parameters.Consistency, read);
@@ -48,7 +49,7 @@ internal sealed class ConfigEndpoints(JournalNode journal, ConfigView view, Conf
         if (waited.Changed)
         {
             var reading = parameters.Reading with { MinCursor = waited.At };
-            await Current(context, key, parameters.Env, parameters.Consistency, await journal.ReadKey(Caller.Of(context).Org, reading, parameters.Env?.Text, key.Text, CancellationToken.None));
+            await Current(context, key, parameters.Env, parameters.Consistency, await journal.ReadKey(Caller.Of(context).Org, Caller.Of(context).Principal, reading, parameters.Env?.Text, key.Text, CancellationToken.None));
             return;
         }
         if ((waited.At ?? parameters.Watch!.AfterCursor) is { } cursor) Answer.Place(context.Response, cursor);

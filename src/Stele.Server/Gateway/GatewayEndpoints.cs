@@ -38,7 +38,7 @@ internal sealed class GatewayEndpoints(JournalNode journal, TimeProvider time)
     public Task Status(HttpContext context)
     {
         if (Refuse(context) is { } refused) return refused;
-        var primary = journal.Heads.Primary;
+        var (caller, primary) = (Caller.Of(context), journal.Heads.Primary);
         var json = new JsonText()
             .Raw("{\"node\":"u8).Text(Environment.MachineName)
             .Raw(",\"version\":"u8).Text(Version)
@@ -48,7 +48,7 @@ internal sealed class GatewayEndpoints(JournalNode journal, TimeProvider time)
         else json.Id(primary.Cluster.Incarnation);
         json.Raw(",\"orgs\":["u8);
         TimeSpan? checkedAgo = null;
-        foreach (var (index, org) in journal.Orgs.Where(org => org.State.Name is not null).OrderBy(org => org.Org.Value).Index())
+        foreach (var (index, org) in journal.Orgs.Where(org => org.State.Name is not null && (caller.Principal.IsRoot || org.Org == caller.Org)).OrderBy(org => org.Org.Value).Index())
         {
             if (index > 0) json.Raw(","u8);
             Org(json, org);

@@ -1,5 +1,5 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Stele.Server.Identity;
+using Stele.Server.Access;
 using Stele.Server.Limits;
 using Stele.Server.Transport;
 
@@ -10,7 +10,7 @@ namespace Stele.Server.Gateway;
 /// <list type="bullet">
 /// <item>Every request has an id, answered as Request-Id, in every problem and in every log line about it; a write's events
 /// carry it.</item>
-/// <item>Nothing but /healthz and /readyz is answered without a token, not even that a route does not exist. Of tokens only
+/// <item>Nothing but /healthz, /readyz and a sign-in (POST /v1/session) is answered without a token, not even that a route does not exist. Of tokens only
 /// the SHA-256 is kept, and compared in constant time.</item>
 /// <item>Every refusal is a problem+json with a code from one closed list, and names each field with the rule it breaks:
 /// all problems of a request at once. An exception is logged once, with the id, and answered with the id only.</item>
@@ -39,11 +39,10 @@ internal static class GatewayFeature
     public static IApplicationBuilder UseGateway(this IApplicationBuilder app)
     {
         var services = app.ApplicationServices;
-        var (ids, tokens, orgs) = (services.GetRequiredService<RequestIds>(), services.GetRequiredService<RootTokens>(), services.GetRequiredService<OrgDirectory>());
-        var (vouched, headers) = (services.GetRequiredService<VouchedIdentities>(), services.GetRequiredService<AnswerHeaders>());
+        var (ids, identities, headers) = (services.GetRequiredService<RequestIds>(), services.GetRequiredService<Identities>(), services.GetRequiredService<AnswerHeaders>());
         var log = services.GetRequiredService<ILogger<RequestGate>>();
         var limits = services.GetRequiredService<HttpLimits>();
-        app.Use(next => new RequestGate(next, ids, tokens, orgs, vouched, headers, limits, log).Invoke);
+        app.Use(next => new RequestGate(next, ids, identities, headers, limits, log).Invoke);
         return app.UseRouting();
     }
 

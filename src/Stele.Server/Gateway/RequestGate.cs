@@ -1,8 +1,7 @@
 using Npgsql;
-using Stele.Core.Access;
 using Stele.Core.Faults;
+using Stele.Server.Access;
 using Stele.Server.Gateway.Grpc;
-using Stele.Server.Identity;
 using Stele.Server.Journal;
 using Stele.Server.Limits;
 using Stele.Server.Transport;
@@ -14,17 +13,15 @@ namespace Stele.Server.Gateway;
 /// routes, wrong methods, exceptions. It stands before routing, so that a request without a token learns nothing of what
 /// routes there are.
 /// </summary>
-internal sealed class RequestGate(RequestDelegate next, RequestIds ids, RootTokens tokens, OrgDirectory orgs, VouchedIdentities vouched, AnswerHeaders headers, HttpLimits limits, ILogger<RequestGate> log)
+internal sealed class RequestGate(RequestDelegate next, RequestIds ids, Identities identities, AnswerHeaders headers, HttpLimits limits, ILogger<RequestGate> log)
 {
-    const string Scheme = "Bearer ";
-
     public Task Invoke(HttpContext context)
     {
         var caller = new Caller(ids.Next());
         context.Features.Set(caller);
         context.Response.Headers[RequestIdHeader] = caller.RequestIdText;
-        if (IsOpen(context.Request.Path)) return Next(context, caller);
-        var admitted = Admit(context.Request, caller);
+        if (IsOpen(context.Request)) return Next(context, caller);
+        var admitted = identities.Admit(context.Request, caller);
         if (!admitted.IsCompletedSuccessfully) return Later(context, caller, admitted);
         return admitted.Result is { } fault ? HttpProblems.Write(context, fault) : Enter(context, caller);
     }
@@ -49,7 +46,7 @@ internal sealed class RequestGate(RequestDelegate next, RequestIds ids, RootToke
         return Unanswered(context) ?? task;
     }
 
-    // who asks had to be looked up
+    // who asks is looked for
     async Task Later(HttpContext context, Caller caller, ValueTask<Fault?> admitted)
     {
         Fault? refused;
@@ -83,31 +80,8 @@ internal sealed class RequestGate(RequestDelegate next, RequestIds ids, RootToke
         if (Unanswered(context) is { } answer) await answer;
     }
 
-    /// <summary>What an orchestrator asks has no token.</summary>
-    static bool IsOpen(PathString path) => path.Value is "/healthz" or "/readyz" or GrpcHealth.CheckPath;
-
-    ValueTask<Fault?> Admit(HttpRequest request, Caller caller)
-    {
-        var authorization = request.Headers.Authorization.ToString().AsSpan();
-        var token = authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) ? authorization[Scheme.Length..].Trim() : default;
-        if (!tokens.Holds(token))
-            return vouched.Takes(request, token) ? vouched.Admit(request, caller, token) : new(authorization.IsEmpty
-                ? new Fault(FaultCode.Unauthenticated, "Send a token: Authorization: Bearer TOKEN.")
-                : limits.Failed(request.HttpContext) ?? new Fault(FaultCode.Unauthenticated, "This token is not known."));
-        var name = request.Headers.TryGetValue(OrgHeader, out var named) ? named.ToString() : OrgDirectory.DefaultName;
-        if (!orgs.TryFind(name, out var org)) return AdmitRoot(caller, name);
-        caller.Admit(Principal.Root, org);
-        return default;
-    }
-
-    async ValueTask<Fault?> AdmitRoot(Caller caller, string name)
-    {
-        if (!(await orgs.Find(name)).TryGet(out var found, out var fault)) return fault;
-        if (found is not { } org)
-            return new Fault(FaultCode.NotFound, $"There is no organization '{name}'.", [Problem.Header(OrgHeader, "org.unknown", $"There is no organization '{name}'.")]);
-        caller.Admit(Principal.Root, org);
-        return null;
-    }
+    /// <summary>What an orchestrator asks has no token, and who signs in has none yet.</summary>
+    static bool IsOpen(HttpRequest request) => request.Path.Value is "/healthz" or "/readyz" or GrpcHealth.CheckPath || (request.Path.Value == "/v1/session" && HttpMethods.IsPost(request.Method));
 
     /// <summary>The answer to what the router refused, or null when the request was answered.</summary>
     static Task? Unanswered(HttpContext context)
@@ -153,5 +127,4 @@ internal sealed class RequestGate(RequestDelegate next, RequestIds ids, RootToke
     };
 
     const string RequestIdHeader = "Request-Id";
-    const string OrgHeader = "Stele-Org";
 }

@@ -123,6 +123,9 @@ internal struct RequestParameters
             else Add(ref problems, Problem.Header("Stele-Min-Cursor", "cursor.malformed", "This is not a cursor that an answer carried."));
         }
         parameters.CheckTogether(ref problems);
+        // a token may have an environment of its own, which comes before the org's
+        if ((allowed & Parameter.Env) != 0 && parameters.Env is null && request.HttpContext.Features.Get<Caller>()?.Principal.Environment is { } own && EnvironmentName.TryParse(own, out var environment))
+            parameters.Env = environment;
         return parameters;
     }
 

@@ -16,13 +16,18 @@ internal sealed class RootTokens
     /// <summary>The hash by which a token is known.</summary>
     public static byte[] Hash(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token));
 
-    /// <summary>Whether a token is a root token. Takes as long for a wrong one as for a right one.</summary>
-    public bool Holds(ReadOnlySpan<char> token)
+    /// <summary>The hash by which a token is known; false for what is too long to be one.</summary>
+    public static bool TryHash(ReadOnlySpan<char> token, Span<byte> hash)
     {
         if (token.IsEmpty || token.Length > TokenCharactersMax) return false;
         Span<byte> utf8 = stackalloc byte[TokenCharactersMax * 3];
-        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(utf8[..Encoding.UTF8.GetBytes(token, utf8)], hash);
+        return true;
+    }
+
+    /// <summary>Whether the token of a hash is a root token. Takes as long for a wrong one as for a right one.</summary>
+    public bool Holds(ReadOnlySpan<byte> hash)
+    {
         var found = false;
         foreach (var known in Volatile.Read(ref hashes)) found |= CryptographicOperations.FixedTimeEquals(known, hash);
         return found;

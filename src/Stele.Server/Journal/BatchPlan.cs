@@ -26,6 +26,7 @@ internal sealed class BatchPlan
         var answers = new List<(PendingCommand, Outcome<Applied>)>(batch.Count);
         var revisions = new List<RevisionRecord>(batch.Count);
         List<IdempotencyRow>? keys = null;
+        List<SideRow>? rows = null;
         Dictionary<(string, string), (byte[] Fingerprint, Applied Applied)>? seen = null;
         var state = before;
         foreach (var pending in batch)
@@ -53,11 +54,12 @@ internal sealed class BatchPlan
             answers.Add((pending, applied));
             if (applied.Record is null) continue;
             revisions.Add(applied.Record);
+            if (decision.Rows.Count > 0) (rows ??= []).AddRange(decision.Rows);
             if (pending.Idempotency is not { } idempotency) continue;
             (seen ??= [])[key] = (idempotency.Fingerprint, applied);
             (keys ??= []).Add(new IdempotencyRow(key.Item1, idempotency.Key, idempotency.Fingerprint, applied.Record.Revision));
         }
-        return new BatchPlan(before, answers, revisions.Count == 0 ? null : new AppendBatch(before, state, revisions, keys ?? []));
+        return new BatchPlan(before, answers, revisions.Count == 0 ? null : new AppendBatch(before, state, revisions, keys ?? []) { Rows = rows ?? [] });
     }
 
     /// <summary>From here on only the database can tell whether they were written. False if a deadline came first: plan again.</summary>

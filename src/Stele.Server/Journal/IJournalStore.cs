@@ -1,3 +1,4 @@
+using Stele.Core.Access;
 using Stele.Core.Faults;
 using Stele.Core.Journal;
 using Stele.Core.Orgs;
@@ -15,10 +16,11 @@ internal interface IJournalStore
     Task<LoadedState> Load(OrgId org, long bytesMax, CancellationToken cancellation);
 
     /// <summary>
-    /// As <see cref="Load"/>, but of all configuration the one key (no environment: the org's default one); null when there
+    /// As <see cref="Load"/>, but of all configuration the one key (no environment: the org's default one), and of access what
+    /// decides for one principal; null when there
     /// is no such org. The snapshot is taken after the call, so what it shows is current at some moment after it.
     /// </summary>
-    Task<OrgState?> LoadKey(OrgId org, string? environment, string key, CancellationToken cancellation);
+    Task<OrgState?> LoadKey(OrgId org, Principal principal, string? environment, string key, CancellationToken cancellation);
 
     /// <summary>
     /// Compare-and-set of the head, inline projections, revisions and events in one transaction. Never cancelled: a commit
@@ -131,6 +133,9 @@ internal sealed record IdempotencyRow(string Principal, string Key, byte[] Finge
 internal sealed record AppendBatch(
     OrgState Before, OrgState After, IReadOnlyList<RevisionRecord> Revisions, IReadOnlyList<IdempotencyRow> Idempotency)
 {
+    /// <summary>What commits with them and stands in none of them.</summary>
+    public IReadOnlyList<SideRow> Rows { get; init; } = [];
+
     public OrgId Org => Before.Org;
 }
 

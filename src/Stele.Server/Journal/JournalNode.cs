@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Stele.Core.Access;
 using Stele.Core.Faults;
 using Stele.Core.Journal;
 using Stele.Core.Orgs;
@@ -79,11 +80,11 @@ internal sealed class JournalNode
 
     /// <summary>
     /// As <see cref="Read(OrgId, ReadOptions, CancellationToken)"/>, for who looks at one key only (of the environment, or the
-    /// default one). While the org is not in memory, and loading it takes more than a moment, SQL answers, with a state that has no other configuration; it is current
+    /// default one), as one principal. While the org is not in memory, and loading it takes more than a moment, SQL answers, with a state that has no other configuration; it is current
     /// at some moment after the call, so it is strong.
     /// </summary>
-    public ValueTask<Outcome<Snapshot>> ReadKey(OrgId org, ReadOptions read, string? environment, string key, CancellationToken cancellation) =>
-        orgs.TryUse(org, out var loaded) ? Read(loaded.Journal, read) : ReadUnloaded(org, read, environment, key, cancellation);
+    public ValueTask<Outcome<Snapshot>> ReadKey(OrgId org, Principal principal, ReadOptions read, string? environment, string key, CancellationToken cancellation) =>
+        orgs.TryUse(org, out var loaded) ? Read(loaded.Journal, read) : ReadUnloaded(org, principal, read, environment, key, cancellation);
 
     ValueTask<Outcome<Snapshot>> Read(OrgJournal journal, ReadOptions read)
     {
@@ -190,6 +191,9 @@ internal sealed class JournalNode
         }
     }
 
+    /// <summary>What this node holds of an org, however old; null when it holds nothing. Nobody is taken to have asked for it.</summary>
+    public OrgJournal? Peek(OrgId org) => orgs.TryGet(org, out var loaded) ? loaded.Journal : null;
+
     /// <summary>Brings an org into memory, however long that takes; the refusal, or null.</summary>
     public async Task<Fault?> Load(OrgId org) => (await orgs.Load(org)).Fault;
 
@@ -263,7 +267,7 @@ internal sealed class JournalNode
         }
     }
 
-    async ValueTask<Outcome<Snapshot>> ReadUnloaded(OrgId org, ReadOptions read, string? environment, string key, CancellationToken cancellation)
+    async ValueTask<Outcome<Snapshot>> ReadUnloaded(OrgId org, Principal principal, ReadOptions read, string? environment, string key, CancellationToken cancellation)
     {
         if (await orgs.TryOpen(org) is { } ended)
         {
@@ -273,7 +277,7 @@ internal sealed class JournalNode
         try
         {
             var sentAt = time.GetTimestamp();
-            var state = await store.LoadKey(org, environment, key, CancellationToken.None).WaitAsync(options.PrimaryWait, time);
+            var state = await store.LoadKey(org, principal, environment, key, CancellationToken.None).WaitAsync(options.PrimaryWait, time);
             if (state is not { Name: not null }) return new Fault(FaultCode.NotFound, $"There is no organization {org}.");
             var reached = read.MinCursor is not { } cursor || state.Revision >= cursor.Revision;
             // a format that this server does not know stops the org, which loading it says

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Npgsql;
 using Stele.Core.Journal;
 using Stele.Core.Orgs;
+using Stele.Server.Access;
 using Stele.Server.Configs;
 using Stele.Server.Operation;
 using Stele.Server.Orgs;
@@ -235,6 +236,7 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
         var batch = InOrg(connection, append.Org, timeoutSeconds: 0);
         if (append.Before.Revision == 0) batch.BatchCommands.Add(PostgresParameters.Command(CreateHeadSql, append.Org.Value, append.Before.Format));
         OrgProjection.Write(batch, append);
+        AccessProjection.Write(batch, append);
         ConfigProjection.Write(batch, append);
         if (append.Idempotency.Count > 0) AppendStatement.WriteIdempotency(batch, append);
         AppendStatement.Write(batch, append);

@@ -1,10 +1,12 @@
 using System.Data;
 using Npgsql;
+using Stele.Core.Access;
 using Stele.Core.Collections;
 using Stele.Core.Configs;
 using Stele.Core.Journal;
 using Stele.Core.Limits;
 using Stele.Core.Orgs;
+using Stele.Server.Access;
 using Stele.Server.Configs;
 using Stele.Server.Orgs;
 
@@ -14,7 +16,7 @@ namespace Stele.Server.Journal;
 internal sealed partial class PostgresJournalStore
 {
     public Task<LoadedState> Load(OrgId org, long bytesMax, CancellationToken cancellation) => Guard("load", () =>
-        InSnapshot(org, PostgresParameters.Command(LoadConfigurationSql, org.Value, (int)SteleLimits.InlineValueBytes.Value), bytesMax, timeoutSeconds: 0, cancellation));
+        InSnapshot(org, null, PostgresParameters.Command(LoadConfigurationSql, org.Value, (int)SteleLimits.InlineValueBytes.Value), bytesMax, timeoutSeconds: 0, cancellation));
 
     // in the order of the primary key. A large value is hashed where it is, and does not travel
     const string LoadConfigurationSql = """
@@ -23,8 +25,8 @@ internal sealed partial class PostgresJournalStore
         FROM stele.configuration WHERE org_id = $1 ORDER BY environment, key
         """;
 
-    public async Task<OrgState?> LoadKey(OrgId org, string? environment, string key, CancellationToken cancellation) => (await Guard("load_key", () =>
-        InSnapshot(org, PostgresParameters.Command(LoadKeySql, org.Value, (int)SteleLimits.InlineValueBytes.Value, environment ?? "", key), long.MaxValue, SecondsForRead, cancellation))).State;
+    public async Task<OrgState?> LoadKey(OrgId org, Principal principal, string? environment, string key, CancellationToken cancellation) => (await Guard("load_key", () =>
+        InSnapshot(org, principal, PostgresParameters.Command(LoadKeySql, org.Value, (int)SteleLimits.InlineValueBytes.Value, environment ?? "", key), long.MaxValue, SecondsForRead, cancellation))).State;
 
     const string LoadKeySql = """
         SELECT environment, key, CASE WHEN octet_length(value) <= $2 THEN value END, value_type, version, revision, updated_at, updated_by, change_log, created_at, id,
@@ -33,13 +35,14 @@ internal sealed partial class PostgresJournalStore
         WHERE org_id = $1 AND environment = coalesce(nullif($3, ''), (SELECT s.default_environment FROM stele.org_setting s WHERE s.org_id = $1)) AND key = $4
         """;
 
-    async Task<LoadedState> InSnapshot(OrgId org, NpgsqlBatchCommand configurations, long bytesMax, int timeoutSeconds, CancellationToken cancellation)
+    async Task<LoadedState> InSnapshot(OrgId org, Principal? principal, NpgsqlBatchCommand configurations, long bytesMax, int timeoutSeconds, CancellationToken cancellation)
     {
         await using var connection = await app.OpenConnectionAsync(cancellation);
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellation);
         await using var batch = InOrg(connection, org, timeoutSeconds);
         foreach (var sql in (string[])[LoadHeadSql, LoadOrgSql, LoadEnvironmentsSql])
             batch.BatchCommands.Add(PostgresParameters.Command(sql, org.Value));
+        AccessQueries.Load(batch, org, principal);
         batch.BatchCommands.Add(configurations);
         await using var reader = await batch.ExecuteReaderAsync(cancellation);
         await reader.NextResultAsync(cancellation);
@@ -64,8 +67,9 @@ internal sealed partial class PostgresJournalStore
             environments.Add(environment.Name, environment);
             if (reader.GetBoolean(6)) gone.Add(environment.Name);
         }
+        var access = await AccessQueries.Read(reader, cancellation);
         await reader.NextResultAsync(cancellation);
-        var bytes = await ReadConfigurations(reader, environments, bytesMax, cancellation);
+        var bytes = access.MemoryBytes + await ReadConfigurations(reader, environments, bytesMax, cancellation);
         if (bytes > bytesMax)
         {
             // the rest may be gigabytes, all of which closing the reader would read
@@ -77,7 +81,7 @@ internal sealed partial class PostgresJournalStore
             if (environments.Remove(name, out var environment)) deleted.Add(environment);
         return new LoadedState(empty with
         {
-            Environments = SortedMap<EnvironmentState>.Empty.SetAll(environments.Values), DeletedEnvironments = SortedMap<EnvironmentState>.Empty.SetAll(deleted),
+            Environments = SortedMap<EnvironmentState>.Empty.SetAll(environments.Values), DeletedEnvironments = SortedMap<EnvironmentState>.Empty.SetAll(deleted), Access = access,
         }, bytes);
     }
 

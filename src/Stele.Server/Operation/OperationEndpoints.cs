@@ -1,4 +1,5 @@
 using System.Text;
+using Stele.Core.Access;
 using Stele.Core.Faults;
 using Stele.Core.Journal;
 using Stele.Server.Database;
@@ -42,7 +43,15 @@ internal sealed class OperationEndpoints(JournalNode journal, EventPartitions pa
     }
 
     /// <summary>Everything measured, for Prometheus.</summary>
-    public Task Scrape(HttpContext context) => Send(context, PrometheusText, Encoding.UTF8.GetBytes(metrics.Write()));
+    public async Task Scrape(HttpContext context)
+    {
+        var caller = Caller.Of(context);
+        Fault? fault = null;
+        // of the node and not of an org: a token that is to read it is made with a root token
+        if (!caller.Principal.IsRoot && (await journal.Read(caller.Org, new ReadOptions(Consistency.Local, null, null), context.RequestAborted)).TryGet(out var snapshot, out fault))
+            fault = Authorisation.Check(snapshot.State.Access, caller.Principal, Permission.Operate, null, null);
+        await (fault is null ? Send(context, PrometheusText, Encoding.UTF8.GetBytes(metrics.Write())) : HttpProblems.Write(context, fault));
+    }
 
     /// <summary>The contract, as docs/openapi/v1.json has it.</summary>
     public static Task OpenApi(HttpContext context) => Send(context, Answer.Json, OpenApiDocument);

@@ -99,6 +99,21 @@ public sealed class AuthorisationTests
         });
 
     [Fact]
+    public void Explain_says_what_the_check_says_and_by_which_rule() => Check(States, state =>
+    {
+        foreach (var principal in (Principal[])[User, Token, Principal.External("idp:x", ["one", "gone"]), Principal.User(Guid.Empty), Principal.Root])
+            foreach (var (permission, environment, key) in Questions().SelectMany(question => (IEnumerable<(Permission, string?, string?)>)[question, question with { Key = null! }]))
+            {
+                var explained = Explanation.Of(state, principal, permission, environment, key);
+                Assert.Equal(Authorisation.Check(state, principal, permission, environment, key) is null, explained.Allowed);
+                Assert.NotEqual("", explained.Reason);
+                if (key is null) continue;
+                foreach (var layer in explained.Layers)
+                    Assert.True((layer.Grant?.Grant.IsOn(environment, key) ?? true) && (layer.Deny is null || key.StartsWith(layer.Deny.Grant.Prefix, StringComparison.Ordinal)));
+            }
+    });
+
+    [Fact]
     public void A_token_of_somebody_who_is_suspended_or_gone_is_not_known()
     {
         var state = With([], [RoleBinding.Of("admin")], [Grant.Of(Permission.ConfigRead)]);

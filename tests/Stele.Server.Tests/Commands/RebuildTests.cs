@@ -6,6 +6,7 @@ using Stele.Core.Limits;
 using Stele.Core.Orgs;
 using Stele.Server.Commands;
 using Stele.Server.Database;
+using Stele.Server.Tests.Access;
 using Stele.Server.Tests.Fixtures;
 using Xunit;
 
@@ -14,7 +15,7 @@ namespace Stele.Server.Tests.Commands;
 /// <summary><c>stele projections rebuild</c> of what appends write: equal to the old row for row, whatever somebody did to the tables.</summary>
 public sealed class RebuildTests
 {
-    static readonly string[] Tables = ["configuration", "configuration_history", "org", "org_name", "org_setting", "environment", "deleted_environment"];
+    static readonly string[] Tables = ["configuration", "configuration_history", "org", "org_name", "org_setting", "environment", "deleted_environment", "user_account", "service_account", "role", "token"];
 
     [Theory]
     [InlineData(PostgresMajor.V15)]
@@ -42,6 +43,10 @@ public sealed class RebuildTests
             "UPDATE stele.org_setting SET default_environment = 'staging', protected_environments = '{}', limits = '{\"value.bytes\":1}'",
             "UPDATE stele.deleted_environment SET version = 9, name = 'other'",
             "DELETE FROM stele.environment WHERE name = 'production'",
+            "UPDATE stele.user_account SET role = 'owner', roles = '[]'",
+            "DELETE FROM stele.service_account",
+            "UPDATE stele.role SET grants = '[]', removed = NOT removed",
+            "UPDATE stele.token SET scopes = '[]', owner = 'org'",
             "INSERT INTO stele.environment SELECT org_id, 'bogus', 9, NULL, created_at, 1, 1 FROM stele.environment WHERE name = 'staging'",
         ])
             Assert.NotEqual(0, await owner.Execute(damage));
@@ -188,6 +193,7 @@ public sealed class RebuildTests
             new ChangeSettings(root, Guid.CreateVersion7(), null) { Protected = [TestNode.Environment("production")], Limits = [(SteleLimits.EnvironmentsPerOrg, 7)] },
         ])
             Assert.Null((await node.Journal.Append(OrgId.Default, command, null, CancellationToken.None)).Fault);
+        await AccessReplayTests.Fill(node);
         return node;
     }
 

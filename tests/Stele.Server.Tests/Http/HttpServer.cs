@@ -7,6 +7,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Stele.Core.Access;
 using Stele.Core.Journal;
 using Stele.Core.Orgs;
+using Stele.Server.Access;
 using Stele.Server.Journal;
 using Stele.Server.Limits;
 using Stele.Server.Tests.Fixtures;
@@ -58,12 +59,21 @@ public sealed class HttpServer : IAsyncLifetime
     /// <summary>A part of the server.</summary>
     internal T Service<T>() where T : notnull => server.Services.GetRequiredService<T>();
 
+    /// <summary>When tokens were last used.</summary>
+    internal TokenUses Uses => server.Services.GetRequiredService<TokenUses>();
+
     /// <summary>A statement as the superuser.</summary>
     internal async Task Execute(string sql)
     {
         await using var session = await database.As();
         await session.Execute(sql);
     }
+
+    /// <summary>A session as the superuser.</summary>
+    internal Task<TestSession> As() => database.As();
+
+    /// <summary>A session as the server, in an org.</summary>
+    internal Task<TestSession> AsApp(int? org) => database.AsApp(org);
 
     /// <summary>Every route, as method and pattern.</summary>
     public IEnumerable<(string Method, string Pattern)> Routes() => server.Routes();

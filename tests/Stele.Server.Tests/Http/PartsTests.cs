@@ -56,13 +56,19 @@ public sealed class PartsTests
     public void Root_tokens_are_known_by_their_hash()
     {
         var tokens = new RootTokens();
-        Assert.False(tokens.Holds("one"));
+        Assert.False(Holds(tokens, "one"));
         tokens.Set([RootTokens.Hash("one"), RootTokens.Hash("tzwei ß")]);
-        Assert.True(tokens.Holds("one"));
-        Assert.True(tokens.Holds("tzwei ß"));
-        Assert.False(tokens.Holds(""));
-        Assert.False(tokens.Holds("On"));
-        Assert.False(tokens.Holds(new string('x', 100_000)));
+        Assert.True(Holds(tokens, "one"));
+        Assert.True(Holds(tokens, "tzwei ß"));
+        Assert.False(Holds(tokens, ""));
+        Assert.False(Holds(tokens, "On"));
+        Assert.False(Holds(tokens, new string('x', 100_000)));
+
+        static bool Holds(RootTokens tokens, string token)
+        {
+            Span<byte> hash = stackalloc byte[32];
+            return RootTokens.TryHash(token, hash) && tokens.Holds(hash);
+        }
     }
 
     [Fact]

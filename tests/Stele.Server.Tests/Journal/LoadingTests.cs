@@ -1,5 +1,6 @@
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
+using Stele.Core.Access;
 using Stele.Core.Faults;
 using Stele.Core.Journal;
 using Stele.Core.Orgs;
@@ -31,7 +32,7 @@ public sealed class LoadingTests
         var store = new HeldLoads(writer.Store);
         var node = Node(store, new JournalOptions { Tick = TimeSpan.Zero });
 
-        var first = node.ReadKey(OrgId.Default, Strong, "development", "app.x", CancellationToken.None).AsTask();
+        var first = node.ReadKey(OrgId.Default, Principal.Root, Strong, "development", "app.x", CancellationToken.None).AsTask();
         await store.Snapshotted.Task;
         Assert.False(first.IsCompleted);
         node.Tick();
@@ -41,16 +42,16 @@ public sealed class LoadingTests
 
         // every write that was acknowledged before a strong read came is in it
         var written = (await writer.Set("app.x", "2")).Value.State;
-        var second = await node.ReadKey(OrgId.Default, Strong, "development", "app.x", CancellationToken.None);
+        var second = await node.ReadKey(OrgId.Default, Principal.Root, Strong, "development", "app.x", CancellationToken.None);
         Assert.Equal(("2", written.Place.CursorText), (Value(second, "app.x"), second.Value.State.Place.CursorText));
-        Assert.Equal("2", Value(await node.ReadKey(OrgId.Default, Local with { MinCursor = written.Place.Cursor }, null, "app.x", CancellationToken.None), "app.x"));
+        Assert.Equal("2", Value(await node.ReadKey(OrgId.Default, Principal.Root, Local with { MinCursor = written.Place.Cursor }, null, "app.x", CancellationToken.None), "app.x"));
         Assert.Empty(node.Orgs);
 
         // the load's own snapshot is older than what was shown
         store.Held.SetResult();
         var loaded = await node.Read(OrgId.Default, Local, CancellationToken.None);
         Assert.Equal("2", Value(loaded, "app.x"));
-        Assert.Equal("1", Value(await node.ReadKey(OrgId.Default, Local, null, "app.y", CancellationToken.None), "app.y"));
+        Assert.Equal("1", Value(await node.ReadKey(OrgId.Default, Principal.Root, Local, null, "app.y", CancellationToken.None), "app.y"));
         Assert.Single(node.Orgs);
     }
 
@@ -127,7 +128,7 @@ public sealed class LoadingTests
             return await store.Append(batch);
         }
 
-        public Task<OrgState?> LoadKey(OrgId org, string? environment, string key, CancellationToken cancellation) => store.LoadKey(org, environment, key, cancellation);
+        public Task<OrgState?> LoadKey(OrgId org, Principal principal, string? environment, string key, CancellationToken cancellation) => store.LoadKey(org, principal, environment, key, cancellation);
 
         public Task<AppendAnswer> AppendLocked(OrgId org, Func<Head, Task<AppendBatch?>> decide) => store.AppendLocked(org, decide);
 

@@ -22,7 +22,7 @@ public abstract class JournalStoreContract
     public Task An_org_that_is_not_there_loads_as_nothing_and_has_no_head() => Run(async bench =>
     {
         Assert.Equal(new LoadedState(null, 0), await bench.Store.Load(ContractBench.Org, long.MaxValue, CancellationToken.None));
-        Assert.Null(await bench.Store.LoadKey(ContractBench.Org, null, "a", CancellationToken.None));
+        Assert.Null(await bench.Store.LoadKey(ContractBench.Org, Principal.Root, null, "a", CancellationToken.None));
         Assert.Empty((await bench.Store.Heads([ContractBench.Org], CancellationToken.None)).Heads);
         Assert.Empty(await bench.Store.Read(ContractBench.Org, 0, 10, CancellationToken.None));
         Assert.Empty(await bench.Store.Settle(ContractBench.Org, 0, [Guid.NewGuid()], CancellationToken.None));
@@ -131,7 +131,7 @@ public abstract class JournalStoreContract
         foreach (var revision in await bench.Other.Read(org, 0, 100, CancellationToken.None)) replayed = Decider.Evolve(replayed, revision);
         Assert.Null(StateEquality.Difference(replayed, state));
         // what is left of a deleted environment is there for who looks at one key, too
-        var one = (await bench.Store.LoadKey(org, "brief", "a", CancellationToken.None))!;
+        var one = (await bench.Store.LoadKey(org, Principal.Root, "brief", "a", CancellationToken.None))!;
         Assert.True(one.Environment("brief") is null && one.EnvironmentEver("brief") is { Version: 2 });
     });
 
@@ -144,7 +144,7 @@ public abstract class JournalStoreContract
         foreach (var environment in (string?[])[null, "development", "production", "nowhere"])
             foreach (var key in (string[])["a", "large", "gone", "never"])
             {
-                var one = (await bench.Other.LoadKey(ContractBench.Org, environment, key, CancellationToken.None))!;
+                var one = (await bench.Other.LoadKey(ContractBench.Org, Principal.Root, environment, key, CancellationToken.None))!;
                 Assert.Null(StateEquality.DifferenceOfKey(one, state, environment ?? "development", key));
                 Assert.Equal((state.Incarnation, state.Fence, state.LastAt), (one.Incarnation, one.Fence, one.LastAt));
                 Assert.True(one.Environments.Sum(each => each.Configs.Count) <= 1);

@@ -1,4 +1,5 @@
 using System.Text;
+using Stele.Core.Access;
 using Stele.Core.Journal;
 using Stele.Core.Orgs;
 using Stele.Server.Journal;
@@ -28,7 +29,7 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
         return Task.FromResult(new LoadedState(bytes > bytesMax ? null : state, bytes));
     });
 
-    public Task<OrgState?> LoadKey(OrgId org, string? environment, string key, CancellationToken cancellation) => link.Ask("load key", cancellation, _ =>
+    public Task<OrgState?> LoadKey(OrgId org, Principal principal, string? environment, string key, CancellationToken cancellation) => link.Ask("load key", cancellation, _ =>
     {
         var rows = database.Current.Org(org);
         return Task.FromResult(rows?.Load((environment ?? rows.Tables.Organization?.DefaultEnvironment ?? "", key)));

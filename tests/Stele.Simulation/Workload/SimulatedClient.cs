@@ -156,7 +156,7 @@ internal sealed class SimulatedClient(
     {
         var (environment, key) = (AnEnvironment()?.Text, dice.Pick(Keys));
         var invokedAt = process.Time.GetTimestamp();
-        var answer = await node.Call(journal => journal.ReadKey(org, options, environment, key, CancellationToken.None).AsTask(), process.Time, Patience);
+        var answer = await node.Call(journal => journal.ReadKey(org, Principal.Root, options, environment, key, CancellationToken.None).AsTask(), process.Time, Patience);
         Note(answer is null ? 100 : answer.Value.Fault is { } fault ? 101 + (int)fault.Code : 140);
         if (answer is { } outcome) judge.ReadReturned(number, node.Number, org, options, invokedAt, outcome, (environment ?? Environments[0], key));
     }

@@ -1,0 +1,7 @@
+namespace Stele.Server.Access;
+
+static partial class AccessLog
+{
+    [LoggerMessage(Level = LogLevel.Warning, Message = "When tokens were last used could not be written: {Reason}")]
+    public static partial void UsesNotWritten(this ILogger log, string reason);
+}

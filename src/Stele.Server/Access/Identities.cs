@@ -1,0 +1,146 @@
+using Stele.Core.Access;
+using Stele.Core.Faults;
+using Stele.Core.Journal;
+using Stele.Core.Limits;
+using Stele.Server.Gateway;
+using Stele.Server.Identity;
+using Stele.Server.Journal;
+using Stele.Server.Limits;
+
+namespace Stele.Server.Access;
+
+/// <summary>
+/// Who asks: a root token, a token of an org, a session's cookie, or somebody who is vouched for (<see cref="VouchedIdentities"/>). Whatever does not let in is answered alike,
+/// and counted by why. A token that is known costs two hashes and two look-ups in memory; only one that is not is waited for.
+/// </summary>
+internal sealed class Identities(RootTokens roots, OrgDirectory orgs, KnownTokens tokens, Sessions sessions, VouchedIdentities vouched, JournalNode journal, HttpLimits limits, AccessMetrics metrics)
+{
+    const string Scheme = "Bearer ";
+
+    /// <summary>Lets a request in, or gives the refusal.</summary>
+    public ValueTask<Fault?> Admit(HttpRequest request, Caller caller)
+    {
+        var authorization = request.Headers.Authorization.ToString().AsSpan();
+        if (authorization.IsEmpty)
+            return Sessions.CookieOf(request) is { } cookie ? new(AdmitSession(request, caller, cookie))
+                : vouched.Takes(request, default) ? Vouched(vouched.Admit(request, caller, default), caller)
+                : Missing();
+        if (!authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)) return NotKnown(request, "malformed");
+        var text = authorization[Scheme.Length..].Trim();
+        Span<byte> hash = stackalloc byte[32];
+        if (!RootTokens.TryHash(text, hash)) return NotKnown(request, "malformed");
+        if (roots.Holds(hash)) return AdmitRoot(request, caller);
+        var verdict = tokens.Find(hash, out var token);
+        if (verdict == TokenVerdict.Ask && vouched.Takes(request, text)) return Vouched(vouched.Admit(request, caller, text), caller);
+        if (verdict != TokenVerdict.Ask) return Answer(request, caller, verdict, token);
+        return TokenText.IsWhole(text) ? new(Look(request, caller, hash.ToArray())) : NotKnown(request, "malformed");
+    }
+
+    async Task<Fault?> Look(HttpRequest request, Caller caller, byte[] hash)
+    {
+        if (limits.Blocked(request.HttpContext) is { } blocked) return blocked;
+        var (verdict, token) = await tokens.Look(hash);
+        return await Answer(request, caller, verdict, token);
+    }
+
+    ValueTask<Fault?> Answer(HttpRequest request, Caller caller, TokenVerdict verdict, KnownToken? token)
+    {
+        if (verdict == TokenVerdict.Busy) return new(Fault.Unavailable("Too many tokens are looked for at once."));
+        if (verdict != TokenVerdict.Good || token is null)
+        {
+            return NotKnown(request, verdict switch
+            {
+                TokenVerdict.Expired => "expired",
+                TokenVerdict.Suspended => "suspended",
+                _ => "unknown",
+            });
+        }
+        token.Use();
+        return AdmitOf(request, caller, token.Principal, token.Org);
+    }
+
+    ValueTask<Fault?> AdmitRoot(HttpRequest request, Caller caller)
+    {
+        var name = request.Headers.TryGetValue(OrgHeader, out var named) ? named.ToString() : OrgDirectory.DefaultName;
+        if (!orgs.TryFind(name, out var org)) return new(LookForRoot(caller, name));
+        caller.Admit(Principal.Root, org);
+        return default;
+    }
+
+    async Task<Fault?> LookForRoot(Caller caller, string name)
+    {
+        if (!(await orgs.Find(name)).TryGet(out var found, out var fault)) return fault;
+        if (found is not { } org)
+            return new Fault(FaultCode.NotFound, $"There is no organization '{name}'.", [Problem.Header(OrgHeader, "org.unknown", $"There is no organization '{name}'.")]);
+        caller.Admit(Principal.Root, org);
+        return null;
+    }
+
+    async Task<Fault?> AdmitSession(HttpRequest request, Caller caller, string cookie)
+    {
+        if (await sessions.Find(cookie) is not { } session)
+        {
+            return await NotKnown(request, "session");
+        }
+        // a page of somebody else's can send the cookie, but cannot read what belongs in the header
+        if (!HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method) && !Sessions.IsCsrf(request.Headers[Sessions.CsrfHeader].ToString(), cookie))
+        {
+            metrics.Refused("csrf");
+            return new Fault(FaultCode.Forbidden, "With a session's cookie, a request that changes something carries the session's CSRF token.",
+                [Problem.Header(Sessions.CsrfHeader, "csrf", "The answer to the sign-in, and GET /v1/session, have it as csrf_token.")]);
+        }
+        if (journal.Peek(session.Org)?.State.Access.RightsOf(session.Principal).Status == RightsStatus.Suspended) return Authorisation.NotKnown;
+        return await AdmitOf(request, caller, session.Principal, session.Org);
+    }
+
+    ValueTask<Fault?> AdmitOf(HttpRequest request, Caller caller, Principal principal, OrgId org)
+    {
+        if (!request.Headers.TryGetValue(OrgHeader, out var named)) return new(Enter(caller, principal, org));
+        return orgs.TryFind(named.ToString(), out var asked) && asked == org ? new(Enter(caller, principal, org)) : new(LookForOwn(named.ToString(), caller, principal, org));
+    }
+
+    // the same whether the org that is named is there or not
+    async Task<Fault?> LookForOwn(string name, Caller caller, Principal principal, OrgId org)
+    {
+        if (!(await orgs.Find(name)).TryGet(out var found, out var fault)) return fault;
+        return found == org ? Enter(caller, principal, org)
+            : new Fault(FaultCode.Forbidden, "This token belongs to another organization than the one that is named.", [Problem.Header(OrgHeader, "org.other", "Leave it out: a token belongs to one organization.")]);
+    }
+
+    Fault? Enter(Caller caller, Principal principal, OrgId org)
+    {
+        if (journal.Peek(org) is { } held && held.ConfirmedAgo.TotalSeconds > SteleLimits.AccessUnconfirmedSeconds.Value)
+            return Fault.Unavailable("For longer than access rights are trusted this node could not confirm them: the primary is away.");
+        caller.Admit(principal, org);
+        return null;
+    }
+
+    // a service account that is vouched for may be suspended here
+    ValueTask<Fault?> Vouched(ValueTask<Fault?> admitted, Caller caller) => admitted.IsCompletedSuccessfully ? new(Confirmed(admitted.Result, caller)) : new(Later(admitted, caller));
+
+    async Task<Fault?> Later(ValueTask<Fault?> admitted, Caller caller) => Confirmed(await admitted, caller);
+
+    Fault? Confirmed(Fault? fault, Caller caller)
+    {
+        if (fault is not null || journal.Peek(caller.Org)?.State.Access.RightsOf(caller.Principal).Status is null or RightsStatus.Ruled) return fault;
+        metrics.Refused("suspended");
+        return Authorisation.NotKnown;
+    }
+
+    ValueTask<Fault?> Missing()
+    {
+        metrics.Refused("missing");
+        return new(NoToken);
+    }
+
+    // who sends many that nobody knows is told to stop
+    ValueTask<Fault?> NotKnown(HttpRequest request, string reason)
+    {
+        metrics.Refused(reason);
+        return new(limits.Failed(request.HttpContext) ?? Authorisation.NotKnown);
+    }
+
+    static readonly Fault NoToken = new(FaultCode.Unauthenticated, "Send a token: Authorization: Bearer TOKEN.");
+
+    const string OrgHeader = "Stele-Org";
+}

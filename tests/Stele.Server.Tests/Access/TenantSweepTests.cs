@@ -1,0 +1,192 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Stele.Server.Access;
+using Stele.Server.Tests.Fixtures;
+using Stele.Server.Tests.Http;
+using Xunit;
+using static Stele.Server.Tests.Access.AccessServer;
+
+namespace Stele.Server.Tests.Access;
+
+/// <summary>
+/// One org, full of things, and another's token with every permission there is: it goes through all routes, asking for what
+/// the first one has and for what nobody has, and must hear the same. A route without a case fails the test, and so does a
+/// tenant table without a row.
+/// </summary>
+public sealed partial class TenantSweepTests(HttpServer server) : IClassFixture<HttpServer>
+{
+    const string There = "canary", Nowhere = "qwertz";
+
+    // what is asked: NAME stands for a name, ID-… for an id of that kind. A route may have several;
+    // with a ~ what comes back grows by itself, and is only searched
+    static readonly Dictionary<string, string[]> Cases = new(StringComparer.Ordinal)
+    {
+        ["GET /v1/config"] = ["/v1/config?prefix=NAME", "/v1/config?env=NAME", "/v1/config?keys_only=true"],
+        ["GET /v1/config/{key}"] = ["/v1/config/NAME.key", "/v1/config/NAME.key?version=1", "/v1/config/NAME.key?env=NAME"],
+        ["GET /v1/config/{key}/history"] = ["/v1/config/NAME.key/history"],
+        ["PUT /v1/config/{key}"] = ["""/v1/config/NAME.key {"value":1,"expected_version":1}""", """/v1/config/NAME.key {"value":1}"""],
+        ["DELETE /v1/config/{key}"] = ["/v1/config/NAME.other?expected_version=1"],
+        ["POST /v1/config/{key}/rollback"] = ["""/v1/config/NAME.other/rollback {"version":1}"""],
+        ["POST /v1/changes"] = ["""/v1/changes {"changes":[{"op":"check","key":"NAME.other","expected_version":1}]}""", """/v1/changes {"changes":[{"op":"set","key":"a.b","value":1,"environment":"NAME"}]}"""],
+        ["POST /v1/rollback"] = ["""/v1/rollback {"revision":1,"prefix":"NAME."}"""],
+        ["GET /v1/diff"] = ["/v1/diff?from=production&to=NAME", "/v1/diff?from=production&to=production&prefix=NAME"],
+        ["POST /v1/schema/validate"] = ["""/v1/schema/validate {"schema":{"type":"string"},"value":"NAME"}"""],
+        ["POST /v1/config/schema-check"] = ["""/v1/config/schema-check?prefix=NAME {"schema":{"type":"boolean"}}"""],
+        ["GET /v1/orgs"] = ["/v1/orgs"],
+        ["POST /v1/orgs"] = ["""/v1/orgs {"name":"NAME-org"}"""],
+        ["GET /v1/orgs/{name}"] = ["/v1/orgs/NAME-org"],
+        ["PATCH /v1/orgs/{name}"] = ["""/v1/orgs/NAME-org {"name":"renamed"}""", """/v1/orgs/intruder {"name":"NAME-org"}"""],
+        ["POST /v1/orgs/{name}/archive"] = ["/v1/orgs/NAME-org/archive", """/v1/orgs/NAME-org/archive {}"""],
+        ["POST /v1/orgs/{name}/unarchive"] = ["/v1/orgs/NAME-org/unarchive"],
+        ["GET /v1/settings"] = ["/v1/settings"],
+        ["PATCH /v1/settings"] = ["""/v1/settings {"default_environment":"NAME"}"""],
+        ["GET /v1/environments"] = ["/v1/environments"],
+        ["POST /v1/environments"] = ["""/v1/environments {"name":"NAME"}"""],
+        ["POST /v1/environments/reorder"] = ["""/v1/environments/reorder {"names":["NAME"]}"""],
+        ["GET /v1/environments/{name}"] = ["/v1/environments/NAME-other"],
+        ["PATCH /v1/environments/{name}"] = ["""/v1/environments/NAME-other {"description":"x"}"""],
+        ["DELETE /v1/environments/{name}"] = ["/v1/environments/NAME-other", "/v1/environments/NAME-other?confirm=NAME-other"],
+        ["GET /v1/events"] = ["/v1/events?limit=1000"],
+        ["GET /v1/stats/changes"] = ["/v1/stats/changes?env=NAME", "/v1/stats/changes"],
+        ["GET /v1/audit"] = ["~/v1/audit", "/v1/audit?environment=NAME", "/v1/audit?actor=NAME"],
+        ["GET /v1/usage"] = ["~/v1/usage"],
+        ["GET /v1/watch"] = ["/v1/watch?env=NAME"],
+        ["GET /v1/subscriptions"] = ["/v1/subscriptions"],
+        ["POST /v1/subscriptions/{id}/ack"] = ["""/v1/subscriptions/ID-USER/ack {"revision":1}"""],
+        ["GET /v1/limits"] = ["/v1/limits"],
+        ["GET /v1/operations/read-only"] = ["/v1/operations/read-only"],
+        ["POST /v1/operations/read-only"] = ["""/v1/operations/read-only {"read_only":true,"reason":"NAME"}"""],
+        ["GET /v1/status"] = ["/v1/status"],
+        ["GET /healthz"] = ["/healthz"],
+        ["GET /readyz"] = ["/readyz"],
+        ["GET /metrics"] = ["/metrics"],
+        ["GET /openapi/v1.json"] = [],
+        ["GET /v1/tokens"] = ["/v1/tokens"],
+        ["POST /v1/tokens"] = ["""/v1/tokens {"name":"x","scopes":[{"permission":"config:read","environments":["NAME"]}]}""", """/v1/tokens {"name":"x","scopes":[{"permission":"config:read"}],"service_account":"ID-ACCOUNT"}"""],
+        ["DELETE /v1/tokens/{id}"] = ["/v1/tokens/ID-TOKEN"],
+        ["GET /v1/users"] = ["/v1/users"],
+        ["POST /v1/users"] = ["""/v1/users {"email":"NAME@example.com","name":"x","role":"NAME"}""", """/v1/users {"email":"NAME@example.com","name":"x","role":"viewer"}"""],
+        ["GET /v1/users/{id}"] = ["/v1/users/ID-USER"],
+        ["PUT /v1/users/{id}"] = ["""/v1/users/ID-USER {"name":"x"}"""],
+        ["DELETE /v1/users/{id}"] = ["/v1/users/ID-USER"],
+        ["PUT /v1/users/{id}/password"] = ["""/v1/users/ID-USER/password {"password":"long enough for it"}"""],
+        ["GET /v1/service-accounts"] = ["/v1/service-accounts"],
+        ["POST /v1/service-accounts"] = ["""/v1/service-accounts {"name":"NAME","role":"viewer"}"""],
+        ["GET /v1/service-accounts/{id}"] = ["/v1/service-accounts/ID-ACCOUNT"],
+        ["PUT /v1/service-accounts/{id}"] = ["""/v1/service-accounts/ID-ACCOUNT {"name":"y"}"""],
+        ["DELETE /v1/service-accounts/{id}"] = ["/v1/service-accounts/ID-ACCOUNT"],
+        ["GET /v1/roles"] = ["/v1/roles"],
+        ["GET /v1/roles/{name}"] = ["/v1/roles/NAME"],
+        ["PUT /v1/roles/{name}"] = ["""/v1/roles/NAME {"grants":[],"expected_version":1}""", """/v1/roles/NAME {"grants":[]}"""],
+        ["DELETE /v1/roles/{name}"] = ["/v1/roles/NAME-other"],
+        ["POST /v1/access/explain"] = ["""/v1/access/explain {"permission":"config:read","user":"ID-USER"}""", """/v1/access/explain {"permission":"config:read","token":"ID-TOKEN"}"""],
+        ["GET /v1/session"] = ["/v1/session"],
+        ["POST /v1/session"] = ["""/v1/session {"org":"NAME-org","email":"NAME@example.com","password":"NAME"}"""],
+        ["DELETE /v1/session"] = ["/v1/session"],
+        ["PUT /v1/session/password"] = ["""/v1/session/password {"current_password":"NAME","password":"long enough for it"}"""],
+    };
+
+    [Fact]
+    public void Every_route_has_a_case() =>
+        Assert.Equal(server.Routes().Select(route => $"{route.Method} {route.Pattern}").Order(StringComparer.Ordinal), Cases.Keys.Order(StringComparer.Ordinal));
+
+    [Fact]
+    public async Task Another_orgs_token_finds_nothing_on_any_route_not_even_that_something_is_there()
+    {
+        await server.NewOrg(91, "canary-org");
+        await server.NewOrg(92, "intruder");
+        var ids = await Fill("canary-org");
+        var intruder = As((await server.NewToken(Everything, org: "intruder")).Token);
+        var before = (await server.Get("/v1/environments", ("Stele-Org", "canary-org"))).Headers["Stele-Revision"];
+        // what reads comes first: later the intruder hears of what it wrote itself
+        foreach (var (route, requests) in Cases.OrderByDescending(route => route.Key.StartsWith("GET", StringComparison.Ordinal)))
+            foreach (var asked in requests)
+            {
+                var request = asked.TrimStart('~');
+                var method = route[..route.IndexOf(' ', StringComparison.Ordinal)];
+                var (there, nowhere) = (await Ask(method, request, There, ids, intruder), await Ask(method, request, Nowhere, null, intruder));
+                Assert.True(there.Status == nowhere.Status && (asked != request || there.Said == nowhere.Said), $"{method} {request}\n{there}\n{nowhere}");
+                Assert.False(there.Said.Contains(There, StringComparison.Ordinal), $"{method} {request}\n{there}");
+                // the header names the org itself: the same, whether there is one or not
+                var (named, unnamed) = (await Ask(method, request, There, ids, intruder, "canary-org"), await Ask(method, request, There, ids, intruder, "qwertz-org"));
+                Assert.True(named == unnamed, $"{method} {request}\n{named}\n{unnamed}");
+                if (route is not ("GET /healthz" or "GET /readyz" or "POST /v1/session")) Assert.Equal(403, named.Status);
+            }
+        Assert.Equal(before, (await server.Get("/v1/environments", ("Stele-Org", "canary-org"))).Headers["Stele-Revision"]);
+    }
+
+    [Fact]
+    public async Task No_table_shows_or_gives_up_a_row_of_another_org()
+    {
+        await server.NewOrg(93, "canary-tables");
+        await Fill("canary-tables");
+        foreach (var sql in ByHand) await server.Execute(sql);
+        await using var superuser = await server.As();
+        var tables = await superuser.Rows(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'stele'::regnamespace AND relkind IN ('r', 'p') AND relrowsecurity AND NOT relispartition ORDER BY relname");
+        Assert.True(tables.Count > 15, "the tables are found");
+        foreach (var table in tables)
+        {
+            var rows = await superuser.Ask<long>($"SELECT count(*) FROM stele.{table} WHERE org_id = 93");
+            Assert.True(rows > 0, $"{table} has no row of the org: make one, by a request or by hand");
+            foreach (var org in (int?[])[92, null])
+            {
+                await using var app = await server.AsApp(org);
+                if (await Allowed(superuser, table, "SELECT")) Assert.Equal(0L, await app.Ask<long>($"SELECT count(org_id) FROM stele.{table} WHERE org_id = 93"));
+                if (await Allowed(superuser, table, "DELETE")) Assert.Equal(0, await app.Execute($"DELETE FROM stele.{table} WHERE org_id = 93"));
+                if (await Allowed(superuser, table, "INSERT")) Assert.Equal("42501", await app.Refusal($"INSERT INTO stele.{table} (org_id) VALUES (93)") is "23502" or "42501" ? "42501" : "written");
+            }
+            // there may be more: projections follow
+            Assert.True(await superuser.Ask<long>($"SELECT count(*) FROM stele.{table} WHERE org_id = 93") >= rows, table);
+        }
+    }
+
+    // what no request makes, or only later than a test waits
+    static readonly string[] ByHand =
+    [
+        "INSERT INTO stele.reader_grant (role_name, org_id) VALUES ('stele_reader', 93)",
+        "INSERT INTO stele.archived (org_id, month, first_revision, last_revision, chain_before, chain_after, events, file, content_hash, archived_at) VALUES (93, '2020-01-01', 1, 1, sha256('x'), sha256('x'), 1, 'x', sha256('x'), now())",
+        "INSERT INTO stele.deleted_environment (org_id, name, version, created_at, deleted_at, revision) VALUES (93, 'x', 1, now(), now(), 1)",
+        "INSERT INTO stele.change_count (org_id, day, environment, actor, changes) VALUES (93, '2020-01-01', 'x', 'x', 1)",
+        "INSERT INTO stele.audit_head (org_id, sequence, chain, last_at) VALUES (93, 1, sha256('x'), now()) ON CONFLICT DO NOTHING",
+        "INSERT INTO stele.audit_entry (org_id, sequence, at, action, actor, outcome, times, request_id, chain) VALUES (93, 1, now(), 'x', 'x', 'refused', 1, gen_random_uuid(), sha256('x')) ON CONFLICT DO NOTHING",
+        "INSERT INTO stele.audit_dropped (org_id, month, first_sequence, last_sequence, chain_before, chain_after, dropped_at) VALUES (93, '2020-01-01', 1, 1, sha256('x'), sha256('x'), now())",
+        "INSERT INTO stele.node_flush (org_id, log, node, number, at) VALUES (93, 'usage', gen_random_uuid(), 1, now())",
+        "INSERT INTO stele.usage (org_id, day, updated_at) VALUES (93, '2020-01-01', now())",
+        "INSERT INTO stele.projection_checkpoint (org_id, projection, incarnation, revision, updated_at) VALUES (93, 'x', gen_random_uuid(), 1, now()) ON CONFLICT DO NOTHING",
+        "INSERT INTO stele.redaction (org_id, revision, ordinal, at, actor, reason, redacted_at) VALUES (93, 1, 0, now(), 'a', 'b', now())",
+        "INSERT INTO stele.session (org_id, hash, user_id, created_at, used_at, expires_at) VALUES (93, sha256('x'), gen_random_uuid(), now(), now(), now() + interval '1 day')",
+        "INSERT INTO stele.token_use (org_id, token_id, last_used_at) VALUES (93, gen_random_uuid(), now())",
+    ];
+
+    static Task<bool> Allowed(TestSession superuser, string table, string privilege) =>
+        superuser.Ask<bool>($"SELECT has_table_privilege('stele_app', 'stele.{table}', '{privilege}')");
+
+    async Task<Dictionary<string, string>> Fill(string org)
+    {
+        (string, string) there = ("Stele-Org", org);
+        foreach (var name in (string[])["canary", "canary-other"]) (await server.Post("/v1/environments", $$"""{"name":"{{name}}"}""", there)).Is(201);
+        foreach (var key in (string[])["canary.key", "canary.other"])
+            (await server.Put(key, """{"value":"canary","change_log":"canary"}""", "", there, ("Idempotency-Key", $"{org}-{key}"))).Is(200);
+        var user = (await server.Post("/v1/users", """{"email":"canary@example.com","name":"canary","role":"viewer"}""", there)).Is(201)["id"].GetString()!;
+        (await server.Send("PUT", $"/v1/users/{user}/password", """{"password":"canary canary canary"}""", there)).Is(204);
+        foreach (var role in (string[])["canary", "canary-other"]) (await server.Send("PUT", $"/v1/roles/{role}", """{"grants":[]}""", there)).Is(200);
+        var account = (await server.Post("/v1/service-accounts", """{"name":"canary","role":"viewer"}""", there)).Is(201)["id"].GetString()!;
+        var token = (await server.Post("/v1/tokens", """{"name":"canary","scopes":[{"permission":"config:read"}]}""", there)).Is(201)["id"].GetString()!;
+        return new Dictionary<string, string> { ["ID-USER"] = user, ["ID-ACCOUNT"] = account, ["ID-TOKEN"] = token };
+    }
+
+    async Task<(int Status, string Said)> Ask(string method, string request, string name, Dictionary<string, string>? ids, (string, string) token, string? org = null)
+    {
+        foreach (var kind in (string[])["ID-USER", "ID-ACCOUNT", "ID-TOKEN"])
+            request = request.Replace(kind, ids?[kind] ?? Guid.NewGuid().ToString(), StringComparison.Ordinal);
+        request = request.Replace("NAME", name, StringComparison.Ordinal);
+        var space = request.IndexOf(' ', StringComparison.Ordinal);
+        var answer = await server.Send(method, space < 0 ? request : request[..space], space < 0 ? null : request[(space + 1)..], org is null ? [token] : [token, ("Stele-Org", org)]);
+        // what it asked for it may hear again; numbers, ids and times differ from request to request
+        return ((int)answer.Status, Varying().Replace(answer.Text, "#").Replace(name, "NAME", StringComparison.Ordinal).Replace(TokenText.Prefix, "", StringComparison.Ordinal));
+    }
+
+    [GeneratedRegex("""[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|"token":"[^"]*"|"(\w+_)?cursor":"[^"]*"|"events?":\[.*|\d{4}-\d\d-\d\dT[\d:.]+Z|\d+""")]
+    private static partial Regex Varying();
+}
