@@ -106,7 +106,8 @@ internal sealed class WatchEndpoints(WatchEngine engine, HttpLimits limits, Watc
 
     static void Text(PipeWriter writer, string text) => Encoding.UTF8.GetBytes(text, writer);
 
-    static Outcome<WatchQuery> QueryOf(HttpRequest request)
+    /// <summary>What is asked for, or every problem with it.</summary>
+    public static Outcome<WatchQuery> QueryOf(HttpRequest request)
     {
         List<Problem>? problems = null;
         var parameters = RequestParameters.Parse(request, Parameters, ref problems);

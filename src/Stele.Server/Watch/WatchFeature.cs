@@ -1,3 +1,4 @@
+using Stele.Server.Gateway.Grpc;
 using Stele.Server.Usage;
 
 namespace Stele.Server.Watch;
@@ -29,6 +30,8 @@ internal static class WatchFeature
         .AddSingleton<KeyWait>()
         .AddSingleton<WatchEndpoints>()
         .AddSingleton<SubscriptionEndpoints>()
+        .AddSingleton<WatchGrpc>()
+        .AddSingleton(provider => new GrpcHandler("/stele.v1.WatchService/Watch", provider.GetRequiredService<WatchGrpc>().Watch))
         .AddHostedService<WatchLoop>();
 
     public static IEndpointRouteBuilder MapWatch(this IEndpointRouteBuilder routes)

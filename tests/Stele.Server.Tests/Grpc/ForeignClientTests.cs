@@ -21,6 +21,7 @@ public sealed class ForeignClientTests(HttpServer server) : IClassFixture<HttpSe
     [InlineData("large")]
     [InlineData("deadlines")]
     [InlineData("health")]
+    [InlineData("watch")]
     [InlineData("streams")]
     public async Task With_grpc_js(string check)
     {
@@ -34,6 +35,7 @@ public sealed class ForeignClientTests(HttpServer server) : IClassFixture<HttpSe
     [InlineData("unary")]
     [InlineData("large")]
     [InlineData("deadlines")]
+    [InlineData("watch")]
     [InlineData("streams")]
     public async Task With_grpcio(string check)
     {

@@ -35,7 +35,10 @@ sealed class WireClient : IDisposable
     public Task<WireAnswer> Call(string path, IMessage message, params (string Name, string? Value)[] headers) => Send(path, Frame(message), headers);
 
     /// <summary>Whatever the test says. A header of null is left out.</summary>
-    public async Task<WireAnswer> Send(string path, byte[] body, params (string Name, string? Value)[] headers)
+    public Task<WireAnswer> Send(string path, byte[] body, params (string Name, string? Value)[] headers) => Send(path, body, () => Task.CompletedTask, headers);
+
+    /// <summary>Does something when the answer begins.</summary>
+    public async Task<WireAnswer> Send(string path, byte[] body, Func<Task> begun, params (string Name, string? Value)[] headers)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new ByteArrayContent(body), Version = client.DefaultRequestVersion, VersionPolicy = client.DefaultVersionPolicy };
         var all = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase) { ["te"] = "trailers", ["authorization"] = $"Bearer {HttpServer.Token}", ["content-type"] = "application/grpc" };
@@ -45,7 +48,8 @@ sealed class WireClient : IDisposable
             else if (name == ":method") request.Method = new HttpMethod(value);
             else if (name == "content-type") request.Content.Headers.ContentType = MediaTypeHeaderValue.Parse(value);
             else request.Headers.TryAddWithoutValidation(name, value);
-        using var response = await client.SendAsync(request);
+        using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        await begun();
         var bytes = await response.Content.ReadAsByteArrayAsync();
         return new WireAnswer(response.StatusCode, bytes,
             response.Headers.Concat(response.Content.Headers).ToDictionary(header => header.Key.ToLowerInvariant(), header => string.Join(",", header.Value)),

@@ -5,6 +5,7 @@ using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Stele.Proto.Health.V1;
 using Stele.Proto.V1;
+using Stele.Server.Tests.Fixtures;
 using Stele.Server.Tests.Http;
 using Xunit;
 
@@ -194,6 +195,19 @@ public sealed class WireTests(HttpServer server) : IClassFixture<HttpServer>, ID
         Assert.Equal(4, answer.Code);
         Assert.Equal("4", answer.Trailers["grpc-status"]);
         Assert.Equal(new HealthCheckResponse { Status = HealthCheckResponse.Types.ServingStatus.Serving }.ToByteArray(), answer.Body[5..]);
+    }
+
+    [Theory]
+    [InlineData(Watch)]
+    [InlineData("/stele.v1.WatchService/Watch")]
+    public async Task Streams_end_when_the_node_stops(string path)
+    {
+        await using var db = await Postgres.NewDatabase();
+        await using var node = await TestServer.Start(db);
+        using var wire = new WireClient(node.Grpc);
+        var answer = await wire.Send(path, WireClient.Frame([]), node.Stop);
+        Assert.Equal(14, answer.Code);
+        Assert.Equal("14", answer.Trailers["grpc-status"]);
     }
 
     [Fact]

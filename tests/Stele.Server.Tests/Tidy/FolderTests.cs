@@ -61,7 +61,7 @@ public sealed partial class FolderTests
         ],
         ["Gateway/Grpc"] =
         [
-            "CapturedAnswer", "GrpcAnswerMessage", "GrpcCall", "GrpcCode", "GrpcDoor", "GrpcFeature", "GrpcFields", "GrpcFrames", "GrpcHeaders", "GrpcHealth", "GrpcLog", "GrpcMethods",
+            "CapturedAnswer", "GrpcAnswerMessage", "GrpcCall", "GrpcCode", "GrpcDoor", "GrpcFeature", "GrpcFields", "GrpcFrames", "GrpcHandler", "GrpcHeaders", "GrpcHealth", "GrpcLog", "GrpcMethods",
             "GrpcMetrics", "GrpcReflection", "GrpcRequestText", "GrpcRoute", "GrpcStatus", "GrpcWire",
         ],
         ["Journal"] =
@@ -103,7 +103,7 @@ public sealed partial class FolderTests
         ["Stats"] = ["Database", "Gateway", "Journal"],
         ["Transport"] = ["Gateway/Grpc", "Operation", "Options"],
         ["Usage"] = ["Database", "Gateway", "Journal", "Operation"],
-        ["Watch"] = ["Gateway", "Journal", "Limits", "Operation", "Usage"],
+        ["Watch"] = ["Gateway", "Gateway/Grpc", "Journal", "Limits", "Operation", "Usage"],
     };
 
     [Fact]

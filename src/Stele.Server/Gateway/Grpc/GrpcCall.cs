@@ -13,6 +13,7 @@ internal sealed class GrpcCall : IHttpRequestLifetimeFeature, IDisposable
     readonly HttpContext wire;
     readonly CancellationTokenSource? deadline;
     readonly CancellationTokenSource ended;
+    readonly List<(string Name, string Value)> trailing = [];
     bool hasWritten;
 
     /// <param name="wire">The request as it came.</param>
@@ -116,18 +117,42 @@ internal sealed class GrpcCall : IHttpRequestLifetimeFeature, IDisposable
         return Status is null ? message : null;
     }
 
-    /// <summary>Sends a message of a stream.</summary>
-    public async ValueTask Write(IMessage message)
+    /// <summary>Reads the one message and puts it into the request of its route; false: the call has ended.</summary>
+    public async ValueTask<bool> ReadSpelled()
+    {
+        if (await ReadOnly() is not { } message) return false;
+        if (GrpcRequestText.Write(Inner.Request, message, Method!.Route!) is not { } fault) return true;
+        await HttpProblems.Write(Inner, fault);
+        return false;
+    }
+
+    /// <summary>Sends the metadata of a stream, before there is a message.</summary>
+    public Task Start()
+    {
+        Head();
+        hasWritten = true;
+        return wire.Response.StartAsync(RequestAborted);
+    }
+
+    /// <summary>Sends a message of a stream, once there is room for it.</summary>
+    public ValueTask Write(IMessage message) => Write(message, RequestAborted);
+
+    /// <summary>Sends a message of a stream, once there is room for it, until the token says that it is too late.</summary>
+    public async ValueTask Write(IMessage message, CancellationToken cut)
     {
         WriteFrame(message);
-        await wire.Response.BodyWriter.FlushAsync(RequestAborted);
+        await wire.Response.BodyWriter.FlushAsync(cut);
     }
+
+    /// <summary>Metadata of the end.</summary>
+    public void Trail(string name, string value) => trailing.Add((name, value));
 
     /// <summary>Answers: a message if there is one, and how the call ended. All in the headers when there is no message.</summary>
     public void Finish(GrpcStatus status, IMessage? message, ByteString? details)
     {
         if (message is not null) WriteFrame(message);
         if (!hasWritten) Head();
+        foreach (var (name, value) in trailing) Put(name, value);
         Put(GrpcHeaders.Status, ((int)status.Code).ToString(System.Globalization.CultureInfo.InvariantCulture));
         if (status.Message.Length > 0) Put(GrpcHeaders.Message, GrpcHeaders.Percent(GrpcStatus.Cut(status.Message)));
         if (details is not null) Put(GrpcHeaders.Details, details.ToBase64().TrimEnd('='));

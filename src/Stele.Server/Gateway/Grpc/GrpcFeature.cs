@@ -48,24 +48,22 @@ internal static class GrpcFeature
     /// <summary>After everything else: calls are bound to the routes that there are.</summary>
     public static IEndpointRouteBuilder MapGrpc(this IEndpointRouteBuilder routes)
     {
-        var health = routes.ServiceProvider.GetRequiredService<GrpcHealth>();
-        routes.ServiceProvider.GetRequiredService<GrpcMethods>().Bind([.. routes.DataSources.SelectMany(source => source.Endpoints).OfType<RouteEndpoint>()],
-            new Dictionary<string, Func<GrpcCall, Task>>(StringComparer.Ordinal)
-            {
-                [GrpcHealth.CheckPath] = health.Check, [GrpcHealth.WatchPath] = Stream(health.Watch),
-                [GrpcReflection.Path] = Stream(GrpcReflection.Serve), [GrpcReflection.AlphaPath] = Stream(GrpcReflection.Serve),
-            });
+        var services = routes.ServiceProvider;
+        var (health, limits) = (services.GetRequiredService<GrpcHealth>(), services.GetRequiredService<HttpLimits>());
+        GrpcHandler[] own =
+        [
+            new(GrpcHealth.CheckPath, health.Check), new(GrpcHealth.WatchPath, Stream(health.Watch)),
+            new(GrpcReflection.Path, Stream(GrpcReflection.Serve)), new(GrpcReflection.AlphaPath, Stream(GrpcReflection.Serve)),
+        ];
+        services.GetRequiredService<GrpcMethods>().Bind([.. routes.DataSources.SelectMany(source => source.Endpoints).OfType<RouteEndpoint>()],
+            own.Concat(services.GetServices<GrpcHandler>()).ToDictionary(handler => handler.Path, StringComparer.Ordinal));
         return routes;
 
         // a stream is no work while it waits
-        Func<GrpcCall, Task> Stream(Func<GrpcCall, Task> handler)
+        Func<GrpcCall, Task> Stream(Func<GrpcCall, Task> handler) => call =>
         {
-            var limits = routes.ServiceProvider.GetRequiredService<HttpLimits>();
-            return call =>
-            {
-                limits.Leave(Caller.Of(call.Inner));
-                return handler(call);
-            };
-        }
+            limits.Leave(Caller.Of(call.Inner));
+            return handler(call);
+        };
     }
 }

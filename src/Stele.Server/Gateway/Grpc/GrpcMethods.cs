@@ -24,7 +24,8 @@ internal sealed class GrpcMethods
     /// <summary>The files of the contract.</summary>
     public static IReadOnlyList<FileDescriptor> Files { get; } =
     [
-        AccessReflection.Descriptor, AuditReflection.Descriptor, ConfigReflection.Descriptor, EnvironmentReflection.Descriptor, JournalReflection.Descriptor, NodeReflection.Descriptor, OrgReflection.Descriptor,
+        AccessReflection.Descriptor, AuditReflection.Descriptor, ConfigReflection.Descriptor, EnvironmentReflection.Descriptor, JournalReflection.Descriptor, NodeReflection.Descriptor,
+        OrgReflection.Descriptor, WatchReflection.Descriptor,
         Proto.Rpc.ErrorDetailsReflection.Descriptor, Proto.Rpc.StatusReflection.Descriptor,
         Proto.Health.V1.HealthReflection.Descriptor, Proto.Reflection.V1.ReflectionReflection.Descriptor, Proto.Reflection.V1Alpha.ReflectionReflection.Descriptor,
     ];
@@ -49,31 +50,31 @@ internal sealed class GrpcMethods
     /// <summary>Finds what answers each call. Throws for one that nothing answers: the contract promises what is not there.</summary>
     /// <param name="routes">Every route of HTTP.</param>
     /// <param name="handlers">By path, what no route answers.</param>
-    public void Bind(IReadOnlyList<RouteEndpoint> routes, IReadOnlyDictionary<string, Func<GrpcCall, Task>> handlers) =>
+    public void Bind(IReadOnlyList<RouteEndpoint> routes, IReadOnlyDictionary<string, GrpcHandler> handlers) =>
         methods = Services.SelectMany(service => service.Methods).ToFrozenDictionary(PathOf, method => Bound(method, routes, handlers));
 
     /// <summary>The path of a call.</summary>
     public static string PathOf(MethodDescriptor method) => $"/{method.Service.FullName}/{method.Name}";
 
-    static GrpcMethod Bound(MethodDescriptor method, IReadOnlyList<RouteEndpoint> routes, IReadOnlyDictionary<string, Func<GrpcCall, Task>> handlers)
+    static GrpcMethod Bound(MethodDescriptor method, IReadOnlyList<RouteEndpoint> routes, IReadOnlyDictionary<string, GrpcHandler> handlers)
     {
-        if (RouteOf(method) is { } route)
+        var route = RouteOf(method);
+        var handler = handlers.GetValueOrDefault(PathOf(method));
+        if (handler is null)
         {
+            if (route is null) throw new InvalidOperationException($"{method.FullName} has no handler");
             var target = routes.FirstOrDefault(endpoint => endpoint.RoutePattern.RawText == route.Pattern
                 && endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods.Contains(route.Verb) == true)
                 ?? throw new InvalidOperationException($"{method.FullName} is {route.Verb} {route.Pattern}, which is no route");
-            return new GrpcMethod(method, route, new RouteEndpoint(context => Spelled(context, route, target.RequestDelegate!), target.RoutePattern, 0, target.Metadata, method.FullName));
+            return new GrpcMethod(method, route, new RouteEndpoint(context => Spelled(context, target.RequestDelegate!), target.RoutePattern, 0, target.Metadata, method.FullName));
         }
-        var handler = handlers.GetValueOrDefault(PathOf(method)) ?? throw new InvalidOperationException($"{method.FullName} has no handler");
-        return new GrpcMethod(method, null, new RouteEndpoint(context => handler(context.Features.Get<GrpcCall>()!), RoutePatternFactory.Parse(PathOf(method)), 0,
+        return new GrpcMethod(method, route, new RouteEndpoint(context => handler.Handle(context.Features.Get<GrpcCall>()!), RoutePatternFactory.Parse(PathOf(method)), 0,
             new EndpointMetadataCollection(new HttpMethodMetadata([HttpMethods.Post])), method.FullName));
     }
 
     /// <summary>The message as the request of the route, and then the route.</summary>
-    static async Task Spelled(HttpContext context, GrpcRoute route, RequestDelegate target)
+    static async Task Spelled(HttpContext context, RequestDelegate target)
     {
-        if (await context.Features.Get<GrpcCall>()!.ReadOnly() is not { } message) return;
-        if (GrpcRequestText.Write(context.Request, message, route) is { } fault) await HttpProblems.Write(context, fault);
-        else await target(context);
+        if (await context.Features.Get<GrpcCall>()!.ReadSpelled()) await target(context);
     }
 }

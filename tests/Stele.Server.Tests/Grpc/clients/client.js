@@ -8,7 +8,7 @@ const loader = require('@grpc/proto-loader')
 const protobuf = require('protobufjs')
 
 const [address, token, protos, check] = process.argv.slice(2)
-const files = ['stele/v1/config.proto', 'stele/v1/environment.proto', 'stele/v1/journal.proto', 'stele/v1/node.proto', 'stele/v1/org.proto', 'stele/v1/audit.proto', 'grpc/health/v1/health.proto']
+const files = ['stele/v1/config.proto', 'stele/v1/environment.proto', 'stele/v1/journal.proto', 'stele/v1/node.proto', 'stele/v1/org.proto', 'stele/v1/audit.proto', 'stele/v1/watch.proto', 'grpc/health/v1/health.proto']
 const loaded = grpc.loadPackageDefinition(loader.loadSync(files, { keepCase: true, longs: Number, enums: String, defaults: true, includeDirs: [protos] }))
 const api = loaded.stele.v1
 const options = { 'grpc.max_receive_message_length': 64 << 20, 'grpc.max_send_message_length': 64 << 20 }
@@ -199,6 +199,41 @@ const checks = {
     await cancelled(unknown)
   },
 
+  async watch() {
+    const [watching, config] = [client(api.WatchService), client(api.ConfigService)]
+    const set = async (key, value) => (await ok(config, 'Set', { key, value_json: value })).head.get('stele-cursor')[0]
+    const start = await set('js.watch.a', '1')
+    const call = watching.Watch({ prefix: ['js.watch.', 'js.nothing'], kinds: 'config', from_cursor: start }, metadata())
+    const next = reader(call)
+    const head = await new Promise(resolve => call.once('metadata', resolve))
+    const id = head.get('stele-subscription')[0]
+    assert.equal((await next('synced')).cursor, start)
+    await set('js.watch.a', '2.50')
+    await set('js.other', '1')
+    await ok(config, 'Change', { changes: [{ op: 'CHANGE_OP_DELETE', key: 'js.watch.a' }, { op: 'CHANGE_OP_SET', key: 'js.watch.b', value_json: '"x"' }] })
+    const first = await next('change')
+    assert.deepEqual(first.changes.map(one => [one.op, one.key, one.value_json, one.value_type, one.old_version, one.version]), [['set', 'js.watch.a', '2.50', 'VALUE_TYPE_NUMBER', 1, 2]])
+    assert.equal(first.by, 'root')
+    const second = await next('change')
+    assert.deepEqual(second.changes.map(one => [one.op, one.key, one.value_json]), [['delete', 'js.watch.a', 'null'], ['set', 'js.watch.b', '"x"']])
+    await ok(watching, 'Acknowledge', { id, revision: second.revision })
+    await refused(grpc.status.INVALID_ARGUMENT, watching, 'Acknowledge', { id, revision: second.revision + 100 })
+    const listed = (await ok(watching, 'ListSubscriptions', {})).answer.items.find(one => one.id === id)
+    assert.deepEqual([listed.transport, listed.prefixes, listed.applied_revision, listed.environment], ['grpc', ['js.nothing', 'js.watch.'], second.revision, 'development'])
+    // who was away goes on from the cursor
+    const away = watching.Watch({ prefix: ['js.watch.'], from_cursor: first.cursor }, metadata())
+    const later = reader(away)
+    assert.deepEqual(await later('change'), second)
+    await later('synced')
+    const converged = (await ok(config, 'Change', { changes: [{ op: 'CHANGE_OP_SET', key: 'js.watch.c', value_json: '1' }], wait_for: 'subscribers', timeout: { seconds: 1 } })).answer
+    assert.deepEqual([converged.convergence.matched, converged.convergence.complete], [2, false])
+    await Promise.all([call, away].map(cancelled))
+    for (const [request, code] of [[{ from_cursor: 'nonsense' }, 3], [{ from_revision: 1e12 }, 3], [{ env: 'nowhere' }, 5], [{ kinds: 'all' }, 3], [{ prefix: Array(10001).fill('a') }, 3]]) {
+      const wrong = watching.Watch(request, metadata())
+      assert.equal(await new Promise(resolve => { wrong.on('data', () => {}); wrong.on('error', error => resolve(error.code)) }), code, JSON.stringify(request).slice(0, 80))
+    }
+  },
+
   async streams() {
     const health = client(loaded.grpc.health.v1.Health)
     const calls = Array.from({ length: 1000 }, () => health.Watch({}, metadata()))
@@ -212,6 +247,23 @@ const checks = {
     await Promise.all(calls.map(cancelled))
     assert.equal((await ok(health, 'Check', {})).answer.status, 'SERVING')
   },
+}
+
+// The next message of a kind; heartbeats are passed over.
+function reader(call) {
+  const waiting = []
+  let wake = () => {}
+  call.on('data', message => { waiting.push(message); wake() })
+  call.on('error', () => wake())
+  return async kind => {
+    for (;;) {
+      while (waiting.length === 0) await new Promise(resolve => { wake = resolve })
+      const message = waiting.shift()
+      if (message.progress && kind !== 'progress') continue
+      assert.ok(message[kind], `expected ${kind}, got ${JSON.stringify(message)}`)
+      return message[kind]
+    }
+  }
 }
 
 function first(call) {

@@ -152,6 +152,25 @@ def _adapted(call):
     return adapted
 
 
+def watch():
+    generic = Generic(channel())
+    watch_, request = generic.method("stele.v1.WatchService", "Watch")
+    set_, setting = generic.method("stele.v1.ConfigService", "Set")
+    call = watch_(request(prefix=["py.watch."]), metadata=AUTH)
+    assert dict(call.initial_metadata())["stele-subscription"]
+    for number in range(20):
+        set_(setting(key="py.watch.a", value_json=str(number)), metadata=AUTH, timeout=60)
+    seen = []
+    for message in call:
+        if message.HasField("change"):
+            seen += [(change.key, change.value_json, change.version) for change in message.change.changes]
+        if len(seen) == 20:
+            break
+    assert seen == [("py.watch.a", str(number), number + 1) for number in range(20)], seen
+    call.cancel()
+    assert call.code() == grpc.StatusCode.CANCELLED
+
+
 def deadlines():
     generic = Generic(channel())
     watch, request = generic.method("grpc.health.v1.Health", "Watch")
@@ -162,4 +181,4 @@ def deadlines():
     assert time.monotonic() - started < 30, error
 
 
-{"reflection": reflection, "unary": unary, "large": large, "streams": streams, "deadlines": deadlines}[check]()
+{"reflection": reflection, "unary": unary, "large": large, "streams": streams, "watch": watch, "deadlines": deadlines}[check]()
