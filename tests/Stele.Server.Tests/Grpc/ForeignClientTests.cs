@@ -22,6 +22,7 @@ public sealed class ForeignClientTests(HttpServer server) : IClassFixture<HttpSe
     [InlineData("deadlines")]
     [InlineData("health")]
     [InlineData("watch")]
+    [InlineData("access")]
     [InlineData("streams")]
     public async Task With_grpc_js(string check)
     {

@@ -8,7 +8,7 @@ const loader = require('@grpc/proto-loader')
 const protobuf = require('protobufjs')
 
 const [address, token, protos, check] = process.argv.slice(2)
-const files = ['stele/v1/config.proto', 'stele/v1/environment.proto', 'stele/v1/journal.proto', 'stele/v1/node.proto', 'stele/v1/org.proto', 'stele/v1/audit.proto', 'stele/v1/watch.proto', 'grpc/health/v1/health.proto']
+const files = ['stele/v1/config.proto', 'stele/v1/environment.proto', 'stele/v1/journal.proto', 'stele/v1/node.proto', 'stele/v1/org.proto', 'stele/v1/audit.proto', 'stele/v1/access.proto', 'stele/v1/watch.proto', 'grpc/health/v1/health.proto']
 const loaded = grpc.loadPackageDefinition(loader.loadSync(files, { keepCase: true, longs: Number, enums: String, defaults: true, includeDirs: [protos] }))
 const api = loaded.stele.v1
 const options = { 'grpc.max_receive_message_length': 64 << 20, 'grpc.max_send_message_length': 64 << 20 }
@@ -232,6 +232,29 @@ const checks = {
       const wrong = watching.Watch(request, metadata())
       assert.equal(await new Promise(resolve => { wrong.on('data', () => {}); wrong.on('error', error => resolve(error.code)) }), code, JSON.stringify(request).slice(0, 80))
     }
+  },
+
+  async access() {
+    const [access, config, watching] = [api.AccessService, api.ConfigService, api.WatchService].map(service => client(service))
+    const scope = permission => ({ permission, environments: ['development'], prefix: 'js.mine.' })
+    const mine = (await ok(access, 'CreateToken', { name: 'js', scopes: [scope('config:read'), scope('config:write')] })).answer
+    assert.equal((await ask(config, 'Set', { key: 'js.mine.a', value_json: '1' }, {}, {}, mine.token)).error, null)
+    await refused(grpc.status.PERMISSION_DENIED, config, 'Set', { key: 'js.yours.a', value_json: '1' }, {}, {}, mine.token)
+    const denied = await refused(grpc.status.PERMISSION_DENIED, config, 'Get', { key: 'js.mine.a', env: 'production' }, {}, {}, mine.token)
+    assert.equal((await details(denied))['google.rpc.ErrorInfo'].reason, 'forbidden')
+    const call = watching.Watch({}, metadata({}, mine.token))
+    const next = reader(call)
+    const ended = new Promise(resolve => call.once('error', resolve))
+    await next('synced')
+    await ok(config, 'Set', { key: 'js.yours.a', value_json: '1' })
+    const { head } = await ok(config, 'Set', { key: 'js.mine.a', value_json: '2' })
+    assert.deepEqual((await next('change')).changes.map(one => one.key), ['js.mine.a'])
+    await ok(access, 'RevokeToken', { id: mine.id })
+    const end = await ended
+    assert.equal(end.code, grpc.status.UNAUTHENTICATED)
+    assert.match(end.details, /^revoked/)
+    assert.ok(parseInt(end.metadata.get('stele-cursor')[0]) >= parseInt(head.get('stele-revision')[0]))
+    await refused(grpc.status.UNAUTHENTICATED, config, 'Get', { key: 'js.mine.a' }, {}, {}, mine.token)
   },
 
   async streams() {
