@@ -2,6 +2,7 @@ using Stele.Core.Access;
 using Stele.Core.Faults;
 using Stele.Core.Journal;
 using Stele.Core.Json;
+using Stele.Server.Audit;
 using Stele.Server.Gateway;
 using Stele.Server.Journal;
 using Stele.Server.Limits;
@@ -9,7 +10,7 @@ using Stele.Server.Limits;
 namespace Stele.Server.Access;
 
 /// <summary>Signing in and out, who somebody is, and his own password.</summary>
-internal sealed class SessionEndpoints(JournalNode journal, OrgDirectory orgs, SignIn signIn, Sessions sessions, Passwords passwords, HttpLimits limits)
+internal sealed class SessionEndpoints(JournalNode journal, OrgDirectory orgs, SignIn signIn, Sessions sessions, Passwords passwords, HttpLimits limits, AuditTrail trail, RequestRecords records)
 {
     static readonly BodyMembers SignInMembers = new(required: ["email", "password"], optional: ["org"]);
     static readonly BodyMembers PasswordMembers = new(required: ["password"], optional: []);
@@ -45,6 +46,7 @@ internal sealed class SessionEndpoints(JournalNode journal, OrgDirectory orgs, S
                 return;
             }
             var (cookie, expiresAt) = await sessions.Begin(id, user, context.RequestAborted);
+            Record(context, id, AuditActions.SessionBegan, Principal.UserActor(user));
             SetCookie(context, cookie, TimeSpan.FromHours(Core.Limits.SteleLimits.SessionHours.Value));
             context.Response.Headers.CacheControl = "no-store";
             var json = new JsonText().Raw("{\"actor\":"u8).Text(Principal.UserActor(user)).Raw(",\"org\":"u8).Text(org)
@@ -76,7 +78,11 @@ internal sealed class SessionEndpoints(JournalNode journal, OrgDirectory orgs, S
             await HttpProblems.Write(context, refused);
             return;
         }
-        if (context.Request.Headers.Authorization.Count == 0 && Sessions.CookieOf(context.Request) is { } cookie) await sessions.End(cookie, context.RequestAborted);
+        if (context.Request.Headers.Authorization.Count == 0 && Sessions.CookieOf(context.Request) is { } cookie)
+        {
+            await sessions.End(cookie, context.RequestAborted);
+            Record(context, request.Caller.Org, AuditActions.SessionEnded, request.Caller.Principal.ActorId);
+        }
         SetCookie(context, "", TimeSpan.Zero);
         context.Response.StatusCode = StatusCodes.Status204NoContent;
     }
@@ -119,6 +125,9 @@ internal sealed class SessionEndpoints(JournalNode journal, OrgDirectory orgs, S
             await HttpProblems.Write(context, fault!);
         }
     }
+
+    void Record(HttpContext context, OrgId org, string action, string actor) =>
+        trail.Record(org, new AuditEntry { Action = action, Actor = actor, RequestId = Caller.Of(context).RequestId, Address = records.AddressOf(context) });
 
     static void SetCookie(HttpContext context, string value, TimeSpan age) => context.Response.Cookies.Append(Sessions.CookieName, value,
         new CookieOptions { HttpOnly = true, SameSite = SameSiteMode.Strict, Secure = context.Request.IsHttps, Path = "/", MaxAge = age, IsEssential = true });

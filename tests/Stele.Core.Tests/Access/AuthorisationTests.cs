@@ -139,6 +139,30 @@ public sealed class AuthorisationTests
     }
 
     [Fact]
+    public void A_check_among_ten_thousand_tokens_and_a_hundred_roles_allocates_nothing()
+    {
+        var roles = Enumerable.Range(0, 100).Select(n => new Role($"r{n}", null, [new Grant(Permission.ConfigRead, ["dev"], $"k{n}."), Grant.Of(Permission.FlagRead)], [new Grant(Permission.ConfigRead, null, $"z{n}")], 1));
+        var state = With([], Enumerable.Range(0, 32).Select(n => RoleBinding.Of($"r{n * 3}")), []);
+        state = state with
+        {
+            Roles = state.Roles.SetAll(roles),
+            Tokens = state.Tokens.SetAll(Enumerable.Range(0, 10_000).Select(n => new Token(Guid.CreateVersion7(), $"t{n}", TokenOwner.User, Ada, [Grant.Of(Permission.ConfigRead)], null, null, default, "root"))),
+        };
+        Principal[] asking = [.. state.Tokens.Where(token => token.Id != Key).Take(200).Select(token => Principal.Token(token.Id, "user:x", null))];
+        for (var round = 0; round < 2; round++)
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            foreach (var principal in asking)
+            {
+                Assert.True(Authorisation.Check(state, principal, Permission.ConfigRead, "dev", "k30.x") is null);
+                Assert.True(state.RightsOf(principal).AllowsSome(Permission.ConfigRead, "dev"));
+            }
+            // worked out the first time, looked up from then on
+            if (round > 0) Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+    }
+
+    [Fact]
     public void Names_of_permissions_are_feature_and_verb_and_parse_back()
     {
         Assert.Equal("config:read", Permissions.Name(Permission.ConfigRead));

@@ -35,6 +35,8 @@ public sealed class SessionTests(HttpServer server) : IClassFixture<HttpServer>
         Assert.Equal(403, (await Send("GET", "/v1/users", null, cookie)).Status);
         Assert.Equal(204, (await Send("DELETE", "/v1/session", null, cookie, csrf)).Status);
         Assert.Equal(401, (await Send("GET", "/v1/config", null, cookie)).Status);
+        var audit = (await server.Get($"/v1/audit?actor=user:{id}&action=session.*")).Is(200)["items"].EnumerateArray().Select(item => item.GetProperty("action").GetString());
+        Assert.Equal(["session.began", "session.ended"], audit.Order());
     }
 
     [Fact]

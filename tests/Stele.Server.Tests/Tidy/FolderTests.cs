@@ -87,7 +87,7 @@ public sealed partial class FolderTests
     // Which folder may use which.
     static readonly Dictionary<string, string[]> edges = new()
     {
-        ["Access"] = ["Database", "Gateway", "Identity", "Journal", "Limits", "Operation"],
+        ["Access"] = ["Audit", "Database", "Gateway", "Identity", "Journal", "Limits", "Operation"],
         ["Archive"] = ["Database", "Journal"],
         ["Audit"] = ["Database", "Gateway", "Journal", "Limits", "Operation", "Options", "Usage"],
         ["Commands"] = ["Access", "Archive", "Audit", "Configs", "Database", "Journal", "Operation", "Options", "Orgs", "Stats"],
