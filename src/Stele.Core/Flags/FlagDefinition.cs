@@ -101,6 +101,25 @@ public sealed class FlagDefinition
     /// <summary>A definition that the journal or a table holds. One that cannot be read any more is <see cref="Broken"/>, and says so when it is evaluated.</summary>
     public static FlagDefinition Stored(byte[] canonical) => new(canonical, new FlagReader(canonical, "", [], int.MaxValue).Read());
 
+    /// <summary>
+    /// The flag object for evaluators that know flagd's operations alone: schedules are ifs over the time there. Null if the
+    /// rule reads other flags, for which flagd has nothing.
+    /// </summary>
+    public byte[]? ForFlagd()
+    {
+        if (Rule is not { } rule) return Full;
+        if (rule.Reads.Prerequisites.Count > 0) return null;
+        var (text, end) = (new MemoryStream(), 0);
+        foreach (var (place, steps) in rule.Reads.Schedules.OrderBy(schedule => schedule.Place.Start.Value))
+        {
+            text.Write(Full.AsSpan(end..place.Start.Value));
+            text.Write(FlagSchedule.AsIf(steps));
+            end = place.End.Value;
+        }
+        text.Write(Full.AsSpan(end));
+        return text.ToArray();
+    }
+
     /// <summary>A variant by name, or null.</summary>
     public FlagVariant? Variant(string name)
     {

@@ -42,6 +42,43 @@ public sealed class FlagFile
         return problems.Count == before ? file : null;
     }
 
+    /// <summary>Writes a set as a file that <see cref="Parse"/> reads: every flag as it was given.</summary>
+    /// <param name="set">The set.</param>
+    /// <param name="metadata">The set's metadata, a canonical JSON object, or null.</param>
+    /// <returns>Canonical JSON bytes.</returns>
+    public static byte[] Write(FlagSet set, byte[]? metadata)
+    {
+        var text = new MemoryStream();
+        text.Write("{\"flags\":{"u8);
+        WriteMembers(text, set.Flags.Select(flag => (flag.Name, (ReadOnlyMemory<byte>)flag.Definition.Text)));
+        if (set.Rules.Count > 0)
+        {
+            text.Write("},\"$evaluators\":{"u8);
+            WriteMembers(text, set.Rules.Select(rule => (rule.Name, rule.Text)));
+        }
+        text.Write("}"u8);
+        if (metadata is not null)
+        {
+            text.Write(",\"metadata\":"u8);
+            text.Write(metadata);
+        }
+        text.Write("}"u8);
+        return text.ToArray();
+    }
+
+    static void WriteMembers(MemoryStream text, IEnumerable<(string Name, ReadOnlyMemory<byte> Value)> members)
+    {
+        var first = true;
+        foreach (var (name, value) in members)
+        {
+            if (!first) text.WriteByte((byte)',');
+            first = false;
+            text.Write(CanonicalJson.FromString(name));
+            text.WriteByte((byte)':');
+            text.Write(value.Span);
+        }
+    }
+
     void Read(Reader reader)
     {
         if (!reader.Expect(0, JsonKind.Object, "A file is an object with the member flags.")) return;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using Stele.Core.Flags.Rules;
 using Stele.Core.Journal;
 using Stele.Core.Json;
@@ -35,6 +36,19 @@ static class FlagSchedule
             else steps.Add(step);
         }
         return problem is null ? [.. steps] : [];
+    }
+
+    /// <summary>The rule that flagd has for it: JSON bytes.</summary>
+    public static byte[] AsIf(ScheduleStep[] steps)
+    {
+        var rule = new StringBuilder("{\"if\":[");
+        var percentage = 0;
+        foreach (var step in steps)
+        {
+            rule.Append(CultureInfo.InvariantCulture, $"{{\"<\":[{{\"var\":\"{FlagdNode.TimePath}\"}},{step.Seconds}]}},{percentage},");
+            percentage = step.Percentage;
+        }
+        return Encoding.UTF8.GetBytes(rule.Append(CultureInfo.InvariantCulture, $"{percentage}]}}").ToString());
     }
 
     static ScheduleStep? Step(JsonTape tape, int item)

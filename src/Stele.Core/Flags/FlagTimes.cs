@@ -37,6 +37,6 @@ public sealed class FlagTimes
     internal static FlagTimes Of(FlagSet set)
     {
         var reads = set.Flags.Select(flag => flag.Definition.Rule?.Reads).Concat(set.Rules.Select(shared => shared.Rule.Reads)).OfType<RuleReads>().ToList();
-        return new FlagTimes([.. reads.SelectMany(read => read.Steps).Distinct().Order()], reads.Exists(read => read.Clock));
+        return new FlagTimes([.. reads.SelectMany(read => read.Schedules).SelectMany(schedule => schedule.Steps).Select(step => step.Seconds).Distinct().Order()], reads.Exists(read => read.Clock));
     }
 }

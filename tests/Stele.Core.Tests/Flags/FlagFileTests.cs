@@ -58,6 +58,17 @@ public sealed class FlagFileTests
         Assert.Equal(32, problems.Count);
     }
 
+    [Fact]
+    public void A_set_is_written_as_a_file_and_read_again()
+    {
+        const string json = """{"flags":{"a":FLAG,"team/b":{"enabled":true,"percentage":5}},"$evaluators":{"staff":{"in":["@us",{"var":"email"}]}},"metadata":{"version":1.50}}""";
+        var text = json.Replace("FLAG", Flag, StringComparison.Ordinal);
+        var file = Read(text);
+        var set = FlagSet.Empty.Having([.. file.Flags]) with { Rules = FlagSet.Empty.Rules.SetAll(file.Rules) };
+        Assert.Equal(text, Encoding.UTF8.GetString(FlagFile.Write(set, file.Metadata)));
+        Assert.Equal("""{"flags":{}}""", Encoding.UTF8.GetString(FlagFile.Write(FlagSet.Empty, null)));
+    }
+
     static FlagFile Read(string json)
     {
         var problems = new List<Problem>();

@@ -189,6 +189,16 @@ public sealed class FlagSetTests
     public void Numbers_of_a_context_are_doubles(string number, string same) =>
         Assert.Equal("on", FlagText.Answer($$"""{"if":[{"===":[{"var":"a"},{"var":"b"}]},"on"]}""", $$"""{"a":{{number}},"b":{{same}}}""").Variant?.Name);
 
+    [Theory]
+    [InlineData("customer_a", "1")]
+    [InlineData("customer_b", "2")]
+    [InlineData("customer_c", "null")]
+    [InlineData("customer", "3")]
+    [InlineData("a\\\"b.c", "4")]
+    [InlineData("é😀", "5")]
+    public void Attributes_whose_names_begin_alike_are_told_apart(string path, string expected) =>
+        Assert.Equal(expected, FlagText.Apply($$"""{"var":"{{path}}"}""", """{"customer_a":1,"customer_b":2,"customer":3,"a\"b":{"c":4},"é😀":5}"""));
+
     static List<Problem> Checked(FlagSet set, string name)
     {
         var problems = new List<Problem>();

@@ -51,6 +51,17 @@ public sealed class HostileFlagTests
     }
 
     [Fact]
+    public void An_array_that_is_put_into_itself_again_and_again_ends_at_a_depth()
+    {
+        var rule = """{"if":[{"cat":[{"reduce":[{"var":"list"},[{"var":"accumulator"}],1]}]},"on"]}""";
+        string List(int count) => $$"""{"list":[{{string.Join(',', Enumerable.Range(0, count))}}]}""";
+        Assert.Equal("on", FlagText.Answer(rule, List(150)).Variant?.Name);
+        var answer = FlagText.Answer(rule, List(300));
+        Assert.Equal(FlagErrorCode.General, answer.Error);
+        Assert.Contains("nests deeper", answer.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_same_long_texts_are_not_compared_for_ever()
     {
         var text = new string('a', 400_000);

@@ -47,6 +47,25 @@ public sealed class ShortFlagTests
     }
 
     [Fact]
+    public void A_schedule_is_an_if_over_the_time_for_who_knows_only_flagd()
+    {
+        var definition = FlagText.Definition("""{"enabled":true,"schedule":[["2026-12-01T00:00:00Z",10],["2026-12-02T00:00:00Z",60],["2027-01-01T00:00:00Z",100]],"target_users":["vip"]}""");
+        var portable = Encoding.UTF8.GetString(definition.ForFlagd()!);
+        Assert.DoesNotContain("schedule", portable, StringComparison.Ordinal);
+        FlagText.Definition(portable);
+        var (one, other) = (FlagText.Set(("flag", Encoding.UTF8.GetString(definition.Text))), FlagText.Set(("flag", portable)));
+        foreach (var at in new[] { "1970-01-01T00:00:00Z", "2026-11-30T23:59:59.9Z", "2026-12-01T00:00:00Z", "2026-12-02T12:00:00Z", "2027-01-01T00:00:00Z" })
+            for (var i = 0; i < 100; i++)
+            {
+                var context = FlagText.Context($$"""{"targetingKey":"{{(i == 0 ? "vip" : i)}}"}""");
+                Assert.Equal(one.Evaluate("flag", context, FlagText.At(at)).Variant!.IsTrue, other.Evaluate("flag", context, FlagText.At(at)).Variant!.IsTrue);
+            }
+        Assert.Null(FlagText.Definition(FlagText.Ruled("""{"if":[{"flag":["other"]},"on"]}""")).ForFlagd());
+        var plain = FlagText.Definition(FlagText.Ruled("""{"if":[true,"on"]}"""));
+        Assert.Equal(plain.Text, plain.ForFlagd());
+    }
+
+    [Fact]
     public void What_a_short_form_stands_for_is_a_flag_of_flagd()
     {
         var definition = FlagText.Definition("""{"enabled":true,"percentage":25,"target_users":["a","b"],"metadata":{"team":"x"}}""");

@@ -20,8 +20,8 @@ sealed class RuleReads
     /// <summary>Other flags, each with a place where it is named.</summary>
     public List<(string Name, string Pointer)> Prerequisites { get; } = [];
 
-    /// <summary>The moments at which schedules step, in seconds since 1970.</summary>
-    public List<long> Steps { get; } = [];
+    /// <summary>Schedules, each with the bytes of the text where it stands.</summary>
+    public List<(Range Place, ScheduleStep[] Steps)> Schedules { get; } = [];
 
     /// <summary>Whether the rule reads the time itself, and may come out differently at any second.</summary>
     public bool Clock { get; set; }

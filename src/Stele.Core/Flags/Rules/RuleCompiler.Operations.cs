@@ -48,7 +48,7 @@ sealed partial class RuleCompiler
         var steps = FlagSchedule.Read(tape, node + 2, out var problem);
         if (problem is null)
         {
-            reads.Steps.AddRange(steps.Select(step => step.Seconds));
+            reads.Schedules.Add((tape[node].Start..tape[node].End, steps));
             return new ScheduleNode(source, node, steps);
         }
         return Broken(problem.Value.Node, "flag.schedule", problem.Value.Message);
