@@ -2,7 +2,9 @@ using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
+using Stele.Core.Access;
 using Stele.Server.Identity;
+using Stele.Server.Options;
 using Xunit;
 
 namespace Stele.Server.Tests.Identity;
@@ -43,6 +45,19 @@ public sealed class JwtVerifierTests(JwtBench bench) : IClassFixture<JwtBench>
         Assert.Same(identity, found);
         Assert.Equal(["admin"], identity.In("default")!.Roles);
         Assert.Null(identity.In("another"));
+    }
+
+    [Fact]
+    public async Task A_grant_may_name_a_service_account_which_wins_over_roles()
+    {
+        var account = Guid.CreateVersion7();
+        using var node = bench.Of(bench.Issuer.Configured() with
+        {
+            Grants = [new ClaimGrant("groups", "admins", false, "default", null, ["admin"]), new ClaimGrant("sub", "ali", true, "default", null, [], account), new ClaimGrant("scope", "b", false, "acme", null, ["viewer"])],
+        });
+        var identity = (await node.Verify(bench.Token(claims => claims["scope"] = "a b c"), CancellationToken.None)).Value;
+        Assert.Equal(Principal.ServiceAccount(account), identity.In("default"));
+        Assert.Equal(Principal.External(identity.ActorId, ["viewer"]), identity.In("acme"));
     }
 
     [Fact]

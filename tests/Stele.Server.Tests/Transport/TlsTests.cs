@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Stele.Server.Options;
 using Stele.Server.Tests.Fixtures;
@@ -149,6 +150,37 @@ public sealed class TlsTests(TlsFixture tls) : IClassFixture<TlsFixture>
     }
 
     [Fact]
+    public async Task The_holder_of_a_client_certificate_acts_as_a_service_account()
+    {
+        using var made = await tls.Server.Client.PostAsync("/v1/service-accounts", Json("""{"name":"billing","role":"editor"}"""));
+        Assert.Equal(HttpStatusCode.Created, made.StatusCode);
+        using var account = JsonDocument.Parse(await made.Content.ReadAsStringAsync());
+        var id = account.RootElement.GetProperty("id").GetGuid();
+        await using var server = await tls.Start(new TlsOptions
+        {
+            Certificate = tls.PathOf("server.crt"), Key = tls.PathOf("server.key"), ClientAuthorities = tls.PathOf("clients.crt"),
+            Clients = [new CertificateGrant(CertificateName.Uri, "spiffe://acme/billing", "default", id), new CertificateGrant(CertificateName.Dns, "nobody.acme", "default", Guid.NewGuid())],
+        });
+        using var mapped = TestCertificates.IssueClient(tls.ClientAuthority, "CN=anything", names => names.AddUri(new Uri("spiffe://acme/billing")));
+        using var client = tls.Client(mapped, token: null, at: server.Https);
+        using var written = await client.PutAsync("/v1/config/app.name", Json("""{"value":1}"""));
+        Assert.Contains($"\"updated_by\":\"service:{id}\"", await written.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.Forbidden, (await client.GetAsync("/v1/users")).StatusCode);
+        using var elsewhere = new HttpRequestMessage(HttpMethod.Get, "/v1/config") { Headers = { { "Stele-Org", "another" } } };
+        Assert.Equal(HttpStatusCode.NotFound, (await client.SendAsync(elsewhere)).StatusCode);
+
+        foreach (var name in (string[])["nobody.acme", "unmapped.acme"])
+        {
+            using var other = tls.Client(TestCertificates.IssueClient(tls.ClientAuthority, "CN=anything", names => names.AddDnsName(name)), token: null, at: server.Https);
+            using var refused = await other.GetAsync("/v1/config");
+            Assert.Equal(HttpStatusCode.Unauthorized, refused.StatusCode);
+            Assert.Contains("This token is not known.", await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        }
+        Assert.Equal(HttpStatusCode.OK, (await server.Client.PutAsync($"/v1/service-accounts/{id}", Json("""{"status":"suspended"}"""))).StatusCode);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await client.GetAsync("/v1/config")).StatusCode);
+    }
+
+    [Fact]
     public void The_names_of_a_certificate_are_compared_whole()
     {
         using var certificate = TestCertificates.IssueClient(tls.ClientAuthority, "CN=billing, O=Acme", names =>
@@ -168,6 +200,8 @@ public sealed class TlsTests(TlsFixture tls) : IClassFixture<TlsFixture>
         using var comma = TestCertificates.IssueClient(tls.ClientAuthority, "CN=\"reports, O=Acme\"");
         Assert.DoesNotContain((CertificateName.Subject, "CN=reports, O=Acme"), ClientCertificates.Names(comma));
     }
+
+    static StringContent Json(string text) => new(text, Encoding.UTF8, "application/json");
 
     async Task<string> SubjectAt(TestServer server)
     {
