@@ -138,6 +138,7 @@ internal sealed class Identities(RootTokens roots, OrgDirectory orgs, KnownToken
     ValueTask<Fault?> NotKnown(HttpRequest request, string reason)
     {
         metrics.Refused(reason);
+        Caller.Of(request.HttpContext).NotKnown = reason;
         return new(limits.Failed(request.HttpContext) ?? Authorisation.NotKnown);
     }
 

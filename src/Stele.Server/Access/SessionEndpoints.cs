@@ -41,6 +41,7 @@ internal sealed class SessionEndpoints(JournalNode journal, OrgDirectory orgs, S
             var id = found ?? new OrgId(0);
             if (!(await signIn.Try(id, email, password)).TryGet(out var user, out fault))
             {
+                (request.Caller.NotKnown, request.Caller.Concerns) = ("password", found);
                 if (fault.Code == FaultCode.Unauthenticated) fault = limits.Failed(context, Credential.Password) ?? fault;
                 await HttpProblems.Write(context, fault);
                 return;

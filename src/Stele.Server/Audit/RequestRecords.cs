@@ -43,6 +43,7 @@ internal sealed class RequestRecords(UsageCounters usage, AuditTrail trail, Clie
     {
         var status = context.Response.StatusCode;
         if (context.Features.Get<Caller>() is not { } caller) return;
+        if (caller.IsSignIn && caller.Org.Value != 0) trail.Record(caller.Org, Entry(context, caller) with { Action = AuditActions.SessionBegan });
         if (status < StatusCodes.Status400BadRequest)
         {
             if (caller.Org.Value == 0 || context.GetEndpoint() is not RouteEndpoint endpoint) return;
@@ -60,7 +61,7 @@ internal sealed class RequestRecords(UsageCounters usage, AuditTrail trail, Clie
         {
             unauthenticated.Add();
             // whoever is not known writes no row of his own: the first of a minute is a sample, the rest are a number
-            trail.Repeat(caller.Org.Value == 0 ? AuditEntry.Installation : caller.Org, Entry(context, caller) with { Action = AuditActions.AuthenticationRefused, Code = "unauthenticated" }, isSample: true);
+            trail.Repeat(caller.Org.Value != 0 ? caller.Org : caller.Concerns ?? AuditEntry.Installation, Entry(context, caller) with { Action = AuditActions.AuthenticationRefused, Code = caller.NotKnown ?? "unauthenticated" }, isSample: true);
         }
     }
 

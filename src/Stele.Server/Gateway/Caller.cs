@@ -27,6 +27,15 @@ internal sealed class Caller(Guid requestId)
     /// <summary>In which its body must have come.</summary>
     public TimeSpan BodyTime { get; set; } = TimeSpan.FromSeconds(TrafficLimits.BodySeconds.Value);
 
+    /// <summary>Whether he is here for the first time, by a JWT that was proved for it.</summary>
+    public bool IsSignIn { get; set; }
+
+    /// <summary>Why nobody knows who asks: what the answer does not say, and the audit log does.</summary>
+    public string? NotKnown { get; set; }
+
+    /// <summary>Whose log that belongs to, when it was about an org that is there.</summary>
+    public OrgId? Concerns { get; set; }
+
     /// <summary>With what it was refused, or null: for the audit log.</summary>
     public Fault? Refusal { get; set; }
 

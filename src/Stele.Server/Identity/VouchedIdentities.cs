@@ -29,7 +29,12 @@ internal sealed class VouchedIdentities(JwtIdentities jwts, ClientCertificates c
     {
         // a signature costs more to look at than to make up
         if (limits.Blocked(request.HttpContext) is { } blocked) return blocked;
-        if ((await jwts.Verify(token, request.HttpContext.RequestAborted)).TryGet(out var identity, out var fault)) return await Enter(request, caller, identity);
+        if ((await jwts.Verify(token, request.HttpContext.RequestAborted)).TryGet(out var identity, out var fault))
+        {
+            caller.IsSignIn = true;
+            return await Enter(request, caller, identity);
+        }
+        caller.NotKnown = "jwt";
         return fault.Code == FaultCode.Unauthenticated ? limits.Failed(request.HttpContext) ?? fault : fault;
     }
 

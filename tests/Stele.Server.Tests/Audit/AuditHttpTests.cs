@@ -113,7 +113,7 @@ public sealed class AuditHttpTests(HttpServer server) : IClassFixture<HttpServer
         }
         var answer = (await server.Get("/v1/audit?scope=installation&action=authentication.refused")).Is(200);
         var item = Assert.Single(answer["items"].EnumerateArray());
-        Assert.Equal(("refused", "unauthenticated", "nobody", "GET /v1/config/some.key0"), (Text(item, "outcome"), Text(item, "code"), Text(item, "actor"), Text(item, "target")));
+        Assert.Equal(("refused", "malformed", "nobody", "GET /v1/config/some.key0"), (Text(item, "outcome"), Text(item, "code"), Text(item, "actor"), Text(item, "target")));
         Assert.DoesNotContain("made-up-token", answer.Text, StringComparison.Ordinal);
         // and not in an org's
         Assert.Empty((await server.Get("/v1/audit?action=authentication.refused")).Is(200)["items"].EnumerateArray());
