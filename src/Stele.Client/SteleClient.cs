@@ -12,6 +12,7 @@ public sealed partial class SteleClient : IDisposable
 {
     readonly HttpClient http;
     readonly SteleTransport transport;
+    readonly SteleClientOptions options;
 
     /// <summary>A client with connections of its own.</summary>
     public SteleClient(SteleClientOptions options)
@@ -29,6 +30,7 @@ public sealed partial class SteleClient : IDisposable
     public SteleClient(SteleClientOptions options, HttpMessageHandler handler)
     {
         ArgumentNullException.ThrowIfNull(options);
+        this.options = options;
         http = new HttpClient(handler, disposeHandler: true) { Timeout = Timeout.InfiniteTimeSpan };
         http.DefaultRequestHeaders.UserAgent.ParseAdd($"stele-client/{typeof(SteleClient).Assembly.GetName().Version?.ToString(3)}");
         transport = new SteleTransport(http, options, Random.Shared.NextDouble);

@@ -82,7 +82,7 @@ internal sealed class SteleTransport(HttpClient http, SteleClientOptions options
         }
     }
 
-    HttpRequestMessage Request(HttpMethod method, string path, byte[]? body, string? key)
+    internal HttpRequestMessage Request(HttpMethod method, string path, byte[]? body, string? key)
     {
         var request = new HttpRequestMessage(method, new Uri(options.Url, path));
         if (options.Token is { } token) request.Headers.TryAddWithoutValidation("Authorization", $"Bearer {token}");
@@ -104,7 +104,7 @@ internal sealed class SteleTransport(HttpClient http, SteleClientOptions options
         }
     }
 
-    SteleException Refusal(HttpResponseMessage response, byte[] bytes)
+    internal SteleException Refusal(HttpResponseMessage response, byte[] bytes)
     {
         var status = (int)response.StatusCode;
         var problem = Problem(bytes);
@@ -126,11 +126,11 @@ internal sealed class SteleTransport(HttpClient http, SteleClientOptions options
         }
     }
 
-    static bool IsTransient(SteleException failure) =>
+    internal static bool IsTransient(SteleException failure) =>
         failure.Code is "unavailable" or "outcome_unknown" or "rate_limited" or SteleException.Unreachable or SteleException.TimedOut;
 
     /// <summary>Doubling, spread over its whole upper half so that many clients do not come back together, never sooner than asked.</summary>
-    TimeSpan Delay(int attempt, TimeSpan? asked)
+    internal TimeSpan Delay(int attempt, TimeSpan? asked)
     {
         var ceiling = DelayFirst * Math.Pow(2, attempt - 1);
         var delay = ceiling * (0.5 + jitter() / 2);

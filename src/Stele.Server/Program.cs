@@ -67,7 +67,7 @@ internal static class Program
         builder.Services.AddSingleton(logs).AddSingleton(options).AddSingleton(database.Connections).AddSingleton(TimeProvider.System);
         builder.Services.AddJournal(journal).AddOperation().AddLimits(limits ?? new LimitOptions()).AddGateway().AddAccess().AddGrpc().AddIdentity().AddTransport(options).AddOrgs().AddConfigs().AddStats().AddWatch().AddAudit().AddUsage();
         var app = builder.Build();
-        app.UseGrpc().UseOperation().UseTransport().UseGateway();
+        app.UseGrpc().UseOperation().UseTransport().UseGateway().UseWatch();
         app.MapOperation().MapLimits().MapGateway().MapAccess().MapJournal().MapOrgs().MapConfigs().MapStats().MapWatch().MapAudit().MapUsage().MapGrpc();
         return app;
     }

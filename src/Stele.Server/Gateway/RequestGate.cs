@@ -21,6 +21,11 @@ internal sealed class RequestGate(RequestDelegate next, RequestIds ids, Identiti
         context.Features.Set(caller);
         context.Response.Headers[RequestIdHeader] = caller.RequestIdText;
         if (IsOpen(context.Request)) return Next(context, caller);
+        if (IsLate(context.Request))
+        {
+            context.Features.Set<LateAdmission>(request => identities.Admit(request, caller));
+            return Next(context, caller);
+        }
         var admitted = identities.Admit(context.Request, caller);
         if (!admitted.IsCompletedSuccessfully) return Later(context, caller, admitted);
         return admitted.Result is { } fault ? HttpProblems.Write(context, fault) : Enter(context, caller);
@@ -82,6 +87,10 @@ internal sealed class RequestGate(RequestDelegate next, RequestIds ids, Identiti
 
     /// <summary>What an orchestrator asks has no token, and who signs in has none yet.</summary>
     static bool IsOpen(HttpRequest request) => request.Path.Value is "/healthz" or "/readyz" or GrpcHealth.CheckPath || (request.Path.Value == "/v1/session" && HttpMethods.IsPost(request.Method));
+
+    /// <summary>Who opens a WebSocket without a token says it in the first message.</summary>
+    static bool IsLate(HttpRequest request) => request.Path.Value == "/v1/ws" && request.Headers.Authorization.Count == 0
+        && request.Headers.Upgrade.ToString().Equals("websocket", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>The answer to what the router refused, or null when the request was answered.</summary>
     static Task? Unanswered(HttpContext context)

@@ -129,7 +129,7 @@ internal sealed partial class OrgWatch
 
     /// <summary>
     /// Hands what a subscriber still lacks over from memory, and has him get what happens from now on. False: he lacks too much,
-    /// or it is not in memory; he goes on reading.
+    /// it is not in memory, or there is no room for it; he goes on reading.
     /// </summary>
     public bool TryJoin(Subscriber subscriber, int generation, Cursor at)
     {
@@ -143,16 +143,16 @@ internal sealed partial class OrgWatch
                 if (Journal.Ring.Find(next) is not { } record) return false;
                 records.Add(record);
             }
-            subscriber.Floor = at;
+            var frames = new List<WatchFrame>();
             foreach (var record in records)
             {
                 var revision = WatchRevision.Of(record);
-                if (revision.Seen(subscriber.Filter, subscriber.Rights) is { Length: > 0 } seen && !subscriber.Outbox.TryAdd(subscriber, WatchFrame.Change(revision, seen)))
-                {
-                    CutOff(subscriber, WatchEnd.TooSlow);
-                    return true;
-                }
+                if (revision.Seen(subscriber.Filter, subscriber.Rights) is { Length: > 0 } seen) frames.Add(WatchFrame.Change(revision, seen));
             }
+            // with the one that says that he is level; who waits for room goes on waiting, and is not cut off for what he missed
+            if (!subscriber.Outbox.HasRoom(frames.Count + 1, frames.Sum(frame => (long)frame.Members.Length))) return false;
+            subscriber.Floor = at;
+            foreach (var frame in frames) subscriber.Outbox.TryAdd(subscriber, frame);
             Join(subscriber);
             return true;
         }

@@ -29,14 +29,19 @@ internal static class WatchFeature
         .AddSingleton<WatchConvergence>()
         .AddSingleton<KeyWait>()
         .AddSingleton<WatchEndpoints>()
+        .AddSingleton<SocketEndpoints>()
         .AddSingleton<SubscriptionEndpoints>()
         .AddSingleton<WatchGrpc>()
         .AddSingleton(provider => new GrpcHandler("/stele.v1.WatchService/Watch", provider.GetRequiredService<WatchGrpc>().Watch))
         .AddHostedService<WatchLoop>();
 
+    /// <summary>After the gate. Heartbeats are messages of ours, which move cursors as well, so no pings.</summary>
+    public static IApplicationBuilder UseWatch(this IApplicationBuilder app) => app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = Timeout.InfiniteTimeSpan });
+
     public static IEndpointRouteBuilder MapWatch(this IEndpointRouteBuilder routes)
     {
         routes.MapGet("/v1/watch", routes.ServiceProvider.GetRequiredService<WatchEndpoints>().Watch);
+        routes.MapGet("/v1/ws", routes.ServiceProvider.GetRequiredService<SocketEndpoints>().Accept);
         var subscriptions = routes.ServiceProvider.GetRequiredService<SubscriptionEndpoints>();
         routes.MapGet("/v1/subscriptions", subscriptions.List);
         routes.MapPost("/v1/subscriptions/{id}/ack", subscriptions.Ack);

@@ -56,6 +56,27 @@ internal sealed class WatchOutbox(WatchOptions options, TimeProvider time)
         return true;
     }
 
+    /// <summary>Whether so many messages of so many bytes can be added at once.</summary>
+    public bool HasRoom(int messages, long more)
+    {
+        lock (gate) return end is not null || (waiting?.Count ?? 0) + messages <= Math.Max(options.BufferMessages, 2) && bytes + more <= options.BufferBytes;
+    }
+
+    /// <summary>Ends when nothing waits any more, or the stream has ended.</summary>
+    public async Task WaitForNothing()
+    {
+        while (true)
+        {
+            Task wait;
+            lock (gate)
+            {
+                if (end is not null || waiting is not { Count: > 0 }) return;
+                wait = (room ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            }
+            await wait;
+        }
+    }
+
     /// <summary>Waits for room for a frame, for as long as it takes; false: the stream has ended.</summary>
     public async Task<bool> WaitForRoom(WatchFrame frame)
     {
@@ -86,7 +107,7 @@ internal sealed class WatchOutbox(WatchOptions options, TimeProvider time)
             bytes -= message.Frame.Members.Length;
             takenAt = time.GetTimestamp();
             // who replays is woken when there is room for some, and not for each
-            if (waiting.Count <= options.BufferMessages / 2 && bytes <= options.BufferBytes / 2) (freed, room) = (room, null);
+            if (waiting.Count == 0 || (waiting.Count <= options.BufferMessages / 2 && bytes <= options.BufferBytes / 2)) (freed, room) = (room, null);
             // an idle connection holds no memory for what it was sent
             if (waiting.Count == 0 && waiting.Capacity > 64) waiting = null;
         }

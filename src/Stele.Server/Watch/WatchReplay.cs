@@ -73,6 +73,13 @@ internal sealed class WatchReplay(OrgWatch watch, Subscriber subscriber, int gen
         target = at;
         while (!watch.TryJoin(subscriber, generation, at))
         {
+            // it is only room that lacks
+            if (at.Revision >= watch.Place.Revision)
+            {
+                await subscriber.Outbox.WaitForNothing();
+                if (subscriber.Outbox.End is not null) return;
+                continue;
+            }
             if (at.Revision >= target.Revision) (target, wanted) = (watch.Place.Cursor, null);
             var (page, through) = await Next(at);
             if (page is null)

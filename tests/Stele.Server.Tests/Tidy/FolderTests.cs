@@ -26,7 +26,7 @@ public sealed partial class FolderTests
         ["Usage"] = ["UsageCounters", "UsageFlush"],
         ["Watch"] =
         [
-            "KeyWait", "OrgWatch", "OrgWatch.Follow", "Subscriber", "WatchConvergence", "WatchEnd", "WatchEngine", "WatchIndex", "WatchMetrics", "WatchOptions", "WatchOutbox", "WatchReplay", "WatchSignal",
+            "KeyWait", "OrgWatch", "OrgWatch.Follow", "SocketMessage", "Subscriber", "WatchConvergence", "WatchEnd", "WatchEngine", "WatchIndex", "WatchMetrics", "WatchOptions", "WatchOutbox", "WatchReplay", "WatchSignal", "WatchSocket",
         ],
     };
 
@@ -51,7 +51,7 @@ public sealed partial class FolderTests
         ],
         ["Gateway"] =
         [
-            "Answer", "Caller", "EntityTag", "GatewayEndpoints", "GatewayFeature", "GatewayLog", "HttpProblems", "JsonText", "OrgDirectory", "PageCursor",
+            "Answer", "Caller", "EntityTag", "GatewayEndpoints", "GatewayFeature", "GatewayLog", "HttpProblems", "JsonText", "LateAdmission", "OrgDirectory", "PageCursor",
             "Preconditions", "RequestBody", "RequestGate", "RequestIds", "RequestParameters", "RootTokens", "WatchParameters", "WriteRequest",
         ],
         ["Identity"] =

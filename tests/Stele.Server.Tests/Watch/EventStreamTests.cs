@@ -97,6 +97,28 @@ public sealed class EventStreamTests(HttpServer server) : IClassFixture<HttpServ
         }
     }
 
+    [Fact]
+    public async Task A_token_sees_what_it_may_and_its_stream_ends_when_it_is_revoked()
+    {
+        var made = (await server.Post("/v1/tokens", $$"""{"name":"{{prefix}}","scopes":[{"permission":"config:read","environments":["development"],"prefix":"{{prefix}}mine."}]}""")).Is(201);
+        var token = made["token"].GetString()!;
+        using var stream = await EventStream.Open(server.Client.BaseAddress!, "", token);
+        await stream.Named("synced");
+        using var socket = await SocketClient.Open(server.Client.BaseAddress!, token);
+        await socket.Send("""{"type":"subscribe","id":"a"}""");
+        await socket.Is("synced", "a");
+        using var forbidden = await EventStream.Open(server.Client.BaseAddress!, "?env=production", token);
+        Assert.Equal(HttpStatusCode.Forbidden, forbidden.Status);
+        var answer = (await server.Post("/v1/changes", $$"""{"changes":[{"op":"set","key":"{{prefix}}theirs","value":1},{"op":"set","key":"{{prefix}}mine.x","value":2}]}""")).Is(200);
+        Assert.Equal($"{answer["revision"]} {prefix}mine.x=2", await stream.Change());
+        Assert.Equal($"{answer["revision"]} {prefix}mine.x=2", EventStream.Text(await socket.Is("change", "a")));
+        (await server.Send("DELETE", $"/v1/tokens/{made["id"]}", null)).Is(204);
+        Assert.Equal("revoked", (await stream.Named("end")).Data.GetProperty("code").GetString());
+        Assert.Equal(4401, (await socket.Closed()).Code);
+        using var refused = await EventStream.Open(server.Client.BaseAddress!, "", token);
+        Assert.Equal(HttpStatusCode.Unauthorized, refused.Status);
+    }
+
     [Theory]
     [InlineData("?env=nowhere", 404, "not_found")]
     [InlineData("?env=.", 400, "environment.name")]

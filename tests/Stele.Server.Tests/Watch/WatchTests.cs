@@ -119,8 +119,5 @@ public sealed class WatchTests(HttpServer server) : IClassFixture<HttpServer>
 
     async Task<System.Text.Json.JsonElement> Listed(string id) => (await Subscriptions()).Single(item => item.GetProperty("id").GetString() == id);
 
-    static async Task Until(Func<Task<bool>> condition)
-    {
-        for (var deadline = Environment.TickCount64 + 20_000; !await condition();) Assert.True(Environment.TickCount64 < deadline, "in time");
-    }
+    static Task Until(Func<Task<bool>> condition) => Wait.Until(condition, "the watch gets there");
 }
