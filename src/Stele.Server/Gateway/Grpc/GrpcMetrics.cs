@@ -21,7 +21,14 @@ internal sealed class GrpcMetrics
     }
 
     /// <summary>One call. Those of what there is not are one series.</summary>
-    public void Observe(GrpcMethod? method, GrpcCode code, TimeSpan elapsed) => calls.GetOrAdd((method, code), Add).Observe(elapsed);
+    public void Observe(GrpcMethod? method, GrpcCode code, TimeSpan elapsed) =>
+        (calls.TryGetValue((method, code), out var known) ? known : Once((method, code))).Observe(elapsed);
+
+    // two of one name would be a scrape that Prometheus refuses
+    Histogram Once((GrpcMethod?, GrpcCode) of)
+    {
+        lock (calls) return calls.TryGetValue(of, out var known) ? known : calls[of] = Add(of);
+    }
 
     Histogram Add((GrpcMethod? Method, GrpcCode Code) of) => metrics.Add(Name, Help, Histogram.OfSeconds(),
         "rpc_service", of.Method?.Descriptor.Service.FullName ?? "", "rpc_method", of.Method?.Descriptor.Name ?? "unmatched",
