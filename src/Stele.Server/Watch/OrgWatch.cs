@@ -198,6 +198,7 @@ internal sealed partial class OrgWatch
             }
             var now = Timestamp.From(time.GetUtcNow());
             if (Journal.Stopped is not null) EndAll(WatchEnd.Unavailable);
+            if (Journal.State.ArchivedAt is not null) EndAll(WatchEnd.Archived);
             for (var i = all.Count - 1; i >= 0; i--)
             {
                 var subscriber = all[i];

@@ -11,6 +11,8 @@ internal enum WatchEnd
     Restart,
     /// <summary>The org is not served by this node any more.</summary>
     Unavailable,
+    /// <summary>The org was archived.</summary>
+    Archived,
 }
 
 /// <summary>How ends are said.</summary>
@@ -23,6 +25,7 @@ internal static class WatchEnds
         WatchEnd.TooSlow => "too_slow",
         WatchEnd.Restart => "restart",
         WatchEnd.Unavailable => "unavailable",
+        WatchEnd.Archived => "gone",
         _ => throw new ArgumentOutOfRangeException(nameof(end), end, "not an end"),
     };
 
@@ -33,6 +36,7 @@ internal static class WatchEnds
         WatchEnd.TooSlow => 4408,
         WatchEnd.Restart => 1012,
         WatchEnd.Unavailable => 1013,
+        WatchEnd.Archived => 4410,
         _ => throw new ArgumentOutOfRangeException(nameof(end), end, "not an end"),
     };
 }

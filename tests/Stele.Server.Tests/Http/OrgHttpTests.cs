@@ -123,6 +123,26 @@ public sealed class OrgHttpTests(HttpServer server) : IClassFixture<HttpServer>
     }
 
     [Fact]
+    public async Task Who_watches_an_organization_that_is_archived_is_told_that_it_is_gone()
+    {
+        await Make("watched");
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(server.Client.BaseAddress!, "/v1/watch")) { Headers = { { "Stele-Org", "watched" }, { "Authorization", $"Bearer {HttpServer.Token}" } } };
+        using var client = new HttpClient();
+        using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        using var lines = new StreamReader(await response.Content.ReadAsStreamAsync());
+        async Task<string> Line(string text)
+        {
+            while (await lines.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(30)) is { } line)
+                if (line.Contains(text, StringComparison.Ordinal)) return line;
+            return "the stream ended";
+        }
+        Assert.Equal("event: synced", await Line("synced"));
+        (await server.Post("/v1/orgs/watched/archive", "{}")).Is(200);
+        Assert.Contains("\"code\":\"gone\"", await Line("\"code\":"), StringComparison.Ordinal);
+        (await server.Get("/v1/watch", Org("watched"))).IsProblem(410, "gone");
+    }
+
+    [Fact]
     public async Task Organizations_are_listed_by_name_page_by_page()
     {
         foreach (var name in (string[])["page-c", "page-a", "page-b"]) (await server.Post("/v1/orgs", $$"""{"name":"{{name}}"}""")).Is(201);
