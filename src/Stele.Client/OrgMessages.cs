@@ -83,6 +83,12 @@ public sealed record OrgItem
     /// <summary>Names that it had, and that still lead to it; null: none, or a list.</summary>
     public IReadOnlyList<string>? FormerNames { get; init; }
 
+    /// <summary>The id of its first token; null but where it was just made.</summary>
+    public string? TokenId { get; init; }
+
+    /// <summary>Its first token, which may do all that an owner may; shown once, where it was just made.</summary>
+    public string? Token { get; init; }
+
     /// <summary>Members that this client does not know.</summary>
     [JsonExtensionData]
     public Dictionary<string, JsonElement>? More { get; set; }

@@ -53,6 +53,8 @@ internal static class OrgVerb
             var item = await call.Client.CreateOrgAsync(new NewOrg { Name = text, Environments = given.Length > 0 ? given : null }, call.Cancellation);
             if (call.Json) return call.Print(item, SteleJson.Default.OrgItem);
             call.Line($"{item.Name} created {call.Ink.Faint($"({string.Join(", ", item.Environments ?? [])})")}");
+            if (item.Token is { } token) call.Line($"token: {token}");
+            call.Note(call.Ink.Faint(item.Token is null ? "Its first token was shown to an earlier try; a root token makes another: stele token create." : "This is the only time that its first token is shown. It may do all that an owner may."));
             return ExitCode.Done;
         });
     }

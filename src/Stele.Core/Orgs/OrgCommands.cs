@@ -14,6 +14,9 @@ public sealed record CreateOrg(Principal Principal, Guid RequestId, OrgName Name
 {
     /// <summary>The default environment, one of <see cref="Environments"/>; null: the first of them.</summary>
     public EnvironmentName? DefaultEnvironment { get; init; }
+
+    /// <summary>Its first token, by which its owner gets in; null: none, and only root does.</summary>
+    public NewToken? Token { get; init; }
 }
 
 /// <summary>Gives an org another name. The one it had stays its own: it goes on leading to it, and no other org can take it.</summary>

@@ -21,7 +21,9 @@ public static class OrgDecider
         var events = new List<JournalEvent> { new OrgCreated(command.Name.Text, (command.DefaultEnvironment ?? command.Environments[0]).Text, 1) };
         foreach (var (ordinal, environment) in command.Environments.Index())
             events.Add(new EnvironmentCreated(environment.Text, null, ordinal, 1));
-        return new Decision(events);
+        if (command.Token is null) return new Decision(events);
+        var (token, row) = TokenDecider.OfOrg(command.Token);
+        return new Decision([.. events, token]) { Rows = [row] };
     }
 
     /// <summary>Nothing if it is called so. Names are the operator's: they are over all orgs, and a refusal tells of another one.</summary>

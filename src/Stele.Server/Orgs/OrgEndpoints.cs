@@ -2,14 +2,17 @@ using Stele.Core.Access;
 using Stele.Core.Faults;
 using Stele.Core.Journal;
 using Stele.Core.Orgs;
+using Stele.Server.Access;
 using Stele.Server.Gateway;
 using Stele.Server.Journal;
 
 namespace Stele.Server.Orgs;
 
 /// <summary>Orgs: made and listed by root, seen by their own members. Nobody learns of another org, not even that it exists.</summary>
-internal sealed class OrgEndpoints(JournalNode journal, OrgDirectory directory, OrgQueries queries)
+internal sealed class OrgEndpoints(JournalNode journal, OrgDirectory directory, OrgQueries queries, TimeProvider time)
 {
+    const string FirstToken = "first";
+
     static readonly ReadOptions Strong = new(Consistency.Strong, null, null), EvenArchived = Strong with { EvenArchived = true };
 
     /// <summary><c>POST /v1/orgs</c></summary>
@@ -28,7 +31,9 @@ internal sealed class OrgEndpoints(JournalNode journal, OrgDirectory directory, 
                 await HttpProblems.Write(context, refused);
                 return;
             }
-            var command = new CreateOrg(request.Caller.Principal, request.Caller.RequestId, body.Name, body.Environments) { DefaultEnvironment = body.DefaultEnvironment };
+            var text = TokenText.New(body.Name.Text);
+            var token = new NewToken(Guid.CreateVersion7(time.GetUtcNow()), RootTokens.Hash(text), FirstToken, BuiltInRoles.Owner.Grants, null, null);
+            var command = new CreateOrg(request.Caller.Principal, request.Caller.RequestId, body.Name, body.Environments) { DefaultEnvironment = body.DefaultEnvironment, Token = token };
             if (!(await Create(command, request.Idempotency, context.RequestAborted)).TryGet(out var applied, out fault))
             {
                 await HttpProblems.Write(context, fault);
@@ -37,7 +42,7 @@ internal sealed class OrgEndpoints(JournalNode journal, OrgDirectory directory, 
             var record = applied.Record ?? throw new InvalidOperationException("an organization without a revision");
             directory.Know(body.Name.Text, record.Org);
             Answer.Place(context.Response, new JournalPlace(record.Revision, record.Chain));
-            await Answer.Send(context, OrgJson.Created(new JsonText(), record), StatusCodes.Status201Created);
+            await Answer.Send(context, OrgJson.Created(new JsonText(), record, token.Id, text), StatusCodes.Status201Created);
         }
     }
 

@@ -1,3 +1,4 @@
+using Stele.Core.Access;
 using Stele.Core.Journal;
 using Stele.Core.Orgs;
 using Stele.Server.Gateway;
@@ -16,12 +17,18 @@ internal static class OrgJson
         return json.Raw(",\"version\":"u8).Number(state.Version).Raw(",\"revision\":"u8).Number(state.Revision).Raw("}"u8);
     }
 
-    /// <summary>An org, as the revision says that made it.</summary>
-    public static JsonText Created(JsonText json, RevisionRecord record)
+    /// <summary>An org, as the revision says that made it, with its first token; what that is made of only where it was made by this very request.</summary>
+    public static JsonText Created(JsonText json, RevisionRecord record, Guid tokenId, string text)
     {
         var created = record.Events.Select(e => e.Payload).OfType<OrgCreated>().Single();
         Begin(json, record.Org, created.Name, created.DefaultEnvironment, record.Events.Select(e => e.Payload).OfType<EnvironmentCreated>().Select(e => e.Name), record.At);
-        return json.Raw(",\"version\":"u8).Number(created.Version).Raw(",\"revision\":"u8).Number(record.Revision).Raw("}"u8);
+        json.Raw(",\"version\":"u8).Number(created.Version).Raw(",\"revision\":"u8).Number(record.Revision);
+        if (record.Events[^1].Payload is TokenCreated token)
+        {
+            json.Raw(",\"token_id\":"u8).Id(token.Id);
+            if (token.Id == tokenId) json.Raw(",\"token\":"u8).Text(text);
+        }
+        return json.Raw("}"u8);
     }
 
     /// <summary>An org, as the directory has it.</summary>

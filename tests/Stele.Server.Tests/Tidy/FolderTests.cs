@@ -99,7 +99,7 @@ public sealed partial class FolderTests
         ["Journal"] = ["Access", "Archive", "Audit", "Configs", "Database", "Gateway", "Operation", "Orgs"],
         ["Limits"] = ["Database", "Gateway", "Journal", "Operation", "Options"],
         ["Operation"] = ["Audit", "Database", "Gateway", "Journal", "Options"],
-        ["Orgs"] = ["Database", "Gateway", "Journal", "Operation"],
+        ["Orgs"] = ["Access", "Database", "Gateway", "Journal", "Operation"],
         ["Stats"] = ["Database", "Gateway", "Journal"],
         ["Transport"] = ["Gateway/Grpc", "Operation", "Options"],
         ["Usage"] = ["Database", "Gateway", "Journal", "Operation"],
