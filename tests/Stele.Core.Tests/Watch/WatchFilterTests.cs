@@ -54,7 +54,7 @@ public sealed class WatchFilterTests
     [Fact]
     public void A_frame_says_what_is_seen_of_a_revision()
     {
-        var revision = WatchRevision.Of(Record(Set("a.x", "{\"b\":1}"), Set("hidden"), new ConfigDeleted("production", "a.y", 2), Set("a.z", "1", "staging"), new Orgs.EnvironmentCreated("new", null, 3, 1)));
+        var revision = WatchRevision.Of(Record(Set("a.x", "{\"b\":1}"), Set("hidden"), new ConfigDeleted("production", "a.y", 2), Set("a.z", "1", "staging"), new Stele.Core.Orgs.EnvironmentCreated("new", null, 3, 1)));
         var seen = revision.Seen(new WatchFilter("production", ["a."], WatchKinds.All), Rights.Everything);
         Assert.Equal([0, 2], seen);
         Assert.Equal("""
