@@ -97,6 +97,7 @@ internal sealed class WatchGrpc(WatchEngine engine, HttpLimits limits, WatchOpti
         WatchEnd.TooSlow => new GrpcStatus(GrpcCode.ResourceExhausted, "too_slow: the client took less than was to be sent; go on from the cursor."),
         WatchEnd.Restart => new GrpcStatus(GrpcCode.Unavailable, "restart: this node stops; go on from the cursor."),
         WatchEnd.Unavailable => new GrpcStatus(GrpcCode.Unavailable, "unavailable: this node does not serve the organization any more."),
+        WatchEnd.Archived => new GrpcStatus(GrpcCode.OutOfRange, "gone: the organization was archived."),
         _ => throw new ArgumentOutOfRangeException(nameof(end), end, "an end without a status"),
     };
 }

@@ -51,6 +51,8 @@ public sealed partial class TenantSweepTests(HttpServer server) : IClassFixture<
         ["GET /v1/audit"] = ["~/v1/audit", "/v1/audit?environment=NAME", "/v1/audit?actor=NAME"],
         ["GET /v1/usage"] = ["~/v1/usage"],
         ["GET /v1/watch"] = ["/v1/watch?env=NAME"],
+        // what is asked for inside of it is the token's org's, by the same engine
+        ["GET /v1/ws"] = ["/v1/ws"],
         ["GET /v1/subscriptions"] = ["/v1/subscriptions"],
         ["POST /v1/subscriptions/{id}/ack"] = ["""/v1/subscriptions/ID-USER/ack {"revision":1}"""],
         ["GET /v1/limits"] = ["/v1/limits"],

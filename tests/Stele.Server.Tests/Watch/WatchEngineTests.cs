@@ -53,8 +53,10 @@ public sealed class WatchEngineTests
         Assert.Null(other.End);
         var resumed = engine.NewOutbox();
         await engine.Subscribe(OrgId.Default, "", client, Query("a.", synced.Cursor), resumed);
-        foreach (var revision in revisions) Assert.Equal((WatchFrameKind.Change, revision), Said(await Next(resumed)));
-        Assert.Equal(WatchFrameKind.Synced, (await Next(resumed)).Kind);
+        // the past may end before the last of them, which then comes as news
+        var frames = new List<WatchFrame>();
+        while (frames.Count <= revisions.Count) frames.Add(await Next(resumed));
+        Assert.Equal(revisions.Select(revision => (WatchFrameKind.Change, revision)), frames.Where(frame => frame.Kind != WatchFrameKind.Synced).Select(Said));
     }
 
     [Fact]
