@@ -48,7 +48,8 @@ public sealed record WatchEvent
     public long Revision { get; init; }
 
     /// <summary>For a change: what changed, in order; else empty.</summary>
-    public IReadOnlyList<WatchedChange> Changes { get; init; } = [];
+    // null is what is read when the message has none
+    public IReadOnlyList<WatchedChange> Changes { get; init => field = value ?? []; } = [];
 
     /// <summary>For a change: when.</summary>
     public DateTimeOffset? At { get; init; }
