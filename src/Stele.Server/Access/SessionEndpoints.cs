@@ -19,6 +19,12 @@ internal sealed class SessionEndpoints(JournalNode journal, OrgDirectory orgs, S
     /// <summary><c>POST /v1/session</c>: the one request besides health that needs no token.</summary>
     public async Task Begin(HttpContext context)
     {
+        // nobody has let him in: who tried too often is not read at all
+        if (limits.Blocked(context, Credential.Password) is { } blocked)
+        {
+            await HttpProblems.Write(context, blocked);
+            return;
+        }
         if (!(await WriteRequest.Read(context, Parameter.None)).TryGet(out var request, out var fault))
         {
             await HttpProblems.Write(context, fault);
@@ -27,7 +33,7 @@ internal sealed class SessionEndpoints(JournalNode journal, OrgDirectory orgs, S
         using (request)
         {
             var (org, email, password) = ParseSignIn(request.Body, request.Problems);
-            if ((request.Refused ?? limits.Blocked(context, Credential.Password)) is { } refused)
+            if (request.Refused is { } refused)
             {
                 await HttpProblems.Write(context, refused);
                 return;
