@@ -4,7 +4,6 @@ using Stele.Server.Audit;
 using Stele.Server.Commands;
 using Stele.Server.Configs;
 using Stele.Server.Database;
-using Stele.Server.Database.Embedded;
 using Stele.Server.Gateway;
 using Stele.Server.Gateway.Grpc;
 using Stele.Server.Identity;
@@ -13,6 +12,7 @@ using Stele.Server.Limits;
 using Stele.Server.Operation;
 using Stele.Server.Options;
 using Stele.Server.Orgs;
+using Stele.Server.Outbound;
 using Stele.Server.Stats;
 using Stele.Server.Transport;
 using Stele.Server.Usage;
@@ -39,7 +39,7 @@ internal static class Program
         {
             return 0;
         }
-        catch (Exception e) when (e is EmbeddedPostgresException or DatabaseSetupException)
+        catch (Exception e) when (DatabaseStart.IsRefusal(e))
         {
             return Refuse([e.Message], exitCode: 1);
         }
@@ -47,8 +47,7 @@ internal static class Program
 
     static async Task<int> Serve(SteleOptions options, CancellationToken stop)
     {
-        if ((PortCheck.Problem(SteleSettings.Http.Variable, options.Http) ?? PortCheck.Problem(SteleSettings.Grpc.Variable, options.Grpc)) is { } taken) return Refuse([taken], exitCode: 1);
-        if (options.Https is { } https && PortCheck.Problem(TransportSettings.Https.Variable, https) is { } used) return Refuse([used], exitCode: 1);
+        if (PortCheck.Problem(options) is { } taken) return Refuse([taken], exitCode: 1);
         using var logs = Logging.Create(options);
         await using var database = await DatabaseStart.Serve(options, TimeProvider.System, logs, stop);
         await using var app = Compose(options, new JournalOptions(), database, logs);
@@ -65,7 +64,7 @@ internal static class Program
         builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.Listen(options));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(SteleLimits.ShutdownSeconds.Value));
         builder.Services.AddSingleton(logs).AddSingleton(options).AddSingleton(database.Connections).AddSingleton(TimeProvider.System);
-        builder.Services.AddJournal(journal).AddOperation().AddLimits(limits ?? new LimitOptions()).AddGateway().AddAccess().AddGrpc().AddIdentity().AddTransport(options).AddOrgs().AddConfigs().AddStats().AddWatch().AddAudit().AddUsage();
+        builder.Services.AddJournal(journal, options.CarriesHints("notify")).AddOperation().AddLimits(limits ?? new LimitOptions()).AddGateway().AddAccess().AddGrpc().AddIdentity().AddTransport(options).AddOrgs().AddConfigs().AddStats().AddWatch().AddOutbound(options).AddAudit().AddUsage();
         var app = builder.Build();
         app.UseGrpc().UseOperation().UseTransport().UseGateway().UseWatch();
         app.MapOperation().MapLimits().MapGateway().MapAccess().MapJournal().MapOrgs().MapConfigs().MapStats().MapWatch().MapAudit().MapUsage().MapGrpc();

@@ -29,7 +29,7 @@ internal sealed class DatabaseConnections : IAsyncDisposable
         App = Build(appConnection, "stele-app", options.AppConnectionsMax, logs);
         Tail = Build(tailConnection, "stele-tail", options.TailConnectionsMax, logs);
         Settle = Build(appConnection, "stele-settle", options.SettleConnectionsMax, logs);
-        TailConnectionString = tailConnection;
+        Direct = Build(tailConnection, "stele-tail", options.TailConnectionsMax, logs, pooling: false);
     }
 
     /// <summary>As stele_app, for one org a transaction.</summary>
@@ -41,8 +41,11 @@ internal sealed class DatabaseConnections : IAsyncDisposable
     /// <summary>As stele_app, a few connections that are kept for fencing and settling.</summary>
     public NpgsqlDataSource Settle { get; }
 
-    /// <summary>For the connection that listens for notifications, which is outside the pools.</summary>
-    public string TailConnectionString { get; }
+    /// <summary>
+    /// As stele_tail, each connection opened anew and closed for good: for what is bound to its session, such as LISTEN, an
+    /// advisory lock that is held for long, or a setting.
+    /// </summary>
+    public NpgsqlDataSource Direct { get; }
 
     /// <summary>Pools that were checked. The schema must be there already (<see cref="Migrator"/>).</summary>
     public static async Task<DatabaseConnections> Open(DatabaseOptions options, ILoggerFactory logs, CancellationToken cancellation)
@@ -70,11 +73,12 @@ internal sealed class DatabaseConnections : IAsyncDisposable
             await source.DisposeAsync();
     }
 
-    NpgsqlDataSource Build(string connectionString, string name, int connectionsMax, ILoggerFactory logs)
+    NpgsqlDataSource Build(string connectionString, string name, int connectionsMax, ILoggerFactory logs, bool pooling = true)
     {
         var settings = new NpgsqlConnectionStringBuilder(connectionString)
         {
             ApplicationName = NodeSessions.ApplicationName(name, node),
+            Pooling = pooling,
             MaxPoolSize = connectionsMax,
             NoResetOnClose = true,
             Multiplexing = false,

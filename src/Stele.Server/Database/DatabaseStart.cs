@@ -16,6 +16,9 @@ internal sealed class DatabaseStart : IAsyncDisposable
     DatabaseStart(EmbeddedPostgres? embedded, DatabaseConnections connections, string? owner) =>
         (this.embedded, Connections, Owner) = (embedded, connections, owner);
 
+    /// <summary>Whether an exception says in a sentence why there is no database to serve.</summary>
+    public static bool IsRefusal(Exception e) => e is EmbeddedPostgresException or DatabaseSetupException;
+
     /// <summary>The pools.</summary>
     public DatabaseConnections Connections { get; }
 

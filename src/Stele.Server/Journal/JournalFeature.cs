@@ -1,5 +1,6 @@
 using Stele.Core.Limits;
 using Stele.Server.Database;
+using Stele.Server.Journal.Hints;
 using Stele.Server.Operation;
 
 namespace Stele.Server.Journal;
@@ -11,7 +12,7 @@ namespace Stele.Server.Journal;
 /// </summary>
 internal static class JournalFeature
 {
-    public static IServiceCollection AddJournal(this IServiceCollection services, JournalOptions options) => services
+    public static IServiceCollection AddJournal(this IServiceCollection services, JournalOptions options, bool notify = true) => (notify ? services.AddSingleton<IHintCarrier, NotifyHints>() : services)
         .AddSingleton(options)
         .AddSingleton<JournalMetrics>()
         .AddSingleton<JournalLog>()
@@ -20,7 +21,8 @@ internal static class JournalFeature
         .AddSingleton<JournalTail>()
         .AddSingleton<JournalQueries>()
         .AddSingleton<JournalEndpoints>()
-        .AddSingleton(provider => ActivatorUtilities.CreateInstance<NotifyHints>(provider, provider.GetRequiredService<DatabaseConnections>().Tail))
+        .AddSingleton<HintMetrics>()
+        .AddSingleton<HintExchange>()
         .AddSingleton<IProjectionStore>(Projections)
         .AddHostedService<JournalLoops>();
 
@@ -45,7 +47,7 @@ internal static class JournalFeature
 
 /// <summary>Runs the journal's loops for as long as the server runs.</summary>
 internal sealed class JournalLoops(
-    JournalNode node, JournalTail tail, NotifyHints hints, IEnumerable<AsyncProjection> projections, IProjectionStore store,
+    JournalNode node, JournalTail tail, HintExchange hints, IEnumerable<AsyncProjection> projections, IProjectionStore store,
     TimeProvider time, JournalOptions options, JournalLog log) : BackgroundService
 {
     /// <inheritdoc/>
@@ -66,6 +68,7 @@ internal sealed class JournalLoops(
     protected override Task ExecuteAsync(CancellationToken stoppingToken)
     {
         node.OnCommitted(hints.Send);
+        hints.OnHint(tail.Hear);
         return Task.WhenAll([tail.Run(stoppingToken), hints.Run(stoppingToken),
             .. projections.Select(projection => new ProjectionRunner(projection.Name, store, time, options, log).Run(stoppingToken))]);
     }

@@ -37,9 +37,6 @@ internal sealed partial class JournalLog(ILogger<JournalLog> logger)
     [LoggerMessage(10, LogLevel.Information, "Org {Org} is loaded at revision {Revision}")]
     public partial void Loaded(OrgId org, long revision);
 
-    [LoggerMessage(11, LogLevel.Warning, "Hints by LISTEN are away ({Detail}); the poll goes on")]
-    public partial void ListenerAway(string detail);
-
     [LoggerMessage(12, LogLevel.Warning, "Projection {Projection} failed and will be tried again: {Detail}")]
     public partial void ProjectionFailed(string projection, string detail);
 

@@ -1,4 +1,5 @@
 using Stele.Core.Journal;
+using Stele.Server.Journal.Hints;
 
 namespace Stele.Server.Journal;
 
@@ -38,7 +39,13 @@ internal sealed class JournalTail(JournalNode node, TimeProvider time, JournalOp
         await Poll();
     }
 
-    /// <summary>What a hint carrier heard.</summary>
+    /// <summary>What a hint carrier heard; does not wait for what comes of it.</summary>
+    public void Hear(Hint hint)
+    {
+        if (hint.Revision is { } revision) _ = Hint(hint.Org, revision);
+    }
+
+    /// <summary>What somebody said of an org.</summary>
     public async Task Hint(OrgId org, long revision)
     {
         try

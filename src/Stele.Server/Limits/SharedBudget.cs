@@ -1,6 +1,6 @@
 using StackExchange.Redis;
 using Stele.Core.Limits;
-using Stele.Server.Options;
+using Stele.Server.Redis;
 
 namespace Stele.Server.Limits;
 
@@ -11,7 +11,7 @@ namespace Stele.Server.Limits;
 /// one bucket a node more, of what begins at all of them within a twentieth of a second; that is owed, and passes later nowhere.
 /// Without Redis, and within a second of its going away, each node counts for itself.
 /// </summary>
-internal sealed class SharedBudget(RequestLimiter limiter, SteleOptions options, LimitMetrics metrics, ILogger<SharedBudget> log) : IAsyncDisposable
+internal sealed class SharedBudget(RequestLimiter limiter, RedisLink link, LimitMetrics metrics, ILogger<SharedBudget> log)
 {
     /// <summary>How often portions are asked for.</summary>
     public static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
@@ -21,11 +21,10 @@ internal sealed class SharedBudget(RequestLimiter limiter, SteleOptions options,
 
     const int AsksMax = 10_000;
 
-    ConnectionMultiplexer? redis;
     bool isUp;
 
     /// <summary>Whether there is a Redis to share by.</summary>
-    public bool IsConfigured => options.Redis is not null;
+    public bool IsConfigured => link.IsConfigured;
 
     /// <summary>Whether Redis answered last.</summary>
     public bool IsUp => Volatile.Read(ref isUp);
@@ -33,25 +32,19 @@ internal sealed class SharedBudget(RequestLimiter limiter, SteleOptions options,
     /// <summary>One round of asking.</summary>
     public async Task RunOnce(CancellationToken cancellation)
     {
-        if (options.Redis is null) return;
+        if (!link.IsConfigured) return;
         try
         {
-            redis ??= await Connect(options.Redis).WaitAsync(cancellation);
-            if (!redis.IsConnected) throw new TimeoutException("Redis is not connected");
+            var redis = await link.Open(cancellation);
             await Ask(redis.GetDatabase(), limiter.Now).WaitAsync(Patience, cancellation);
             Tell(true, "");
         }
-        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
+        catch (Exception e) when (RedisLink.IsAway(e))
         {
             foreach (var allowance in limiter.Allowances) allowance.EndLease();
             metrics.SharedFailures.Add();
             Tell(false, e.GetType().Name);
         }
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        if (redis is { } open) await open.CloseAsync(allowCommandsToComplete: false);
     }
 
     async Task Ask(IDatabase database, long now)
@@ -94,15 +87,6 @@ internal sealed class SharedBudget(RequestLimiter limiter, SteleOptions options,
         redis.call('PEXPIRE', KEYS[1], math.ceil(period / 1000) * 3)
         return {given, math.max(0, math.floor(level - given))}
         """;
-
-    static async Task<ConnectionMultiplexer> Connect(string text)
-    {
-        var configuration = ConfigurationOptions.Parse(text);
-        // a Redis that is away when the node starts is waited for in the background
-        configuration.AbortOnConnectFail = false;
-        configuration.ClientName = "stele";
-        return await ConnectionMultiplexer.ConnectAsync(configuration);
-    }
 
     void Tell(bool up, string why)
     {

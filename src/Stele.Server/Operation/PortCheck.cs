@@ -1,11 +1,17 @@
 using System.Net;
 using System.Net.Sockets;
+using Stele.Server.Options;
 
 namespace Stele.Server.Operation;
 
 /// <summary>Asked before anything is started, so that a taken port is one sentence and not the end of a half-started server.</summary>
 static class PortCheck
 {
+    /// <summary>The first of all addresses on which we cannot listen, as a sentence; null: there is none.</summary>
+    public static string? Problem(SteleOptions options) =>
+        Problem(SteleSettings.Http.Variable, options.Http) ?? Problem(SteleSettings.Grpc.Variable, options.Grpc)
+        ?? (options.Https is { } https ? Problem(TransportSettings.Https.Variable, https) : null);
+
     /// <summary>Null when we can listen there, else a sentence with the address and the setting that changes it.</summary>
     public static string? Problem(string variable, IPEndPoint address)
     {

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using Stele.Core.Limits;
 
 namespace Stele.Server.Options;
@@ -57,8 +58,23 @@ internal sealed class SteleOptions
     /// <summary>SQL statements that take this long are logged.</summary>
     public TimeSpan SlowStatement { get; init; }
 
-    /// <summary>The Redis by which nodes share rates, as StackExchange.Redis writes it; null: each node counts for itself.</summary>
+    /// <summary>The Redis that this node uses, as StackExchange.Redis writes it; null: none.</summary>
     public string? Redis { get; init; }
+
+    /// <summary>Its password, if that is not in <see cref="Redis"/>.</summary>
+    public string? RedisPassword { get; init; }
+
+    /// <summary>The authorities by one of which its certificate must be; null: those of the system, if TLS is spoken at all.</summary>
+    public X509Certificate2Collection? RedisCertificates { get; init; }
+
+    /// <summary>Whether configuration is written to Redis for those who read it there.</summary>
+    public bool RedisOut { get; init; } = true;
+
+    /// <summary>By what nodes send each other hints, by name; null: by everything that there is.</summary>
+    public IReadOnlyList<string>? Hints { get; init; }
+
+    /// <summary>Whether hints are to go by a carrier that is there.</summary>
+    public bool CarriesHints(string carrier) => (Hints is null || Hints.Contains(carrier)) && (carrier != "redis" || Redis is not null);
 
     /// <summary>Whether this node takes no writes, whatever the others do.</summary>
     public bool ReadOnly { get; init; }

@@ -31,7 +31,11 @@ internal sealed partial class SteleSettings
         TrustedProxies = new("STELE_TRUSTED_PROXIES", "TrustedProxies", ""),
         ReadOnly = new("STELE_READ_ONLY", "ReadOnly", "off"),
         AuditMonths = new("STELE_AUDIT_MONTHS", "AuditMonths", "24"),
-        Redis = new("STELE_REDIS", "Redis", "");
+        Redis = new("STELE_REDIS", "Redis", ""),
+        RedisPasswordFile = new("STELE_REDIS_PASSWORD_FILE", "RedisPasswordFile", ""),
+        RedisCa = new("STELE_REDIS_CA", "RedisCa", ""),
+        RedisOut = new("STELE_REDIS_OUT", "RedisOut", "on"),
+        Hints = new("STELE_HINTS", "Hints", "");
 
     const int RootTokenCharactersMin = 16, RootTokenCharactersMax = 255, NodeCharactersMax = 64;
 
@@ -46,7 +50,8 @@ internal sealed partial class SteleSettings
     /// <summary>All settings but the limits, each of which has one too.</summary>
     public static IReadOnlyList<Setting> Named { get; } =
         [
-            Postgres, PostgresApp, PostgresTail, PostgresBinaries, Migrate, RootToken, Http, Grpc, Data, Node, LogFormat, LogLevel, SlowStatement, TrustedProxies, ReadOnly, AuditMonths, Redis,
+            Postgres, PostgresApp, PostgresTail, PostgresBinaries, Migrate, RootToken, Http, Grpc, Data, Node, LogFormat, LogLevel, SlowStatement, TrustedProxies, ReadOnly, AuditMonths,
+            Redis, RedisPasswordFile, RedisCa, RedisOut, Hints,
             .. TransportSettings.All,
         ];
 
@@ -89,6 +94,10 @@ internal sealed partial class SteleSettings
                 .Select(level => (level.ToString().ToLowerInvariant(), level))]),
             SlowStatement = TimeSpan.FromMilliseconds(Number(SlowStatement, 0, 3_600_000)),
             Redis = RedisServers(),
+            RedisPassword = RedisPassword(),
+            RedisCertificates = RedisAuthorities(),
+            RedisOut = OneOf(RedisOut, ("on", true), ("off", false)),
+            Hints = HintCarriers(),
             ReadOnly = OneOf(ReadOnly, ("off", false), ("on", true)),
             TrustedProxies = Networks(TrustedProxies),
             AuditMonths = (int)Number(AuditMonths, 12, 36),
@@ -164,21 +173,6 @@ internal sealed partial class SteleSettings
         if (address is not null && ushort.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port)) return new IPEndPoint(address, port);
         problems.Add($"{setting.Variable} is '{text}'; write ADDRESS:PORT, such as {Http.Default}, [::1]:7300 or 0.0.0.0:7300.");
         return new IPEndPoint(IPAddress.Loopback, 0);
-    }
-
-    string? RedisServers()
-    {
-        if (Given(Redis) is not { } text) return null;
-        try
-        {
-            if (StackExchange.Redis.ConfigurationOptions.Parse(text).EndPoints.Count > 0) return text;
-        }
-        catch (Exception failure) when (failure is ArgumentException or FormatException)
-        {
-            // the failure's message may quote what was given, password included
-        }
-        problems.Add($"{Redis.Variable} is not a list of servers such as redis1:6379,redis2:6379,password=….");
-        return null;
     }
 
     // an address alone is a network of one

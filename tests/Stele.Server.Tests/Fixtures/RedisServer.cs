@@ -1,6 +1,9 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using Microsoft.Extensions.Logging.Abstractions;
+using Stele.Server.Options;
+using Stele.Server.Redis;
 using Xunit;
 
 namespace Stele.Server.Tests.Fixtures;
@@ -14,6 +17,9 @@ sealed class RedisServer : IAsyncDisposable
     RedisServer(int port) => (this.port, process) = (port, Launch(port));
 
     public string Configuration => $"127.0.0.1:{port},connectTimeout=500,syncTimeout=500";
+
+    /// <summary>A connection to it, as a node has one.</summary>
+    public RedisLink Link() => new(new SteleOptions { Redis = Configuration, Http = new(IPAddress.Loopback, 0), Grpc = new(IPAddress.Loopback, 0), Data = "", Node = "" }, NullLogger<RedisLink>.Instance);
 
     /// <summary>One that answers. The test is skipped when there is none on this machine.</summary>
     public static async Task<RedisServer> Start()

@@ -7,6 +7,7 @@ using Stele.Core.Journal;
 using Stele.Core.Orgs;
 using Stele.Server.Database;
 using Stele.Server.Journal;
+using Stele.Server.Journal.Hints;
 using Stele.Server.Operation;
 using Stele.Server.Stats;
 
@@ -19,7 +20,7 @@ sealed class TestNode : IAsyncDisposable
     readonly DatabaseConnections connections;
     readonly Task tail, hints;
 
-    TestNode(DatabaseConnections connections, JournalOptions options, bool listen)
+    TestNode(DatabaseConnections connections, JournalOptions options, bool listen, IReadOnlyList<IHintCarrier>? carriers)
     {
         this.connections = connections;
         var metrics = new Metrics();
@@ -30,12 +31,15 @@ sealed class TestNode : IAsyncDisposable
         Journal = new JournalNode(Store, TimeProvider.System, options, new JournalMetrics(metrics), log);
         var follower = new JournalTail(Journal, TimeProvider.System, options, log);
         tail = follower.Run(ending.Token);
-        var carrier = new NotifyHints(connections.Tail, follower, TimeProvider.System, options, log);
-        Journal.OnCommitted(carrier.Send);
-        hints = listen ? carrier.Run(ending.Token) : Task.CompletedTask;
+        Hints = new HintExchange(carriers ?? [new NotifyHints(connections)], TimeProvider.System, options, new HintMetrics(metrics), NullLogger<HintExchange>.Instance);
+        Journal.OnCommitted(Hints.Send);
+        Hints.OnHint(follower.Hear);
+        hints = listen ? Hints.Run(ending.Token) : Task.CompletedTask;
     }
 
     public JournalNode Journal { get; }
+
+    public HintExchange Hints { get; }
 
     public PostgresJournalStore Store { get; }
 
@@ -43,13 +47,15 @@ sealed class TestNode : IAsyncDisposable
 
     public NpgsqlDataSource App => connections.App;
 
+    public DatabaseConnections Connections => connections;
+
     /// <summary>A runner that runs when the test says so.</summary>
     public ProjectionRunner Projection(string name) =>
         new(name, Projections, TimeProvider.System, new JournalOptions(), new JournalLog(NullLogger<JournalLog>.Instance));
 
-    public static async Task<TestNode> Start(TestDatabase database, bool listen = true) => new(
+    public static async Task<TestNode> Start(TestDatabase database, bool listen = true, params IHintCarrier[]? carriers) => new(
         await DatabaseConnections.Open(new DatabaseOptions { Owner = database.Owner, App = database.App, Tail = database.Tail },
-            NullLoggerFactory.Instance, CancellationToken.None), new JournalOptions(), listen);
+            NullLoggerFactory.Instance, CancellationToken.None), new JournalOptions(), listen, carriers is { Length: > 0 } ? carriers : null);
 
     /// <summary>The org with development, staging and production; does nothing if it is there.</summary>
     public async Task CreateOrg()
@@ -70,6 +76,9 @@ sealed class TestNode : IAsyncDisposable
 
     public async Task<OrgState> Read(Consistency consistency = Consistency.Strong) =>
         (await Journal.Read(OrgId.Default, new ReadOptions(consistency, null, null), CancellationToken.None)).Value.State;
+
+    /// <summary>Where it is, without asking anybody.</summary>
+    public long Revision() => Journal.Peek(OrgId.Default)?.State.Revision ?? 0;
 
     public static EnvironmentName Environment(string name) => EnvironmentName.Parse(name, null);
 

@@ -6,6 +6,7 @@ using Stele.Core.Journal;
 using Stele.Server.Limits;
 using Stele.Server.Operation;
 using Stele.Server.Options;
+using Stele.Server.Redis;
 using Stele.Server.Tests.Fixtures;
 using Xunit;
 
@@ -109,6 +110,7 @@ public sealed class SharedBudgetTests
 
         readonly RequestLimiter limiter;
         readonly HandClock clock = new();
+        readonly RedisLink link;
 
         public Node(RedisServer redis, long perSecond) : this(redis.Configuration, perSecond) { }
 
@@ -117,7 +119,8 @@ public sealed class SharedBudgetTests
             var metrics = new LimitMetrics(new Metrics());
             limiter = new RequestLimiter(clock, new LimitOptions { TokenPerSecond = perSecond }, metrics);
             var options = new SteleOptions { Redis = redis, Http = new(IPAddress.Loopback, 0), Grpc = new(IPAddress.Loopback, 0), Data = "", Node = "" };
-            Budget = new SharedBudget(limiter, options, metrics, NullLogger<SharedBudget>.Instance);
+            link = new RedisLink(options, NullLogger<RedisLink>.Instance);
+            Budget = new SharedBudget(limiter, link, metrics, NullLogger<SharedBudget>.Instance);
         }
 
         public SharedBudget Budget { get; }
@@ -136,6 +139,6 @@ public sealed class SharedBudgetTests
             return passed;
         }
 
-        public ValueTask DisposeAsync() => Budget.DisposeAsync();
+        public ValueTask DisposeAsync() => link.DisposeAsync();
     }
 }

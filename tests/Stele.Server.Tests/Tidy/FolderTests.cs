@@ -67,9 +67,10 @@ public sealed partial class FolderTests
         ["Journal"] =
         [
             "AppendStatement", "BatchPlan", "Gathering", "HeadChecks", "HeadLine", "HeadReconciler", "IJournalStore", "IProjectionStore", "JournalAppender", "JournalEndpoints", "JournalFeature",
-            "JournalLog", "JournalMetrics", "JournalNode", "JournalOptions", "JournalQueries", "JournalTail", "JournalVerification", "LoadedOrgs", "NotifyHints", "OrgJournal", "PendingCommand", "PostgresJournalReads",
+            "JournalLog", "JournalMetrics", "JournalNode", "JournalOptions", "JournalQueries", "JournalTail", "JournalVerification", "LoadedOrgs", "OrgJournal", "PendingCommand", "PostgresJournalReads",
             "PostgresJournalStore", "PostgresParameters", "PostgresProjectionStore", "PostgresStateLoad", "ProjectionRunner", "RevisionRing", "StoreFaults", "VerifyCommand",
         ],
+        ["Journal/Hints"] = ["Hint", "HintExchange", "HintLog", "HintMetrics", "IHintCarrier", "NotifyHints"],
         ["Limits"] =
         [
             "AddressFailures", "Allowance", "ClientAddress", "HttpLimits", "LimitEndpoints", "LimitFeature", "LimitLog", "LimitLoops", "LimitMetrics", "LimitOptions",
@@ -80,7 +81,9 @@ public sealed partial class FolderTests
             "Announcement", "Bootstrap", "Histogram", "Logging", "Metrics", "OperationEndpoints", "OperationFeature", "OperationLog", "PortCheck", "ProcessMetrics", "RequestTimer",
             "RootTokenFile", "StatementTimer", "StopSignals", "TokenStore", "Upkeep",
         ],
-        ["Options"] = ["ClientCertificateFile", "IssuerFile", "SteleOptions", "SteleSettings", "SteleSettings.Transport", "TlsFiles", "TlsOptions", "TokenIssuer", "TransportSettings"],
+        ["Options"] = ["ClientCertificateFile", "IssuerFile", "SteleOptions", "SteleSettings", "SteleSettings.Redis", "SteleSettings.Transport", "TlsFiles", "TlsOptions", "TokenIssuer", "TransportSettings"],
+        ["Outbound"] = ["OutboundCheckpoints", "OutboundFeature", "OutboundLog", "OutboundMetrics", "OutboundOptions", "OutboundRunner", "OutboundSink"],
+        ["Redis"] = ["RedisFeature", "RedisHints", "RedisLink", "RedisLog"],
         ["Transport"] = ["AnswerHeaders", "ClientCertificates", "TlsCertificates", "TransportFeature", "TransportLog"],
     };
 
@@ -96,10 +99,13 @@ public sealed partial class FolderTests
         ["Gateway"] = ["Access", "Gateway/Grpc", "Journal", "Limits", "Transport"],
         ["Gateway/Grpc"] = ["Journal", "Limits", "Operation"],
         ["Identity"] = ["Gateway", "Limits", "Operation", "Options", "Transport"],
-        ["Journal"] = ["Access", "Archive", "Audit", "Configs", "Database", "Gateway", "Operation", "Orgs"],
-        ["Limits"] = ["Database", "Gateway", "Journal", "Operation", "Options"],
+        ["Journal"] = ["Access", "Archive", "Audit", "Configs", "Database", "Gateway", "Journal/Hints", "Operation", "Orgs"],
+        ["Journal/Hints"] = ["Database", "Operation"],
+        ["Limits"] = ["Database", "Gateway", "Journal", "Operation", "Options", "Redis"],
         ["Operation"] = ["Audit", "Database", "Gateway", "Journal", "Options"],
         ["Orgs"] = ["Access", "Database", "Gateway", "Journal", "Operation"],
+        ["Outbound"] = ["Database", "Journal", "Journal/Hints", "Operation", "Options", "Redis"],
+        ["Redis"] = ["Journal/Hints", "Options"],
         ["Stats"] = ["Database", "Gateway", "Journal"],
         ["Transport"] = ["Gateway/Grpc", "Operation", "Options"],
         ["Usage"] = ["Database", "Gateway", "Journal", "Operation"],
