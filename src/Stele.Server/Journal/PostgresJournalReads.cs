@@ -23,7 +23,7 @@ internal sealed partial class PostgresJournalStore
     });
 
     public Task<IReadOnlyList<RevisionRecord>> Read(OrgId org, long afterRevision, int limit, CancellationToken cancellation) =>
-        Revisions("read_revisions", org, PostgresParameters.Command(ReadSql, org.Value, afterRevision, limit), cancellation);
+        Revisions("read_revisions", org, () => PostgresParameters.Command(ReadSql, org.Value, afterRevision, limit), cancellation);
 
     // `at` is there for the planner: events are partitioned by it. Outer, because the revisions stay when their events are
     // archived: without them the rest would seem to join on to what it does not
@@ -35,12 +35,12 @@ internal sealed partial class PostgresJournalStore
         ORDER BY r.revision, e.ordinal
         """;
 
-    public Task<IReadOnlyList<RevisionRecord>> Read(OrgId org, IReadOnlyList<long> revisions, CancellationToken cancellation)
+    public Task<IReadOnlyList<RevisionRecord>> Read(OrgId org, IReadOnlyList<long> revisions, CancellationToken cancellation) => Revisions("read_some_revisions", org, () =>
     {
         var command = PostgresParameters.Command(ReadSomeSql, org.Value);
         command.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = [.. revisions] });
-        return Revisions("read_some_revisions", org, command, cancellation);
-    }
+        return command;
+    }, cancellation);
 
     const string ReadSomeSql = """
         SELECT r.revision, r.chain, r.at, r.actor, r.reason, r.request_id, e.ordinal, e.event_id, e.stream, e.stream_version, e.type, e.data, e.data_hash
@@ -50,7 +50,7 @@ internal sealed partial class PostgresJournalStore
         ORDER BY r.revision, e.ordinal
         """;
 
-    public Task<FoundRevisions> Find(OrgId org, long after, long upTo, IReadOnlyList<(string From, string To)> streams, int most, CancellationToken cancellation) => Guard("find_revisions", async () =>
+    public Task<FoundRevisions> Find(OrgId org, long after, long upTo, IReadOnlyList<(string From, string To)> streams, int most, CancellationToken cancellation) => Read("find_revisions", async () =>
     {
         var command = PostgresParameters.Command(FindSql, org.Value, after, upTo);
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. streams.Select(range => range.From)] });
@@ -86,11 +86,11 @@ internal sealed partial class PostgresJournalStore
         SELECT stele.journal_floor($1)
         """;
 
-    Task<IReadOnlyList<RevisionRecord>> Revisions(string name, OrgId org, NpgsqlBatchCommand command, CancellationToken cancellation) => Guard(name, async () =>
+    Task<IReadOnlyList<RevisionRecord>> Revisions(string name, OrgId org, Func<NpgsqlBatchCommand> command, CancellationToken cancellation) => Read(name, async () =>
     {
         await using var connection = await app.OpenConnectionAsync(cancellation);
         await using var batch = InOrg(connection, org, SecondsForRead);
-        batch.BatchCommands.Add(command);
+        batch.BatchCommands.Add(command());
         await using var reader = await batch.ExecuteReaderAsync(cancellation);
         await reader.NextResultAsync(cancellation);
         var revisions = new List<RevisionRecord>();

@@ -150,7 +150,7 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
         SELECT stele.raise_fence($1)
         """;
 
-    public Task<IdempotentOutcome?> FindOutcome(OrgId org, string principal, string key, CancellationToken cancellation) => Guard("find_outcome", async () =>
+    public Task<IdempotentOutcome?> FindOutcome(OrgId org, string principal, string key, CancellationToken cancellation) => Read("find_outcome", async () =>
     {
         await using var connection = await app.OpenConnectionAsync(cancellation);
         await using var batch = InOrg(connection, org, SecondsToSettle);
@@ -179,7 +179,7 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
             ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int)
         """;
 
-    public Task<int> WrittenFormat(CancellationToken cancellation) => Guard("written_format", async () =>
+    public Task<int> WrittenFormat(CancellationToken cancellation) => Read("written_format", async () =>
     {
         await using var connection = await tail.OpenConnectionAsync(cancellation);
         await using var command = PostgresParameters.Command(connection, WrittenFormatSql);
@@ -267,6 +267,23 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
             throw new StoreUnavailableException(e.Message, e);
         }
     }
+
+    /// <summary>
+    /// A statement that only reads: where the connection that the pool gave had been ended before (PostgreSQL was restarted, or an
+    /// administrator ended its sessions), it is asked once more on a new one, since nothing is lost by asking twice.
+    /// </summary>
+    Task<T> Read<T>(string statement, Func<Task<T>> run) => Guard(statement, async () =>
+    {
+        try
+        {
+            return await run();
+        }
+        catch (Exception e) when (StoreFaults.IsEnded(e))
+        {
+            app.Clear();
+            return await run();
+        }
+    });
 
     async Task<AppendAnswer> Try(string statement, Func<Task<AppendAnswer>> run)
     {

@@ -15,7 +15,7 @@ namespace Stele.Server.Journal;
 /// <summary>Loading: the whole state of an org from its tables, or as much of it as one key needs, in one snapshot with the head.</summary>
 internal sealed partial class PostgresJournalStore
 {
-    public Task<LoadedState> Load(OrgId org, long bytesMax, CancellationToken cancellation) => Guard("load", () =>
+    public Task<LoadedState> Load(OrgId org, long bytesMax, CancellationToken cancellation) => Read("load", () =>
         InSnapshot(org, null, PostgresParameters.Command(LoadConfigurationSql, org.Value, (int)SteleLimits.InlineValueBytes.Value), bytesMax, timeoutSeconds: 0, cancellation));
 
     // in the order of the primary key. A large value is hashed where it is, and does not travel
@@ -25,7 +25,7 @@ internal sealed partial class PostgresJournalStore
         FROM stele.configuration WHERE org_id = $1 ORDER BY environment, key
         """;
 
-    public async Task<OrgState?> LoadKey(OrgId org, Principal principal, string? environment, string key, CancellationToken cancellation) => (await Guard("load_key", () =>
+    public async Task<OrgState?> LoadKey(OrgId org, Principal principal, string? environment, string key, CancellationToken cancellation) => (await Read("load_key", () =>
         InSnapshot(org, principal, PostgresParameters.Command(LoadKeySql, org.Value, (int)SteleLimits.InlineValueBytes.Value, environment ?? "", key), long.MaxValue, SecondsForRead, cancellation))).State;
 
     const string LoadKeySql = """

@@ -26,6 +26,14 @@ internal static class StoreFaults
         _ => false,
     };
 
+    /// <summary>The session was ended from the other side, as opposed to a database that cannot be reached or does not answer in time.</summary>
+    public static bool IsEnded(Exception e) => e switch
+    {
+        PostgresException postgres => postgres.SqlState is PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown,
+        NpgsqlException => e.InnerException is IOException,
+        _ => false,
+    };
+
     /// <summary>What became of an append that ended so.</summary>
     public static AppendAnswer Classify(Exception e) => e switch
     {

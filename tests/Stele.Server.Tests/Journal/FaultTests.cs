@@ -78,6 +78,21 @@ public sealed class FaultTests
     }
 
     [Fact]
+    public async Task A_read_goes_on_after_the_sessions_that_the_pool_kept_were_ended()
+    {
+        await using var database = await Postgres.NewDatabase();
+        await using var node = await TestNode.Start(database);
+        await node.CreateOrg();
+        await using var owner = await database.As();
+        for (var round = 0; round < 5; round++)
+        {
+            await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => node.Store.Read(OrgId.Default, 0, 10, CancellationToken.None)));
+            await owner.Execute("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'stele_app' AND datname = current_database()");
+            Assert.Single(await node.Store.Read(OrgId.Default, 0, 10, CancellationToken.None));
+        }
+    }
+
+    [Fact]
     public async Task A_frozen_session_that_holds_the_head_is_ended_and_writes_go_on()
     {
         await using var database = await Postgres.NewDatabase();
