@@ -93,6 +93,26 @@ public sealed record TokenPage
     public string? NextCursor { get; init; }
 }
 
+/// <summary>As whom an issuer of JWTs vouches for a user who is to be made or changed.</summary>
+public sealed record AccessIdentity
+{
+    /// <summary>The <c>iss</c> of his tokens.</summary>
+    public required string Issuer { get; init; }
+
+    /// <summary>Their <c>sub</c>; only a hash of it is kept.</summary>
+    public required string Subject { get; init; }
+}
+
+/// <summary>As whom an issuer of JWTs vouches for a user.</summary>
+public sealed record MemberIdentityItem
+{
+    /// <summary>The <c>iss</c> of his tokens.</summary>
+    public required string Issuer { get; init; }
+
+    /// <summary>An opaque id of issuer and subject.</summary>
+    public required string Id { get; init; }
+}
+
 /// <summary>A user or a service account that is to be made or changed; what is null stays.</summary>
 public sealed record MemberSet
 {
@@ -111,6 +131,17 @@ public sealed record MemberSet
     /// <summary><c>active</c> or <c>suspended</c>.</summary>
     public string? Status { get; init; }
 
+    /// <summary>As whom an issuer vouches for him; of a service account none.</summary>
+    [JsonIgnore]
+    public AccessIdentity? Identity { get; init; }
+
+    /// <summary>Whether no issuer is to vouch for him any more.</summary>
+    [JsonIgnore]
+    public bool NoIdentity { get; init; }
+
+    [JsonInclude, JsonPropertyName("identity")]
+    internal JsonElement? IdentityMember => NoIdentity ? JsonDocument.Parse("null").RootElement : Identity is null ? null : JsonSerializer.SerializeToElement(Identity, SteleJson.Default.AccessIdentity);
+
     /// <summary>The version that must be there; null: any.</summary>
     public long? ExpectedVersion { get; init; }
 }
@@ -126,6 +157,9 @@ public sealed record MemberItem
 
     /// <summary>The name.</summary>
     public required string Name { get; init; }
+
+    /// <summary>As whom an issuer vouches for him, if one does.</summary>
+    public MemberIdentityItem? Identity { get; init; }
 
     /// <summary>The first of the roles.</summary>
     public string? Role { get; init; }

@@ -50,6 +50,7 @@ namespace Stele.Client;
 [JsonSerializable(typeof(TokenItem))]
 [JsonSerializable(typeof(TokenPage))]
 [JsonSerializable(typeof(MemberSet))]
+[JsonSerializable(typeof(AccessIdentity))]
 [JsonSerializable(typeof(MemberItem))]
 [JsonSerializable(typeof(MemberPage))]
 [JsonSerializable(typeof(RoleDefinition))]

@@ -23,11 +23,12 @@ internal static class MemberVerb
     static Command Create(Surroundings surroundings, GlobalOptions options, bool isUser)
     {
         var (email, name, role) = (new Argument<string>("EMAIL"), new Argument<string>("NAME"), RoleOption());
+        var identity = IdentityOption();
         role.Required = true;
-        var command = isUser ? new Command("create", "Make a user; stele user password gives him a password") { email, name, role } : new Command("create", "Make a service account") { name, role };
+        var command = isUser ? new Command("create", "Make a user; stele user password gives him a password") { email, name, role, identity } : new Command("create", "Make a service account") { name, role };
         return command.Does(surroundings, options, async call =>
         {
-            var member = new MemberSet { Email = isUser ? call.Parsed.GetRequiredValue(email) : null, Name = call.Parsed.GetRequiredValue(name), Roles = Roles(call.Parsed.GetValue(role)) };
+            var member = new MemberSet { Email = isUser ? call.Parsed.GetRequiredValue(email) : null, Name = call.Parsed.GetRequiredValue(name), Roles = Roles(call.Parsed.GetValue(role)), Identity = isUser ? Identity(call.Parsed.GetValue(identity)) : null };
             return Show(call, isUser ? await call.Client.CreateUserAsync(member, call.Cancellation) : await call.Client.CreateServiceAccountAsync(member, call.Cancellation));
         });
     }
@@ -38,13 +39,15 @@ internal static class MemberVerb
         var email = new Option<string?>("--email") { HelpName = "EMAIL" };
         var name = new Option<string?>("--name") { HelpName = "NAME" };
         var status = new Option<string?>("--status") { Description = "active or suspended", HelpName = "STATUS" };
+        var (identity, none) = (IdentityOption(), new Option<bool>("--no-identity") { Description = "No issuer vouches for him any more" });
         var command = new Command("change", "Change what is given; the rest stays") { id, name, role, status };
-        if (isUser) command.Add(email);
+        foreach (var option in isUser ? (Option[])[email, identity, none] : []) command.Add(option);
         return command.Does(surroundings, options, async call =>
         {
             var member = new MemberSet
             {
                 Email = isUser ? call.Parsed.GetValue(email) : null, Name = call.Parsed.GetValue(name), Roles = Roles(call.Parsed.GetValue(role)), Status = call.Parsed.GetValue(status),
+                Identity = isUser ? Identity(call.Parsed.GetValue(identity)) : null, NoIdentity = isUser && call.Parsed.GetValue(none),
             };
             var which = call.Parsed.GetRequiredValue(id);
             return Show(call, isUser ? await call.Client.ChangeUserAsync(which, member, call.Cancellation) : await call.Client.ChangeServiceAccountAsync(which, member, call.Cancellation));
@@ -101,6 +104,10 @@ internal static class MemberVerb
 
     static string Text(Call call, MemberItem item) =>
         $"{item.Id}  {(item.Email is { } email ? $"{email}  " : "")}{item.Name}  {string.Join(' ', item.Roles.Select(role => role.Role + ScopeText.Of(role.Environments, role.Prefix)))} {call.Ink.Faint($"({item.Status}, version {item.Version})")}";
+
+    static Option<string[]> IdentityOption() => new("--identity") { Description = "As whom an issuer of JWTs vouches for him: iss and sub of his tokens", HelpName = "ISSUER SUBJECT", Arity = new ArgumentArity(2, 2), AllowMultipleArgumentsPerToken = true };
+
+    static AccessIdentity? Identity(string[]? texts) => texts is [var issuer, var subject] ? new AccessIdentity { Issuer = issuer, Subject = subject } : null;
 
     static Option<string[]> RoleOption() => new("--role", "-r") { Description = "ROLE[@ENVIRONMENT,…][/PREFIX], such as editor@staging; may be given more than once", HelpName = "ROLE" };
 

@@ -63,6 +63,12 @@ public sealed record MemberChange
     /// <summary>Whether he may come in.</summary>
     public MemberStatus? Status { get; init; }
 
+    /// <summary>As whom an issuer vouches for him; null with <see cref="SetsIdentity"/>: nobody does any more.</summary>
+    public MemberIdentity? Identity { get; init; }
+
+    /// <summary>Whether <see cref="Identity"/> was given.</summary>
+    public bool SetsIdentity { get; init; }
+
     /// <summary>The version that must be there; null: any.</summary>
     public int? ExpectedVersion { get; init; }
 

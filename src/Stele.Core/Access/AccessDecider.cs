@@ -32,7 +32,7 @@ public static class AccessDecider
         foreach (var e in revision.Events)
             access = e.Payload switch
             {
-                UserSet set => access.With(new User(set.Id, set.Email, set.Name, set.Roles, set.Status, set.Version, access.User(set.Id)?.CreatedAt ?? revision.At, revision.At)),
+                UserSet set => access.With(new User(set.Id, set.Email, set.Name, set.Roles, set.Status, set.Version, access.User(set.Id)?.CreatedAt ?? revision.At, revision.At) { Identity = set.Identity }),
                 UserPasswordSet set when access.User(set.Id) is { } user => access.With(user with { Version = set.Version, UpdatedAt = revision.At }),
                 UserRemoved removed => access.WithoutUser(removed.Id),
                 ServiceAccountSet set => access.With(new ServiceAccount(set.Id, set.Name, set.Roles, set.Status, set.Version, access.ServiceAccount(set.Id)?.CreatedAt ?? revision.At, revision.At)),

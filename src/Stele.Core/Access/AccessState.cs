@@ -9,6 +9,9 @@ public sealed record AccessState
     // beyond it what was worked out is forgotten: identity providers may vouch for any number of people
     const int RightsMax = 20_000;
 
+    // which users issuers vouch for: it follows from the users
+    SortedMap<KnownIdentity> identities = SortedMap<KnownIdentity>.Empty;
+
     // not part of what it is: reset in a copy, whose roles may be other ones
     ConcurrentDictionary<Principal, Rights> rights;
 
@@ -21,7 +24,7 @@ public sealed record AccessState
     AccessState(AccessState other)
     {
         rights = NoRights;
-        (Users, ServiceAccounts, Tokens, Roles, MemoryBytes) = (other.Users, other.ServiceAccounts, other.Tokens, other.Roles, other.MemoryBytes);
+        (Users, ServiceAccounts, Tokens, Roles, identities, MemoryBytes) = (other.Users, other.ServiceAccounts, other.Tokens, other.Roles, other.identities, other.MemoryBytes);
     }
 
     /// <summary>The users by id.</summary>
@@ -42,6 +45,9 @@ public sealed record AccessState
     /// <summary>A user, or null.</summary>
     public User? User(Guid id) => Users.TryGetValue(id.ToString(), out var user) ? user : null;
 
+    /// <summary>The user whom an issuer vouches for under an id (<see cref="MemberIdentity.Id"/>), or null.</summary>
+    public User? UserOf(string identity) => identities.TryGetValue(identity, out var known) ? User(known.User) : null;
+
     /// <summary>A service account, or null.</summary>
     public ServiceAccount? ServiceAccount(Guid id) => ServiceAccounts.TryGetValue(id.ToString(), out var account) ? account : null;
 
@@ -55,10 +61,18 @@ public sealed record AccessState
     public int LastRoleVersion(string name) => Roles.TryGetValue(name, out var role) ? role.Version : 0;
 
     /// <summary>With a user as he is now.</summary>
-    public AccessState With(User user) => this with { Users = Users.Set(user), MemoryBytes = MemoryBytes + UserBytes(user) - (User(user.Id) is { } before ? UserBytes(before) : 0) };
+    public AccessState With(User user)
+    {
+        var before = User(user.Id);
+        var known = identities;
+        if (before?.Identity is { } old && old != user.Identity) known = known.Remove(old.Id);
+        if (user.Identity is { } identity && identity != before?.Identity) known = known.Set(new KnownIdentity(identity.Id, user.Id));
+        return this with { Users = Users.Set(user), identities = known, MemoryBytes = MemoryBytes + UserBytes(user) - (before is null ? 0 : UserBytes(before)) };
+    }
 
     /// <summary>Without a user.</summary>
-    public AccessState WithoutUser(Guid id) => User(id) is not { } user ? this : this with { Users = Users.Remove(user.Key), MemoryBytes = MemoryBytes - UserBytes(user) };
+    public AccessState WithoutUser(Guid id) => User(id) is not { } user ? this
+        : this with { Users = Users.Remove(user.Key), identities = user.Identity is { } identity ? identities.Remove(identity.Id) : identities, MemoryBytes = MemoryBytes - UserBytes(user) };
 
     /// <summary>With a service account as it is now.</summary>
     public AccessState With(ServiceAccount account) => this with
@@ -100,18 +114,22 @@ public sealed record AccessState
         var (u, s, t, r) = (SortedMap<User>.Empty.SetAll(users), SortedMap<ServiceAccount>.Empty.SetAll(accounts), SortedMap<Token>.Empty.SetAll(tokens), SortedMap<Role>.Empty.SetAll(roles));
         return new AccessState
         {
-            Users = u, ServiceAccounts = s, Tokens = t, Roles = r, MemoryBytes = u.Sum(UserBytes) + s.Count * MemberBytes + t.Sum(TokenBytes) + r.Sum(RoleBytes),
+            Users = u, ServiceAccounts = s, Tokens = t, Roles = r,
+            identities = SortedMap<KnownIdentity>.Empty.SetAll(u.Where(user => user.Identity is not null).Select(user => new KnownIdentity(user.Identity!.Id, user.Id))),
+            MemoryBytes = u.Sum(UserBytes) + s.Count * MemberBytes + t.Sum(TokenBytes) + r.Sum(RoleBytes),
         };
     }
 
     // about what the objects take: a node's budget is kept by the sum of them
-    const long MemberBytes = 500, GrantBytes = 120;
+    const long MemberBytes = 500, GrantBytes = 120, IdentityBytes = 150;
 
-    static long UserBytes(User user) => MemberBytes + 2 * (user.Email.Length + user.Name.Length) + GrantBytes * user.Roles.Count;
+    static long UserBytes(User user) => MemberBytes + 2 * (user.Email.Length + user.Name.Length) + GrantBytes * user.Roles.Count + (user.Identity is { } identity ? IdentityBytes + 2 * (identity.Issuer.Length + identity.Id.Length) : 0);
 
     static long TokenBytes(Token token) => MemberBytes + GrantBytes * token.Scopes.Count;
 
     static long RoleBytes(Role role) => MemberBytes + GrantBytes * (role.Grants.Count + role.Denies.Count);
+
+    sealed record KnownIdentity(string Key, Guid User) : IKeyed;
 
     static ConcurrentDictionary<Principal, Rights> NoRights => new(concurrencyLevel: 1, capacity: 7);
 

@@ -15,6 +15,9 @@ public sealed record UserSet(Guid Id, string Email, string Name, IReadOnlyList<R
     /// <summary>The stored type.</summary>
     public const string TypeName = "user.set";
 
+    /// <summary>As whom an issuer vouches for him, or null.</summary>
+    public MemberIdentity? Identity { get; init; }
+
     /// <inheritdoc/>
     public override string Type => TypeName;
 
@@ -37,13 +40,20 @@ public sealed record UserSet(Guid Id, string Email, string Name, IReadOnlyList<R
         AccessJson.Write(json, Roles);
         json.WriteString("status", MemberStatuses.Name(Status));
         json.WriteNumber("version", Version);
+        if (Identity is null) return;
+        json.WriteString("issuer", Identity.Issuer);
+        json.WriteString("identity", Identity.Id);
     });
 
     /// <summary>Reads what <see cref="Encode"/> wrote.</summary>
     public static UserSet Decode(ReadOnlySpan<byte> data)
     {
-        var members = OrgEventJson.Read(TypeName, data, "id", "email", "name", "roles", "status", "version");
-        return new UserSet(members[0].GetGuid(), members[1].GetString()!, members[2].GetString()!, AccessJson.ReadBindings(members[3]), MemberStatuses.Parse(members[4].GetString()), members[5].GetInt32());
+        var members = OrgEventJson.Read(TypeName, data, "id", "email", "name", "roles", "status", "version", "issuer", "identity");
+        return new UserSet(members[0].GetGuid(), members[1].GetString()!, members[2].GetString()!, AccessJson.ReadBindings(members[3]), MemberStatuses.Parse(members[4].GetString()), members[5].GetInt32())
+        {
+            // absent, and undefined, for most
+            Identity = members[7].ValueKind == System.Text.Json.JsonValueKind.String ? new MemberIdentity(members[6].GetString()!, members[7].GetString()!) : null,
+        };
     }
 }
 

@@ -12,6 +12,11 @@ public enum MemberStatus : byte
     Suspended,
 }
 
+/// <summary>Who somebody is at an issuer of JWTs.</summary>
+/// <param name="Issuer">Its <c>iss</c>.</param>
+/// <param name="Id">An opaque id of issuer and subject, the same for every token: subjects are often names and addresses, which the journal does not hold.</param>
+public sealed record MemberIdentity(string Issuer, string Id);
+
 /// <summary>A person of the org.</summary>
 /// <param name="Id">His id, which stands in the journal.</param>
 /// <param name="Email">As it was written; unique in the org whatever its case.</param>
@@ -27,12 +32,15 @@ public sealed record User(
     /// <inheritdoc/>
     public string Key { get; } = Id.ToString();
 
+    /// <summary>As whom an issuer vouches for him, or null; unique in the org.</summary>
+    public MemberIdentity? Identity { get; init; }
+
     /// <summary>Whether he owns the org: active, and owner everywhere.</summary>
     public bool IsOwner => Status == MemberStatus.Active && Roles.Any(binding => binding.IsEverywhere && binding.Role == BuiltInRoles.Owner.Name);
 
     /// <inheritdoc/>
     public bool Equals(User? other) => other is not null && (Id, Email, Name, Status, Version, CreatedAt, UpdatedAt)
-        == (other.Id, other.Email, other.Name, other.Status, other.Version, other.CreatedAt, other.UpdatedAt) && Roles.SequenceEqual(other.Roles);
+        == (other.Id, other.Email, other.Name, other.Status, other.Version, other.CreatedAt, other.UpdatedAt) && Identity == other.Identity && Roles.SequenceEqual(other.Roles);
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Id, Version);

@@ -12,27 +12,31 @@ static class UserDecider
     {
         if (Authorisation.Check(state.Access, command.Principal, Permission.UserWrite, null, null) is { } forbidden) return forbidden;
         var user = command.User;
-        if (EmailTaken(state, user.Email!, null) is { } taken) return taken;
+        if ((EmailTaken(state, user.Email!, null) ?? IdentityTaken(state, user, null)) is { } taken) return taken;
         if (AccessDecider.MayNotGive(state, command.Principal, user) is { } refused) return refused;
         if (AccessDecider.Full(state.Access.Users.Count, SteleLimits.UsersPerOrg, "users") is { } full) return full;
-        return new Decision([new UserSet(command.Id, user.Email!, user.Name!, user.Roles!, user.Status ?? MemberStatus.Active, 1)]);
+        return new Decision([new UserSet(command.Id, user.Email!, user.Name!, user.Roles!, user.Status ?? MemberStatus.Active, 1) { Identity = user.Identity }]);
     }
 
     public static Outcome<Decision> Decide(OrgState state, ChangeUser command)
     {
         // what somebody is called he may say himself
-        var ofHimself = command.Principal.Kind == PrincipalKind.User && command.Principal.Id == command.Id && command.User is { Email: null, Roles: null, Status: null };
+        var ofHimself = command.Principal.Kind == PrincipalKind.User && command.Principal.Id == command.Id && command.User is { Email: null, Roles: null, Status: null, SetsIdentity: false };
         if (Authorisation.Check(state.Access, command.Principal, Permission.UserWrite, null, null) is { } forbidden && !ofHimself) return forbidden;
         if (state.Access.User(command.Id) is not { } user) return Unknown(command.Id);
         var change = command.User;
         if (change.ExpectedVersion is { } expected && expected != user.Version) return AccessDecider.Stale(user.Version, expected);
         if (!ofHimself && AccessDecider.MayNotTouch(state, command.Principal, user.Roles, "user") is { } greater) return greater;
-        if (change.Email is { } email && EmailTaken(state, email, user) is { } taken) return taken;
+        if (((change.Email is { } email ? EmailTaken(state, email, user) : null) ?? IdentityTaken(state, change, user)) is { } taken) return taken;
         if (AccessDecider.MayNotGive(state, command.Principal, change) is { } refused) return refused;
-        var changed = user with { Email = change.Email ?? user.Email, Name = change.Name ?? user.Name, Roles = change.Roles ?? user.Roles, Status = change.Status ?? user.Status };
+        var changed = user with
+        {
+            Email = change.Email ?? user.Email, Name = change.Name ?? user.Name, Roles = change.Roles ?? user.Roles, Status = change.Status ?? user.Status,
+            Identity = change.SetsIdentity ? change.Identity : user.Identity,
+        };
         if (changed.Equals(user)) return Decision.Nothing;
         if (IsLastOwner(state, user) && !changed.IsOwner) return LastOwner("/role");
-        return new Decision([new UserSet(user.Id, changed.Email, changed.Name, changed.Roles, changed.Status, user.Version + 1)]);
+        return new Decision([new UserSet(user.Id, changed.Email, changed.Name, changed.Roles, changed.Status, user.Version + 1) { Identity = changed.Identity }]);
     }
 
     public static Outcome<Decision> Decide(OrgState state, RemoveUser command)
@@ -62,6 +66,11 @@ static class UserDecider
                 return new Fault(FaultCode.Conflict, $"{email} is a user already.", [Problem.Body("/email", "email.taken", "Addresses are compared without regard to case.")]);
         return null;
     }
+
+    // one person is one user of an org, or a token would speak for two
+    static Fault? IdentityTaken(OrgState state, MemberChange change, User? but) =>
+        change.Identity is not { } identity || state.Access.UserOf(identity.Id) is not { } user || user.Id == but?.Id ? null
+            : new Fault(FaultCode.Conflict, $"This subject of {identity.Issuer} is a user already.", [Problem.Body("/identity", "identity.taken", "Each subject of an issuer is one user of the organization at most.")]);
 
     static bool IsLastOwner(OrgState state, User user) => user.IsOwner && !state.Access.Users.Any(other => other.Id != user.Id && other.IsOwner);
 

@@ -37,6 +37,8 @@ public static class TrafficLimits
     public static readonly Limit BodySeconds = new("body.seconds", 60, "seconds", "a request whose body is not complete by then is refused, rule body.seconds", true);
     /// <summary>How fast a body must come, and an answer be read, after the first five seconds.</summary>
     public static readonly Limit BodyBytesPerSecond = new("body.bytes_per_second", 240, "bytes/s", "a connection that is slower is cut", true);
+    /// <summary>Bytes of a sign-in, which is read from whoever sends it.</summary>
+    public static readonly Limit SignInBytes = new("sign_in.bytes", 16 << 10, "bytes", "a larger one is refused, too_large; from an address whose sign-ins failed too often none is read");
     /// <summary>Characters of the reason why nodes take no writes.</summary>
     public static readonly Limit ReadOnlyReasonCharacters = new("read_only.reason_characters", 1_024, "characters", "a longer one is refused, rule reason.length");
     /// <summary>Keys of an org.</summary>
@@ -53,6 +55,6 @@ public static class TrafficLimits
     public static IReadOnlyList<Limit> All { get; } =
     [
         TokenPerSecond, OrgPerSecond, UnknownTokensPerMinute, FailedSignInsPerMinute, Principals, InWork, OrgInWork, Connections, LineBytes, HeaderBytes, HeaderFields, HeaderSeconds,
-        KeepAliveSeconds, BodySeconds, BodyBytesPerSecond, ReadOnlyReasonCharacters, OrgKeys, OrgMebibytes, OrgSubscriptions, OrgWritesPerDay,
+        KeepAliveSeconds, BodySeconds, BodyBytesPerSecond, SignInBytes, ReadOnlyReasonCharacters, OrgKeys, OrgMebibytes, OrgSubscriptions, OrgWritesPerDay,
     ];
 }

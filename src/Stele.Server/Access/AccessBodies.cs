@@ -4,6 +4,7 @@ using Stele.Core.Journal;
 using Stele.Core.Json;
 using Stele.Core.Limits;
 using Stele.Core.Orgs;
+using Stele.Server.Identity;
 
 namespace Stele.Server.Access;
 
@@ -32,10 +33,11 @@ internal sealed record TokenBody(string Name, IReadOnlyList<Grant> Scopes, strin
 /// <summary>The bodies of users and service accounts, whole or as a change.</summary>
 internal static class MemberBody
 {
-    static readonly BodyMembers NewUser = new(required: ["email", "name"], optional: ["role", "roles"]);
-    static readonly BodyMembers ChangedUser = new(required: [], optional: ["email", "name", "role", "roles", "status", "expected_version"]);
+    static readonly BodyMembers NewUser = new(required: ["email", "name"], optional: ["role", "roles", "identity"]);
+    static readonly BodyMembers ChangedUser = new(required: [], optional: ["email", "name", "role", "roles", "status", "identity", "expected_version"]);
     static readonly BodyMembers NewAccount = new(required: ["name"], optional: ["role", "roles"]);
     static readonly BodyMembers ChangedAccount = new(required: [], optional: ["name", "role", "roles", "status", "expected_version"]);
+    static readonly BodyMembers Identity = new(required: ["issuer", "subject"], optional: []);
     static readonly BodyMembers Binding = new(required: ["role"], optional: ["environments", "prefix"]);
 
     public static MemberChange Parse(ReadOnlySpan<byte> utf8, bool isUser, bool isNew, List<Problem> problems)
@@ -57,6 +59,7 @@ internal static class MemberBody
                     result = result with { Roles = Roles(ref body, problems) };
                     break;
                 case "status": result = result with { Status = Status(ref body) }; break;
+                case "identity": result = result with { Identity = IdentityOf(ref body), SetsIdentity = true }; break;
                 default: result = result with { ExpectedVersion = (int?)body.ReadInt64(1, int.MaxValue) }; break;
             }
         if (one && many) problems.Add(Problem.Body("/roles", "roles.both", "Give role or roles, not both."));
@@ -69,6 +72,23 @@ internal static class MemberBody
         var email = body.ReadString();
         if (email is not null && AccessText.EmailProblem(email) is var (rule, message)) body.Refuse(rule, message);
         return email;
+    }
+
+    // the subject goes no further than this: what is kept is its hash
+    static MemberIdentity? IdentityOf(ref JsonBody body)
+    {
+        if (body.TryReadNull()) return null;
+        var (issuer, subject) = ("", "");
+        body.BeginObject(Identity);
+        while (body.NextMember(out var member))
+        {
+            var text = body.ReadString() ?? "";
+            if (text.Length is 0 || text.Length > IdentityLimits.JwtSubjectCharacters.Value || text.Any(char.IsControl))
+                body.Refuse("identity.text", $"issuer and subject have 1 to {IdentityLimits.JwtSubjectCharacters.Value} characters, none of them a control character, as iss and sub of the token have them.");
+            else if (member == "issuer") issuer = text;
+            else subject = text;
+        }
+        return issuer.Length > 0 && subject.Length > 0 ? new MemberIdentity(issuer, JwtIdentity.ActorOf(issuer, subject)) : null;
     }
 
     static MemberStatus? Status(ref JsonBody body)

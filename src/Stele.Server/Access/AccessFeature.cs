@@ -24,6 +24,7 @@ internal static class AccessFeature
         .AddSingleton<AccessMetrics>()
         .AddSingleton<KnownTokens>()
         .AddSingleton<Sessions>()
+        .AddSingleton<Memberships>()
         .AddSingleton<Passwords>()
         .AddSingleton<SignIn>()
         .AddSingleton<Identities>()

@@ -42,7 +42,8 @@ internal static class AccessProjection
         switch (payload)
         {
             case UserSet set:
-                Add(batch, SetUserSql, org, set.Id, set.Email, set.Name, set.Roles[0].Role, AccessJson.Write(set.Roles), MemberStatuses.Name(set.Status), set.Version, at);
+                Add(batch, SetUserSql, org, set.Id, set.Email, set.Name, set.Roles[0].Role, AccessJson.Write(set.Roles), MemberStatuses.Name(set.Status), set.Version, at,
+                    set.Identity?.Issuer, set.Identity?.Id);
                 break;
             case UserPasswordSet set:
                 Add(batch, TouchUserSql, org, set.Id, set.Version, at);
@@ -90,10 +91,11 @@ internal static class AccessProjection
     }
 
     const string SetUserSql = """
-        INSERT INTO stele.user_account (org_id, user_id, email, name, role, roles, status, version, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
+        INSERT INTO stele.user_account (org_id, user_id, email, name, role, roles, status, version, created_at, updated_at, identity_issuer, identity)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11)
         ON CONFLICT (org_id, user_id) DO UPDATE
-        SET email = excluded.email, name = excluded.name, role = excluded.role, roles = excluded.roles, status = excluded.status, version = excluded.version, updated_at = excluded.updated_at
+        SET email = excluded.email, name = excluded.name, role = excluded.role, roles = excluded.roles, status = excluded.status, version = excluded.version, updated_at = excluded.updated_at,
+            identity_issuer = excluded.identity_issuer, identity = excluded.identity
         """;
 
     const string TouchUserSql = """

@@ -25,7 +25,7 @@ internal static class AccessQueries
     }
 
     const string UsersSql = """
-        SELECT user_id, email, name, roles, status, version, created_at, updated_at FROM stele.user_account WHERE org_id = $1 AND ($2 OR user_id = $3)
+        SELECT user_id, email, name, roles, status, version, created_at, updated_at, identity_issuer, identity FROM stele.user_account WHERE org_id = $1 AND ($2 OR user_id = $3)
         """;
 
     const string ServiceAccountsSql = """
@@ -58,7 +58,10 @@ internal static class AccessQueries
         await reader.NextResultAsync(cancellation);
         while (await reader.ReadAsync(cancellation))
             users.Add(new User(reader.GetGuid(0), reader.GetString(1), reader.GetString(2), AccessJson.ReadBindings(reader.GetString(3)), MemberStatuses.Parse(reader.GetString(4)), reader.GetInt32(5),
-                Timestamp.From(reader.GetDateTime(6)), Timestamp.From(reader.GetDateTime(7))));
+                Timestamp.From(reader.GetDateTime(6)), Timestamp.From(reader.GetDateTime(7)))
+            {
+                Identity = reader.IsDBNull(9) ? null : new MemberIdentity(reader.GetString(8), reader.GetString(9)),
+            });
         await reader.NextResultAsync(cancellation);
         while (await reader.ReadAsync(cancellation))
             accounts.Add(new ServiceAccount(reader.GetGuid(0), reader.GetString(1), AccessJson.ReadBindings(reader.GetString(2)), MemberStatuses.Parse(reader.GetString(3)), reader.GetInt32(4),

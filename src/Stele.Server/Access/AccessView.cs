@@ -82,8 +82,12 @@ internal static class AccessView
         json.Raw("}"u8);
     }
 
-    public static void Write(JsonText json, User user) =>
-        Member(json.Raw("{\"id\":"u8).Id(user.Id).Raw(",\"email\":"u8).Text(user.Email).Raw(",\"name\":"u8).Text(user.Name), user.Roles, user.Status, user.Version, user.CreatedAt, user.UpdatedAt);
+    public static void Write(JsonText json, User user)
+    {
+        json.Raw("{\"id\":"u8).Id(user.Id).Raw(",\"email\":"u8).Text(user.Email).Raw(",\"name\":"u8).Text(user.Name);
+        if (user.Identity is { } identity) json.Raw(",\"identity\":{\"issuer\":"u8).Text(identity.Issuer).Raw(",\"id\":"u8).Text(identity.Id).Raw("}"u8);
+        Member(json, user.Roles, user.Status, user.Version, user.CreatedAt, user.UpdatedAt);
+    }
 
     public static void Write(JsonText json, ServiceAccount account) =>
         Member(json.Raw("{\"id\":"u8).Id(account.Id).Raw(",\"name\":"u8).Text(account.Name), account.Roles, account.Status, account.Version, account.CreatedAt, account.UpdatedAt);

@@ -13,7 +13,7 @@ namespace Stele.Server.Access;
 /// Who asks: a root token, a token of an org, a session's cookie, or somebody who is vouched for (<see cref="VouchedIdentities"/>). Whatever does not let in is answered alike,
 /// and counted by why. A token that is known costs two hashes and two look-ups in memory; only one that is not is waited for.
 /// </summary>
-internal sealed class Identities(RootTokens roots, OrgDirectory orgs, KnownTokens tokens, Sessions sessions, VouchedIdentities vouched, JournalNode journal, HttpLimits limits, AccessMetrics metrics)
+internal sealed class Identities(RootTokens roots, OrgDirectory orgs, KnownTokens tokens, Sessions sessions, VouchedIdentities vouched, JournalNode journal, JournalOptions options, HttpLimits limits, AccessMetrics metrics)
 {
     const string Scheme = "Bearer ";
 
@@ -24,7 +24,7 @@ internal sealed class Identities(RootTokens roots, OrgDirectory orgs, KnownToken
         if (authorization.IsEmpty)
             return Sessions.CookieOf(request) is { } cookie ? new(AdmitSession(request, caller, cookie))
                 : vouched.Takes(request, default) ? Vouched(vouched.Admit(request, caller, default), caller)
-                : Missing();
+                : Missing(caller);
         if (!authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)) return NotKnown(request, "malformed");
         var text = authorization[Scheme.Length..].Trim();
         Span<byte> hash = stackalloc byte[32];
@@ -90,7 +90,7 @@ internal sealed class Identities(RootTokens roots, OrgDirectory orgs, KnownToken
             return new Fault(FaultCode.Forbidden, "With a session's cookie, a request that changes something carries the session's CSRF token.",
                 [Problem.Header(Sessions.CsrfHeader, "csrf", "The answer to the sign-in, and GET /v1/session, have it as csrf_token.")]);
         }
-        if (journal.Peek(session.Org)?.State.Access.RightsOf(session.Principal).Status == RightsStatus.Suspended) return Authorisation.NotKnown;
+        if (journal.Peek(session.Org)?.State.Access.RightsOf(session.Principal).Status == RightsStatus.Suspended) return await NotKnown(request, "suspended");
         return await AdmitOf(request, caller, session.Principal, session.Org);
     }
 
@@ -110,27 +110,53 @@ internal sealed class Identities(RootTokens roots, OrgDirectory orgs, KnownToken
 
     Fault? Enter(Caller caller, Principal principal, OrgId org)
     {
-        if (journal.Peek(org) is { } held && held.ConfirmedAgo.TotalSeconds > SteleLimits.AccessUnconfirmedSeconds.Value)
-            return Fault.Unavailable("For longer than access rights are trusted this node could not confirm them: the primary is away.");
+        if (Unconfirmed(org) is { } away) return away;
         caller.Admit(principal, org);
         return null;
     }
 
-    // a service account that is vouched for may be suspended here
+    Fault? Unconfirmed(OrgId org) => journal.Peek(org) is { } held && held.ConfirmedAgo > options.AccessUnconfirmed
+        ? Fault.Unavailable("For longer than access rights are trusted this node could not confirm them: the primary is away.")
+        : null;
+
+    /// <summary>
+    /// What tells again and again whether that by which somebody was let in still holds, as far as the org's state does not say it. For
+    /// streams, which last longer than a request; null: the state says it all.
+    /// </summary>
+    public Func<bool>? StandingOf(HttpRequest request, Caller caller)
+    {
+        var text = TokenOf(request);
+        if (caller.Principal.IsRoot)
+        {
+            var hash = RootTokens.Hash(text.ToString());
+            return () => roots.Holds(hash);
+        }
+        if (caller.Person is not { } person || vouched.Standing(text) is not { } standing) return null;
+        var (org, principal) = (caller.Org, caller.Principal);
+        // the org may have made somebody else of him
+        return principal.Kind != PrincipalKind.User ? standing : () => standing() && journal.Peek(org)?.State.Access.UserOf(person.Id)?.Id == principal.Id;
+    }
+
+    static ReadOnlySpan<char> TokenOf(HttpRequest request) => request.Headers.Authorization.ToString().AsSpan() is { Length: > 0 } authorization ? authorization[Scheme.Length..].Trim() : default;
+
+    // a user or a service account that is vouched for may be suspended here
     ValueTask<Fault?> Vouched(ValueTask<Fault?> admitted, Caller caller) => admitted.IsCompletedSuccessfully ? new(Confirmed(admitted.Result, caller)) : new(Later(admitted, caller));
 
     async Task<Fault?> Later(ValueTask<Fault?> admitted, Caller caller) => Confirmed(await admitted, caller);
 
     Fault? Confirmed(Fault? fault, Caller caller)
     {
-        if (fault is not null || journal.Peek(caller.Org)?.State.Access.RightsOf(caller.Principal).Status is null or RightsStatus.Ruled) return fault;
+        if (fault is { Code: FaultCode.Unauthenticated }) metrics.Refused(caller.NotKnown == "certificate" ? "certificate" : "jwt");
+        if (fault is not null || journal.Peek(caller.Org)?.State.Access.RightsOf(caller.Principal).Status is null or RightsStatus.Ruled) return fault ?? Unconfirmed(caller.Org);
         metrics.Refused("suspended");
+        caller.NotKnown = "suspended";
         return Authorisation.NotKnown;
     }
 
-    ValueTask<Fault?> Missing()
+    ValueTask<Fault?> Missing(Caller caller)
     {
         metrics.Refused("missing");
+        caller.NotKnown = "missing";
         return new(NoToken);
     }
 

@@ -88,7 +88,10 @@ internal sealed class MemberEndpoints(JournalNode journal, TimeProvider time)
         return applied.Record is not { } record ? isUser ? Shown(access.User(id)!, AccessView.Write).Value : Shown(access.ServiceAccount(id)!, AccessView.Write).Value
             : record.Events[0].Payload switch
             {
-                UserSet set => Shown(new User(set.Id, set.Email, set.Name, set.Roles, set.Status, set.Version, set.Version == 1 ? record.At : access.User(set.Id)?.CreatedAt ?? record.At, record.At), AccessView.Write).Value,
+                UserSet set => Shown(new User(set.Id, set.Email, set.Name, set.Roles, set.Status, set.Version, set.Version == 1 ? record.At : access.User(set.Id)?.CreatedAt ?? record.At, record.At)
+                {
+                    Identity = set.Identity,
+                }, AccessView.Write).Value,
                 ServiceAccountSet set => Shown(new ServiceAccount(set.Id, set.Name, set.Roles, set.Status, set.Version, set.Version == 1 ? record.At : access.ServiceAccount(set.Id)?.CreatedAt ?? record.At, record.At),
                     AccessView.Write).Value,
                 _ => throw new InvalidOperationException("the first event is the one who was written"),

@@ -2,6 +2,7 @@ using Stele.Core.Access;
 using Stele.Core.Faults;
 using Stele.Core.Journal;
 using Stele.Core.Json;
+using Stele.Core.Limits;
 using Stele.Server.Audit;
 using Stele.Server.Gateway;
 using Stele.Server.Journal;
@@ -25,7 +26,7 @@ internal sealed class SessionEndpoints(JournalNode journal, OrgDirectory orgs, S
             await HttpProblems.Write(context, blocked);
             return;
         }
-        if (!(await WriteRequest.Read(context, Parameter.None)).TryGet(out var request, out var fault))
+        if (!(await WriteRequest.Read(context, Parameter.None, TrafficLimits.SignInBytes)).TryGet(out var request, out var fault))
         {
             await HttpProblems.Write(context, fault);
             return;
@@ -54,7 +55,7 @@ internal sealed class SessionEndpoints(JournalNode journal, OrgDirectory orgs, S
             }
             var (cookie, expiresAt) = await sessions.Begin(id, user, context.RequestAborted);
             Record(context, id, AuditActions.SessionBegan, Principal.UserActor(user));
-            SetCookie(context, cookie, TimeSpan.FromHours(Core.Limits.SteleLimits.SessionHours.Value));
+            SetCookie(context, cookie, TimeSpan.FromHours(SteleLimits.SessionHours.Value));
             context.Response.Headers.CacheControl = "no-store";
             var json = new JsonText().Raw("{\"actor\":"u8).Text(Principal.UserActor(user)).Raw(",\"org\":"u8).Text(org)
                 .Raw(",\"expires_at\":"u8).Time(Timestamp.From(expiresAt)).Raw(",\"csrf_token\":"u8).Text(Sessions.CsrfOf(cookie));

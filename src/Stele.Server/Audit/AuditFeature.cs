@@ -29,7 +29,7 @@ internal static class AuditFeature
         .AddSingleton<AuditEndpoints>()
         .AddSingleton<RequestRecords>()
         .AddSingleton(provider => new AuditRetention(provider.GetRequiredService<DatabaseConnections>().Tail, provider.GetRequiredService<SteleOptions>().AuditMonths,
-            provider.GetRequiredService<ILogger<AuditRetention>>()))
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<AuditRetention>>()))
         .AddHostedService<AuditLoop>();
 
     public static IEndpointRouteBuilder MapAudit(this IEndpointRouteBuilder routes)

@@ -4,14 +4,17 @@ using Stele.Server.Database;
 namespace Stele.Server.Audit;
 
 /// <summary>Keeps the audit log's months: makes them ahead, and drops those that are older than the option says. Part of the node's upkeep.</summary>
-internal sealed class AuditRetention(NpgsqlDataSource tail, int keepMonths, ILogger log)
+internal sealed class AuditRetention(NpgsqlDataSource tail, int keepMonths, TimeProvider time, ILogger log)
 {
     const int SweepRowsMax = 10_000, CommandSeconds = 60;
+
+    /// <summary>The months to come.</summary>
+    public MonthPartitions Months { get; } = MonthPartitions.OfAudit(tail, time, log);
 
     /// <summary>Every few hours. Throws when the database refuses, a reader that holds the months for long included: next time, then.</summary>
     public async Task RunOnce(CancellationToken cancellation)
     {
-        await MakeMonths(cancellation);
+        await Months.RunOnce(cancellation);
         if (await Ask(DropSql, keepMonths, cancellation) is > 0 and var dropped) log.AuditDropped(dropped, keepMonths);
         await using var sweep = tail.CreateCommand(SweepSql);
         sweep.CommandTimeout = CommandSeconds;
@@ -22,9 +25,6 @@ internal sealed class AuditRetention(NpgsqlDataSource tail, int keepMonths, ILog
         }
     }
 
-    /// <summary>Makes the months to come. Throws when the database refuses.</summary>
-    public Task MakeMonths(CancellationToken cancellation) => Ask(EnsureSql, EventPartitions.MonthsAhead, cancellation);
-
     async Task<int> Ask(string sql, int months, CancellationToken cancellation)
     {
         await using var command = tail.CreateCommand(sql);
@@ -32,10 +32,6 @@ internal sealed class AuditRetention(NpgsqlDataSource tail, int keepMonths, ILog
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = months });
         return (int)(await command.ExecuteScalarAsync(cancellation))!;
     }
-
-    const string EnsureSql = """
-        SELECT stele.ensure_audit_partitions($1)
-        """;
 
     const string DropSql = """
         SELECT stele.drop_audit_months($1)

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Stele.Core.Faults;
 using Stele.Core.Journal;
+using Stele.Server.Access;
 using Stele.Server.Gateway;
 using Stele.Server.Limits;
 using Stele.Server.Operation;
@@ -12,7 +13,7 @@ namespace Stele.Server.Audit;
 /// What is put on record of a request when it has ended: its use, and, if it was refused or administrative, an entry. Called for
 /// each request, so what a route counts as is looked up by the endpoint's reference.
 /// </summary>
-internal sealed class RequestRecords(UsageCounters usage, AuditTrail trail, ClientAddress addresses, Metrics metrics)
+internal sealed class RequestRecords(UsageCounters usage, AuditTrail trail, ClientAddress addresses, AccessMetrics access, Metrics metrics)
 {
     // Reads of what runs the org, and not of what it holds: by whom is on record.
     static readonly Dictionary<string, string> administrative = new(StringComparer.Ordinal)
@@ -34,7 +35,6 @@ internal sealed class RequestRecords(UsageCounters usage, AuditTrail trail, Clie
         "/v1/schema/validate", "/v1/config/schema-check", "/v1/access/explain", "/v1/flags/explain", "/v1/flags/compare", "/v1/flags/usage",
     };
 
-    readonly Counter unauthenticated = metrics.AddCounter("stele_unauthenticated_total", "Requests that were refused because their token, session or certificate is none.");
     readonly Counter forbidden = metrics.AddCounter("stele_forbidden_total", "Requests of somebody known that were refused because he may not.");
     readonly ConcurrentDictionary<Endpoint, RouteKind> kinds = new();
 
@@ -59,9 +59,10 @@ internal sealed class RequestRecords(UsageCounters usage, AuditTrail trail, Clie
         }
         else if (status == StatusCodes.Status401Unauthorized)
         {
-            unauthenticated.Add();
+            // he was let in, and lost what let him in before the answer
+            if (caller.NotKnown is null) access.Refused("withdrawn");
             // whoever is not known writes no row of his own: the first of a minute is a sample, the rest are a number
-            trail.Repeat(caller.Org.Value != 0 ? caller.Org : caller.Concerns ?? AuditEntry.Installation, Entry(context, caller) with { Action = AuditActions.AuthenticationRefused, Code = caller.NotKnown ?? "unauthenticated" }, isSample: true);
+            trail.Repeat(caller.Org.Value != 0 ? caller.Org : caller.Concerns ?? AuditEntry.Installation, Entry(context, caller) with { Action = AuditActions.AuthenticationRefused, Code = caller.NotKnown ?? "withdrawn" }, isSample: true);
         }
     }
 

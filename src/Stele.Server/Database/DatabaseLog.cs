@@ -17,9 +17,9 @@ internal static partial class DatabaseLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "stele_tail may not end other sessions, so a frozen node can hold an org's writes until its connection is noticed to be dead. As an administrator: GRANT pg_signal_backend TO stele_tail")]
     public static partial void CannotSignal(this ILogger log);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "{Count} partitions of events made, up to {Horizon:u}")]
-    public static partial void PartitionsMade(this ILogger log, int count, DateTime horizon);
+    [LoggerMessage(Level = LogLevel.Information, Message = "{What}: {Count} partitions made, up to {Horizon:u}")]
+    public static partial void PartitionsMade(this ILogger log, string what, int count, DateTime horizon);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Events have partitions only up to {Horizon:u}: writes fail from then on. Look why stele.ensure_partitions fails")]
-    public static partial void PartitionsRunOut(this ILogger log, DateTime horizon, Exception? failure);
+    [LoggerMessage(Level = LogLevel.Error, Message = "{What}: partitions only up to {Horizon:u}, {Failing} from then on. Look why making them fails")]
+    public static partial void PartitionsRunOut(this ILogger log, string what, DateTime horizon, string failing, Exception? failure);
 }

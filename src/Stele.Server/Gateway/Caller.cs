@@ -27,6 +27,9 @@ internal sealed class Caller(Guid requestId)
     /// <summary>In which its body must have come.</summary>
     public TimeSpan BodyTime { get; set; } = TimeSpan.FromSeconds(TrafficLimits.BodySeconds.Value);
 
+    /// <summary>Whom an issuer vouches for, if one does.</summary>
+    public Person? Person { get; set; }
+
     /// <summary>Whether he is here for the first time, by a JWT that was proved for it.</summary>
     public bool IsSignIn { get; set; }
 
@@ -46,3 +49,8 @@ internal sealed class Caller(Guid requestId)
     /// <summary>Lets it in.</summary>
     public void Admit(Principal principal, OrgId org) => (Principal, Org) = (principal, org);
 }
+
+/// <summary>Somebody whom an issuer vouches for, whoever he is in an org.</summary>
+/// <param name="Id">An opaque id of issuer and subject.</param>
+/// <param name="Orgs">The orgs in which his claims give roles, by the names that were given to them.</param>
+internal sealed record Person(string Id, IReadOnlyList<string> Orgs);

@@ -22,16 +22,19 @@ internal sealed class RequestBody : IDisposable
     public ReadOnlySpan<byte> Bytes => buffer.AsSpan(0, length);
 
     /// <summary>Reads it. Faults: unsupported_media_type, too_large.</summary>
-    public static async ValueTask<Outcome<RequestBody>> Read(HttpContext context)
+    public static ValueTask<Outcome<RequestBody>> Read(HttpContext context) => Read(context, SteleLimits.ChangeSetBytes);
+
+    /// <summary>As the other, up to a limit of its own.</summary>
+    public static async ValueTask<Outcome<RequestBody>> Read(HttpContext context, Limit most)
     {
         var request = context.Request;
         if (!IsJson(request.ContentType))
             return new Fault(FaultCode.UnsupportedMediaType, "A body is JSON: send Content-Type: application/json.",
                 [Problem.Header("Content-Type", "content_type", "The content type is application/json, in UTF-8.")]);
-        if (request.ContentLength > ReadBytesMax) return TooLarge;
+        if (request.ContentLength > 2 * most.Value) return TooLarge(most);
         // a length is only a claim: what is rented for it is bounded, and grows with what comes
         var body = new RequestBody((int)Math.Min(request.ContentLength ?? FirstBytes, 1 << 20));
-        var fits = true;
+        var dropped = 0L;
         CancellationTokenSource? deadline = null;
         try
         {
@@ -41,12 +44,12 @@ internal sealed class RequestBody : IDisposable
                 if (!request.BodyReader.TryRead(out var read))
                     read = await request.BodyReader.ReadAsync((deadline ??= Deadline(context)).Token);
                 // what is past the limit is read and dropped: most clients read no answer before they have sent everything
-                fits = fits && body.Append(read.Buffer);
+                if (dropped > 0 || !body.Append(read.Buffer, most.Value)) dropped += read.Buffer.Length;
                 request.BodyReader.AdvanceTo(read.Buffer.End);
-                if (!read.IsCompleted) continue;
-                if (fits) return body;
+                if (!read.IsCompleted && dropped <= most.Value) continue;
+                if (dropped == 0) return body;
                 body.Dispose();
-                return TooLarge;
+                return TooLarge(most);
             }
         }
         catch (Exception e)
@@ -72,8 +75,8 @@ internal sealed class RequestBody : IDisposable
     public static Fault TooSlow { get; } = Fault.Invalid(Problem.Body("", TrafficLimits.BodySeconds.Name, $"The body was not complete after {TrafficLimits.BodySeconds.Value} seconds."));
 
     /// <summary>The refusal of a body that is past the limit.</summary>
-    public static Fault TooLarge { get; } = new(FaultCode.TooLarge, $"A body has at most {SteleLimits.ChangeSetBytes.Value} bytes.",
-        [Problem.Body("", "body.bytes", $"A body has at most {SteleLimits.ChangeSetBytes.Value} bytes.")]);
+    public static Fault TooLarge(Limit most) => new(FaultCode.TooLarge, $"A body has at most {most.Value} bytes here (limit {most.Name}).",
+        [Problem.Body("", most == SteleLimits.ChangeSetBytes ? "body.bytes" : most.Name, $"A body has at most {most.Value} bytes here.")]);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -83,10 +86,10 @@ internal sealed class RequestBody : IDisposable
         length = 0;
     }
 
-    bool Append(ReadOnlySequence<byte> more)
+    bool Append(ReadOnlySequence<byte> more, long most)
     {
         var total = length + more.Length;
-        if (total > SteleLimits.ChangeSetBytes.Value) return false;
+        if (total > most) return false;
         if (total > buffer.Length)
         {
             var larger = ArrayPool<byte>.Shared.Rent((int)Math.Max(total, buffer.Length * 2));

@@ -1,5 +1,6 @@
 using Npgsql;
 using Stele.Core.Faults;
+using Stele.Core.Limits;
 using Stele.Server.Access;
 using Stele.Server.Gateway.Grpc;
 using Stele.Server.Journal;
@@ -21,6 +22,8 @@ internal sealed class RequestGate(RequestDelegate next, RequestIds ids, Identiti
         context.Features.Set(caller);
         context.Response.Headers[RequestIdHeader] = caller.RequestIdText;
         if (IsOpen(context.Request)) return Next(context, caller);
+        // nobody has let him in, but checking who he is is work like any other
+        if (IsSignIn(context.Request)) return limits.EnterUnknown(caller) is { } busy ? HttpProblems.Write(context, busy) : Next(context, caller);
         if (IsLate(context.Request))
         {
             context.Features.Set<LateAdmission>(request => identities.Admit(request, caller));
@@ -85,8 +88,11 @@ internal sealed class RequestGate(RequestDelegate next, RequestIds ids, Identiti
         if (Unanswered(context) is { } answer) await answer;
     }
 
-    /// <summary>What an orchestrator asks has no token, and who signs in has none yet.</summary>
-    static bool IsOpen(HttpRequest request) => request.Path.Value is "/healthz" or "/readyz" or GrpcHealth.CheckPath || (request.Path.Value == "/v1/session" && HttpMethods.IsPost(request.Method));
+    /// <summary>What an orchestrator asks has no token.</summary>
+    static bool IsOpen(HttpRequest request) => request.Path.Value is "/healthz" or "/readyz" or GrpcHealth.CheckPath;
+
+    /// <summary>Who signs in has no token yet.</summary>
+    static bool IsSignIn(HttpRequest request) => request.Path.Value == "/v1/session" && HttpMethods.IsPost(request.Method);
 
     /// <summary>Who opens a WebSocket without a token says it in the first message.</summary>
     static bool IsLate(HttpRequest request) => request.Path.Value == "/v1/ws" && request.Headers.Authorization.Count == 0
@@ -128,7 +134,7 @@ internal sealed class RequestGate(RequestDelegate next, RequestIds ids, Identiti
 
     static Fault FaultOf(Exception exception) => exception switch
     {
-        BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => RequestBody.TooLarge,
+        BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => RequestBody.TooLarge(SteleLimits.ChangeSetBytes),
         BadHttpRequestException bad => Fault.Invalid(Problem.Body("", "http.request", bad.Message)),
         StoreUnavailableException or OperationCanceledException or TimeoutException => Fault.Unavailable("The database did not answer in time."),
         NpgsqlException npgsql when npgsql.IsTransient || npgsql is not PostgresException => Fault.Unavailable("The database cannot be reached."),

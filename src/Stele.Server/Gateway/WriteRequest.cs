@@ -27,9 +27,12 @@ internal sealed class WriteRequest : IDisposable
     public ReadOnlySpan<byte> Body => body is null ? default : body.Bytes;
 
     /// <summary>Reads a write that has a body. Faults: those of <see cref="RequestBody.Read"/>.</summary>
-    public static async ValueTask<Outcome<WriteRequest>> Read(HttpContext context, Parameter allowed)
+    public static ValueTask<Outcome<WriteRequest>> Read(HttpContext context, Parameter allowed) => Read(context, allowed, SteleLimits.ChangeSetBytes);
+
+    /// <summary>As the other, with a limit of its own for the body.</summary>
+    public static async ValueTask<Outcome<WriteRequest>> Read(HttpContext context, Parameter allowed, Limit most)
     {
-        if (!(await RequestBody.Read(context)).TryGet(out var body, out var fault)) return fault;
+        if (!(await RequestBody.Read(context, most)).TryGet(out var body, out var fault)) return fault;
         var request = WithoutBody(context, allowed, body);
         return request;
     }

@@ -33,23 +33,39 @@ internal sealed class JwtIdentities : IDisposable
     {
         identity = null;
         if (token.Length > IdentityLimits.JwtCharacters.Value || cache.Find(JwtHash.Of(token)) is not { } known) return false;
-        if (known.Source.Current != known.Keys || time.GetUtcNow() - known.Source.Issuer.ClockSkew >= known.Identity.ExpiresAt) return false;
+        if (known.Source.Current != known.Keys || IsOver(known)) return false;
         identity = known.Identity;
         return true;
     }
 
-    /// <summary>Verifies a token. Faults: unauthenticated, and unavailable when its issuer's keys cannot be had.</summary>
-    public async ValueTask<Outcome<JwtIdentity>> Verify(string token, CancellationToken cancellation)
+    /// <summary>Verifies a token: whose it is, or why it is refused.</summary>
+    public async ValueTask<(JwtIdentity? Identity, JwtRefusal Refusal)> Verify(string token, CancellationToken cancellation)
     {
-        var (identity, refusal) = await Decide(token, cancellation);
-        if (identity is not null)
+        var (verified, refusal) = await Decide(token, cancellation);
+        if (verified is not null)
         {
             metrics.Verified();
-            return identity;
+            return (verified.Identity, default);
         }
         metrics.Refused(refusal);
         log.Refused(refusal);
-        return refusal.Fault();
+        return (null, refusal);
+    }
+
+    /// <summary>
+    /// What tells again and again whether a token that was let in still holds: until it expires, and as long as its issuer has its
+    /// key. For streams, which last longer than a request. Null: it is not known any more.
+    /// </summary>
+    public Func<bool>? Standing(string token)
+    {
+        if (cache.Find(JwtHash.Of(token)) is not { } verified) return null;
+        return () =>
+        {
+            if (verified.Source.Current is not { } keys || IsOver(verified)) return false;
+            // another set of keys: it may have the token's no more
+            if (keys != verified.Keys && Prove(token, keys) is { } again) verified = again;
+            return keys == verified.Keys;
+        };
     }
 
     public void Dispose()
@@ -57,7 +73,16 @@ internal sealed class JwtIdentities : IDisposable
         foreach (var source in sources.Values) source.Dispose();
     }
 
-    async ValueTask<(JwtIdentity? Identity, JwtRefusal Refusal)> Decide(string token, CancellationToken cancellation)
+    bool IsOver(VerifiedJwt known) => time.GetUtcNow() - known.Source.Issuer.ClockSkew >= known.Identity.ExpiresAt;
+
+    VerifiedJwt? Prove(string token, KeySet keys)
+    {
+        if (!JwtText.TryParse(token, out var parsed, out _)) return null;
+        using (parsed)
+            return JwtVerifier.TryPlace(parsed, sources, out var place, out _) && JwtVerifier.TryVerify(parsed, place, keys, time.GetUtcNow(), out var identity, out _) ? new VerifiedJwt(place.Source, keys, identity) : null;
+    }
+
+    async ValueTask<(VerifiedJwt? Verified, JwtRefusal Refusal)> Decide(string token, CancellationToken cancellation)
     {
         if (token.Length > IdentityLimits.JwtCharacters.Value) return (null, JwtRefusal.TooLarge);
         if (!JwtText.TryParse(token, out var parsed, out var refusal)) return (null, refusal);
@@ -73,8 +98,9 @@ internal sealed class JwtIdentities : IDisposable
             }
             if (keys is null) return (null, JwtRefusal.KeysAway);
             if (!JwtVerifier.TryVerify(parsed, place, keys, time.GetUtcNow(), out var identity, out refusal)) return (null, refusal);
-            cache.Add(JwtHash.Of(token), new VerifiedJwt(place.Source, keys, identity));
-            return (identity, default);
+            var verified = new VerifiedJwt(place.Source, keys, identity);
+            cache.Add(JwtHash.Of(token), verified);
+            return (verified, default);
         }
     }
 }

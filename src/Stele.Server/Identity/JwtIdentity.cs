@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Stele.Core.Access;
+using Stele.Server.Gateway;
 
 namespace Stele.Server.Identity;
 
@@ -26,6 +27,9 @@ internal sealed record JwtIdentity(string Issuer, string Subject, string ActorId
         var hash = SHA256.HashData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{issuer.Length}:{issuer}{subject}")));
         return ActorPrefix + Convert.ToHexStringLower(hash.AsSpan(0, ActorHashBytes));
     }
+
+    /// <summary>As the gate knows him.</summary>
+    public Person Person { get; } = new(ActorId, [.. Memberships.Select(membership => membership.Org)]);
 
     /// <summary>The only org in which claims give roles; null: there are none, or several.</summary>
     public string? OnlyOrg => Memberships is [var only] ? only.Org : null;

@@ -20,6 +20,9 @@ internal sealed record JournalOptions
     /// <summary>How long a request waits for a primary that does not answer.</summary>
     public TimeSpan PrimaryWait { get; init; } = TimeSpan.FromMilliseconds(SteleLimits.PrimaryWaitMilliseconds.Value);
 
+    /// <summary>How long after the last word of the primary somebody's rights are still trusted, for local reads.</summary>
+    public TimeSpan AccessUnconfirmed { get; init; } = TimeSpan.FromSeconds(SteleLimits.AccessUnconfirmedSeconds.Value);
+
     /// <summary>How far this node's clock may be from the database's for it to write.</summary>
     public TimeSpan ClockSkew { get; init; } = TimeSpan.FromMilliseconds(SteleLimits.ClockSkewMilliseconds.Value);
 

@@ -21,6 +21,13 @@ internal sealed class HttpLimits(RequestLimiter limiter, ClientAddress addresses
         return admission.Refusal;
     }
 
+    /// <summary>Takes one request of somebody whom nobody knows yet: no rate applies to him, but it is work; the refusal, or null.</summary>
+    public Fault? EnterUnknown(Caller caller)
+    {
+        (caller.Admission, caller.BodyTime) = (limiter.EnterUnknown(), options.Body);
+        return caller.Admission.Refusal;
+    }
+
     /// <summary>The request is answered, or goes on as a stream, which is no work. Once more does no harm.</summary>
     public void Leave(Caller caller)
     {

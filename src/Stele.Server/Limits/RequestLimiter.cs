@@ -93,6 +93,9 @@ internal sealed class RequestLimiter
             : new Admission(null, rate, orgLeft, rate.Together, share, false));
     }
 
+    /// <summary>Takes one request of nobody that is known, or refuses it: unavailable when the node has all the work that it takes.</summary>
+    public Admission EnterUnknown() => Work(default);
+
     /// <summary>The request is answered.</summary>
     public void Leave(in Admission admission)
     {

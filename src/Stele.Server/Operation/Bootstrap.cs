@@ -17,7 +17,7 @@ namespace Stele.Server.Operation;
 /// next one.
 /// </summary>
 internal sealed class Bootstrap(
-    SteleOptions options, DatabaseConnections pools, JournalNode journal, TokenStore tokens, EventPartitions partitions, AuditRetention audit, RequestIds ids, TimeProvider time,
+    SteleOptions options, DatabaseConnections pools, JournalNode journal, TokenStore tokens, MonthPartitions partitions, AuditRetention audit, RequestIds ids, TimeProvider time,
     ILogger<Bootstrap> log) : IHostedService
 {
     static readonly string[] FirstEnvironments = ["development", "staging", "production"];
@@ -34,7 +34,7 @@ internal sealed class Bootstrap(
         try
         {
             await partitions.RunOnce(cancellation);
-            await audit.MakeMonths(cancellation);
+            await audit.Months.RunOnce(cancellation);
             await EnsureDefaultOrg(cancellation);
             await EnsureRootToken(cancellation);
         }

@@ -2,6 +2,7 @@ using System.Text;
 using Stele.Core.Access;
 using Stele.Core.Faults;
 using Stele.Core.Journal;
+using Stele.Server.Audit;
 using Stele.Server.Database;
 using Stele.Server.Gateway;
 using Stele.Server.Journal;
@@ -9,7 +10,7 @@ using Stele.Server.Journal;
 namespace Stele.Server.Operation;
 
 /// <summary>What orchestrators, Prometheus and tools ask.</summary>
-internal sealed class OperationEndpoints(JournalNode journal, EventPartitions partitions, Metrics metrics, IHostApplicationLifetime lifetime)
+internal sealed class OperationEndpoints(JournalNode journal, MonthPartitions partitions, AuditRetention audit, Metrics metrics, IHostApplicationLifetime lifetime)
 {
     const string PrometheusText = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -38,7 +39,9 @@ internal sealed class OperationEndpoints(JournalNode journal, EventPartitions pa
         }
         var json = new JsonText().Raw("{\"status\":\"ready\""u8);
         // reads go on whatever this says, so it is no reason to take the node out
-        if (partitions.Warning is { } warning) json.Raw(",\"warnings\":["u8).Text(warning).Raw("]"u8);
+        var warnings = new[] { partitions.Warning, audit.Months.Warning }.OfType<string>().ToList();
+        foreach (var (index, warning) in warnings.Index()) json.Raw(index == 0 ? ",\"warnings\":["u8 : ","u8).Text(warning);
+        if (warnings.Count > 0) json.Raw("]"u8);
         await Answer.Send(context, json.Raw("}"u8));
     }
 

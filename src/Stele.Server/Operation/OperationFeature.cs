@@ -1,3 +1,4 @@
+using Stele.Server.Audit;
 using Stele.Server.Database;
 using Stele.Server.Options;
 
@@ -17,8 +18,8 @@ internal static class OperationFeature
         .AddSingleton<OperationEndpoints>()
         .AddSingleton<TokenStore>()
         .AddSingleton(provider => ActivatorUtilities.CreateInstance<StatementTimer>(provider, provider.GetRequiredService<SteleOptions>().SlowStatement))
-        .AddSingleton(provider => new EventPartitions(provider.GetRequiredService<DatabaseConnections>().Tail,
-            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<EventPartitions>>()))
+        .AddSingleton(provider => MonthPartitions.OfEvents(provider.GetRequiredService<DatabaseConnections>().Tail,
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<MonthPartitions>>()))
         .AddHostedService<Bootstrap>()
         .AddHostedService<Upkeep>();
 
@@ -27,10 +28,14 @@ internal static class OperationFeature
     {
         var services = app.ApplicationServices;
         services.GetRequiredService<ProcessMetrics>();
-        var partitions = services.GetRequiredService<EventPartitions>();
+        var partitions = services.GetRequiredService<MonthPartitions>();
         services.GetRequiredService<Metrics>().AddGauge("stele_event_partition_horizon_timestamp_seconds",
             "From when on events have no partition, so that writes fail: seconds since the Unix epoch.",
-            () => partitions.Horizon is { } horizon ? (horizon - DateTime.UnixEpoch).TotalSeconds : double.NaN);
+            () => Seconds(partitions));
+        var audit = services.GetRequiredService<AuditRetention>().Months;
+        services.GetRequiredService<Metrics>().AddGauge("stele_audit_partition_horizon_timestamp_seconds",
+            "From when on the audit log has no partition, so that nothing is put on record: seconds since the Unix epoch.",
+            () => Seconds(audit));
         var (lifetime, log) = (services.GetRequiredService<IHostApplicationLifetime>(), services.GetRequiredService<ILogger<Bootstrap>>());
         lifetime.ApplicationStopping.Register(log.Stopping);
         lifetime.ApplicationStopped.Register(log.Stopped);
@@ -46,4 +51,6 @@ internal static class OperationFeature
         routes.MapGet("/openapi/v1.json", OperationEndpoints.OpenApi);
         return routes;
     }
+
+    static double Seconds(MonthPartitions partitions) => partitions.Horizon is { } horizon ? (horizon - DateTime.UnixEpoch).TotalSeconds : double.NaN;
 }

@@ -5,7 +5,7 @@ using Stele.Server.Database;
 namespace Stele.Server.Operation;
 
 /// <summary>What every node does now and then: root tokens taken over, partitions made, old months of the audit log dropped, old idempotency records swept.</summary>
-internal sealed class Upkeep(TokenStore tokens, EventPartitions partitions, AuditRetention audit, DatabaseConnections pools, StatementTimer statements, TimeProvider time, ILogger<Upkeep> log) : BackgroundService
+internal sealed class Upkeep(TokenStore tokens, MonthPartitions partitions, AuditRetention audit, DatabaseConnections pools, StatementTimer statements, TimeProvider time, ILogger<Upkeep> log) : BackgroundService
 {
     static readonly TimeSpan TokensPause = TimeSpan.FromSeconds(5);
     static readonly TimeSpan PartitionsPause = TimeSpan.FromHours(6);

@@ -8,7 +8,7 @@ using Stele.Server.Journal;
 
 namespace Stele.Server.Orgs;
 
-/// <summary>Orgs: made and listed by root, seen by their own members. Nobody learns of another org, not even that it exists.</summary>
+/// <summary>Orgs: made and listed by root, seen by their own members; whom an issuer vouches for sees all in which he is somebody. Nobody learns of another org, not even that it exists.</summary>
 internal sealed class OrgEndpoints(JournalNode journal, OrgDirectory directory, OrgQueries queries, TimeProvider time)
 {
     const string FirstToken = "first";
@@ -166,6 +166,8 @@ internal sealed class OrgEndpoints(JournalNode journal, OrgDirectory directory, 
 
     async Task<Outcome<List<DirectoryEntry>>> Entries(Caller caller, RequestParameters parameters, string after, CancellationToken cancellation)
     {
+        // of himself everybody may know where he is somebody
+        if (caller.Person is { } person) return await queries.ListOf(person, parameters.Archived, after, parameters.Limit + 1, cancellation);
         if (caller.Principal.IsRoot) return await queries.List(parameters.Archived, after, parameters.Limit + 1, cancellation);
         if (!(await journal.Read(caller.Org, EvenArchived, cancellation)).TryGet(out var snapshot, out var fault)) return fault;
         var state = snapshot.State;

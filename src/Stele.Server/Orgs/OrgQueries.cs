@@ -1,6 +1,7 @@
 using Npgsql;
 using Stele.Core.Journal;
 using Stele.Server.Database;
+using Stele.Server.Gateway;
 using Stele.Server.Journal;
 using Stele.Server.Operation;
 
@@ -48,16 +49,39 @@ internal sealed class OrgQueries(DatabaseConnections database, StatementTimer st
         command.Parameters.Add(new NpgsqlParameter<bool> { TypedValue = archived });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = after });
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
+        return await Read(command, cancellation);
+    }
+
+    const string ListSql = """
+        SELECT org_id, name, created_at, archived_at FROM stele.org WHERE name > $2 AND (archived_at IS NOT NULL) = $1 ORDER BY name LIMIT $3
+        """;
+
+    /// <summary>As <see cref="List"/>, of those whose user somebody is, or that his claims name.</summary>
+    public async Task<List<DirectoryEntry>> ListOf(Person person, bool archived, string after, int limit, CancellationToken cancellation)
+    {
+        using var timing = statements.Start("org_list");
+        await using var command = Command(ListOfSql);
+        foreach (var value in (object[])[person.Id, person.Orgs.ToArray(), archived, after, limit]) command.Parameters.Add(new NpgsqlParameter { Value = value });
+        return await Read(command, cancellation);
+    }
+
+    const string ListOfSql = """
+        SELECT o.org_id, o.name, o.created_at, o.archived_at FROM stele.org o
+        WHERE o.org_id IN (
+            SELECT u.org_id FROM stele.user_account u WHERE u.identity = $1 AND u.status = 'active'
+            UNION ALL SELECT n.org_id FROM stele.org_name n WHERE n.name = ANY ($2) AND NOT EXISTS (SELECT FROM stele.user_account s WHERE s.org_id = n.org_id AND s.identity = $1))
+            AND o.name > $4 AND (o.archived_at IS NOT NULL) = $3
+        ORDER BY o.name LIMIT $5
+        """;
+
+    static async Task<List<DirectoryEntry>> Read(NpgsqlCommand command, CancellationToken cancellation)
+    {
         await using var reader = await command.ExecuteReaderAsync(cancellation);
         var orgs = new List<DirectoryEntry>();
         while (await reader.ReadAsync(cancellation))
             orgs.Add(new DirectoryEntry(new OrgId(reader.GetInt32(0)), reader.GetString(1), Timestamp.From(reader.GetDateTime(2)), reader.IsDBNull(3) ? null : Timestamp.From(reader.GetDateTime(3))));
         return orgs;
     }
-
-    const string ListSql = """
-        SELECT org_id, name, created_at, archived_at FROM stele.org WHERE name > $2 AND (archived_at IS NOT NULL) = $1 ORDER BY name LIMIT $3
-        """;
 
     NpgsqlCommand Command(string sql)
     {

@@ -202,7 +202,7 @@ internal sealed partial class OrgWatch
             for (var i = all.Count - 1; i >= 0; i--)
             {
                 var subscriber = all[i];
-                if (subscriber.ExpiresAt is { } expiresAt && expiresAt <= now) CutOff(subscriber, WatchEnd.Revoked);
+                if (subscriber.ExpiresAt <= now || subscriber.Client.Standing?.Invoke() == false) CutOff(subscriber, WatchEnd.Revoked);
                 else if (subscriber.Outbox.IsStalled(options.Stall)) CutOff(subscriber, WatchEnd.TooSlow);
                 else if (subscriber.Group is not null && time.GetElapsedTime(subscriber.BeatenAt) >= options.Heartbeat) Beat(subscriber);
             }

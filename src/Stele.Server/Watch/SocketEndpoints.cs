@@ -1,11 +1,12 @@
 using Stele.Core.Faults;
+using Stele.Server.Access;
 using Stele.Server.Gateway;
 using Stele.Server.Limits;
 
 namespace Stele.Server.Watch;
 
 /// <summary>Watching over a WebSocket.</summary>
-internal sealed class SocketEndpoints(WatchEngine engine, HttpLimits limits, RequestLimiter limiter, ClientAddress addresses, WatchOptions options, TimeProvider time)
+internal sealed class SocketEndpoints(WatchEngine engine, Identities identities, HttpLimits limits, RequestLimiter limiter, ClientAddress addresses, WatchOptions options, TimeProvider time)
 {
     /// <summary><c>GET /v1/ws</c></summary>
     public async Task Accept(HttpContext context)
@@ -22,7 +23,7 @@ internal sealed class SocketEndpoints(WatchEngine engine, HttpLimits limits, Req
         // a stream is no work; each of its messages is
         limits.Leave(caller);
         using var socket = await context.WebSockets.AcceptWebSocketAsync(new WebSocketAcceptContext { DangerousEnableCompression = false });
-        await new WatchSocket(socket, context, caller, late, engine, limiter, addresses.Of(context), options, time).Run();
+        await new WatchSocket(socket, context, caller, late, engine, identities, limiter, addresses.Of(context), options, time).Run();
     }
 
     // another site's page may open a WebSocket here, and the browser would send the session's cookie with it

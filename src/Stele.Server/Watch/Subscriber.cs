@@ -10,7 +10,8 @@ namespace Stele.Server.Watch;
 /// <param name="Client">What it calls itself, or null.</param>
 /// <param name="Address">From where.</param>
 /// <param name="Labels">What it says of itself.</param>
-internal sealed record WatchClient(Principal Principal, string Transport, string? Client, string? Address, IReadOnlyDictionary<string, string> Labels);
+/// <param name="Standing">Whether that by which it was let in still holds, as far as the org's state does not say it; null: the state says it all.</param>
+internal sealed record WatchClient(Principal Principal, string Transport, string? Client, string? Address, IReadOnlyDictionary<string, string> Labels, Func<bool>? Standing = null);
 
 /// <summary>A revision that a client could not apply, and why.</summary>
 internal sealed record WatchRejection(long Revision, string Reason);

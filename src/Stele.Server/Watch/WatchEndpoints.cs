@@ -5,13 +5,14 @@ using Microsoft.AspNetCore.Http.Features;
 using Stele.Core.Faults;
 using Stele.Core.Journal;
 using Stele.Core.Watch;
+using Stele.Server.Access;
 using Stele.Server.Gateway;
 using Stele.Server.Limits;
 
 namespace Stele.Server.Watch;
 
 /// <summary>Server-sent events.</summary>
-internal sealed class WatchEndpoints(WatchEngine engine, HttpLimits limits, WatchOptions options)
+internal sealed class WatchEndpoints(WatchEngine engine, Identities identities, HttpLimits limits, WatchOptions options)
 {
     const Parameter Parameters = Parameter.Env | Parameter.Prefixes | Parameter.Kinds | Parameter.FromCursor | Parameter.FromRevision;
 
@@ -31,7 +32,7 @@ internal sealed class WatchEndpoints(WatchEngine engine, HttpLimits limits, Watc
         using var cut = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         // what a client does not take within a moment of its end, it does not get
         outbox.OnEnd = () => cut.CancelAfter(options.Farewell);
-        var client = new WatchClient(caller.Principal, "sse", UserAgent(context.Request), context.Connection.RemoteIpAddress?.ToString(), NoLabels);
+        var client = new WatchClient(caller.Principal, "sse", UserAgent(context.Request), context.Connection.RemoteIpAddress?.ToString(), NoLabels, identities.StandingOf(context.Request, caller));
         if (!(await engine.Subscribe(caller.Org, "", client, query, outbox)).TryGet(out var subscriber, out fault))
         {
             await HttpProblems.Write(context, fault);

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Stele.Core.Watch;
 using Stele.Proto.V1;
+using Stele.Server.Access;
 using Stele.Server.Gateway;
 using Stele.Server.Gateway.Grpc;
 using Stele.Server.Limits;
@@ -9,7 +10,7 @@ using Wire = Stele.Proto.V1.WatchMessage;
 namespace Stele.Server.Watch;
 
 /// <summary>Watching over gRPC: what server-sent events are over HTTP, with the end as a status.</summary>
-internal sealed class WatchGrpc(WatchEngine engine, HttpLimits limits, WatchOptions options)
+internal sealed class WatchGrpc(WatchEngine engine, Identities identities, HttpLimits limits, WatchOptions options)
 {
     // a frame is shared by all who see the same, and so is its message
     readonly ConditionalWeakTable<WatchFrame, Wire> messages = [];
@@ -29,7 +30,8 @@ internal sealed class WatchGrpc(WatchEngine engine, HttpLimits limits, WatchOpti
         using var cut = CancellationTokenSource.CreateLinkedTokenSource(call.RequestAborted);
         // what a client does not take within a moment of its end, it does not get
         outbox.OnEnd = () => cut.CancelAfter(options.Farewell);
-        var client = new WatchClient(caller.Principal, "grpc", WatchEndpoints.UserAgent(context.Request), context.Connection.RemoteIpAddress?.ToString(), WatchEndpoints.NoLabels);
+        var client = new WatchClient(caller.Principal, "grpc", WatchEndpoints.UserAgent(context.Request), context.Connection.RemoteIpAddress?.ToString(), WatchEndpoints.NoLabels,
+            identities.StandingOf(context.Request, caller));
         if (!(await engine.Subscribe(caller.Org, "", client, query, outbox)).TryGet(out var subscriber, out fault))
         {
             await HttpProblems.Write(context, fault);

@@ -5,6 +5,7 @@ using System.Text;
 using Stele.Core.Faults;
 using Stele.Core.Limits;
 using Stele.Core.Watch;
+using Stele.Server.Access;
 using Stele.Server.Gateway;
 using Stele.Server.Limits;
 
@@ -15,12 +16,13 @@ namespace Stele.Server.Watch;
 /// is rented when a message comes, and given back when it is read.
 /// </summary>
 internal sealed class WatchSocket(
-    WebSocket socket, HttpContext context, Caller caller, LateAdmission? late, WatchEngine engine, RequestLimiter limiter, IPAddress address, WatchOptions options, TimeProvider time)
+    WebSocket socket, HttpContext context, Caller caller, LateAdmission? late, WatchEngine engine, Identities identities, RequestLimiter limiter, IPAddress address, WatchOptions options, TimeProvider time)
 {
     readonly WatchOutbox outbox = engine.NewOutbox();
     readonly Dictionary<string, Subscriber> subscriptions = new(StringComparer.Ordinal);
     readonly CancellationTokenSource cut = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
     (int Code, string Why)? refusal;
+    Func<bool>? standing = caller.Org != default ? identities.StandingOf(context.Request, caller) : null;
     bool admitted = caller.Org != default, gone;
 
     const int Unsupported = 1003, TooBig = 1009, NotAdmitted = 4401, Limit = 4429, FirstBytes = 4 << 10;
@@ -180,7 +182,11 @@ internal sealed class WatchSocket(
         context.Request.Headers.Authorization = $"Bearer {message.Token}";
         if (message.Org is { } org) context.Request.Headers["Stele-Org"] = org;
         if (await late!(context.Request) is { } fault) Refuse(NotAdmitted, fault.Detail);
-        else Volatile.Write(ref admitted, true);
+        else
+        {
+            standing = identities.StandingOf(context.Request, caller);
+            Volatile.Write(ref admitted, true);
+        }
         context.Request.Headers.Authorization = default;
     }
 
@@ -196,7 +202,7 @@ internal sealed class WatchSocket(
             Tell(message.Id, "rate_limited", $"A connection has at most {SteleLimits.WatchSubscriptionsOfConnection.Value} subscriptions (limit {SteleLimits.WatchSubscriptionsOfConnection.Name}).");
             return;
         }
-        var client = new WatchClient(caller.Principal, "websocket", message.Client ?? WatchEndpoints.UserAgent(context.Request), context.Connection.RemoteIpAddress?.ToString(), message.Labels);
+        var client = new WatchClient(caller.Principal, "websocket", message.Client ?? WatchEndpoints.UserAgent(context.Request), context.Connection.RemoteIpAddress?.ToString(), message.Labels, standing);
         var begun = await engine.Subscribe(caller.Org, message.Id!, client, new WatchQuery(message.Environment, message.Prefixes, message.Kinds, message.FromCursor, message.FromRevision), outbox);
         if (begun.TryGet(out var subscriber, out var fault))
         {

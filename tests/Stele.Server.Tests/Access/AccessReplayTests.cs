@@ -32,6 +32,8 @@ public sealed class AccessReplayTests
         var replayed = OrgState.Empty(OrgId.Default, loaded.Incarnation);
         foreach (var revision in await other.Store.Read(OrgId.Default, 0, 1_000, CancellationToken.None)) replayed = Decider.Evolve(replayed, revision);
         Assert.Equal(loaded.Access, replayed.Access);
+        foreach (var access in (AccessState[])[written.Access, loaded.Access, replayed.Access])
+            Assert.Equal([ids[2].Id, null, ids[1].Id], ((string[])["oidc:a", "oidc:b", "oidc:c"]).Select(identity => access.UserOf(identity)?.Id));
         Assert.Equal(loaded.Access.MemoryBytes, replayed.Access.MemoryBytes);
         foreach (var e in (await other.Store.Read(OrgId.Default, 0, 1_000, CancellationToken.None)).SelectMany(revision => revision.Events))
             Assert.DoesNotContain("verifier-of", System.Text.Encoding.UTF8.GetString(e.Data!), StringComparison.Ordinal);
@@ -75,6 +77,9 @@ public sealed class AccessReplayTests
         await Do(node, new RemoveRole(Principal.Root, Guid.CreateVersion7(), "brief"));
         await Do(node, new ChangeUser(Principal.Root, Guid.CreateVersion7(), users[1], new MemberChange { Roles = [new RoleBinding("narrow", ["staging"], "app."), RoleBinding.Of("viewer")], Name = "New" }));
         await Do(node, new ChangeUser(Principal.Root, Guid.CreateVersion7(), users[2], new MemberChange { Status = MemberStatus.Suspended }));
+        // bound, bound to another, and to whom another was
+        foreach (var (user, identity) in new[] { (1, "oidc:a"), (2, "oidc:b"), (1, "oidc:c"), (2, "oidc:a"), (3, "oidc:b") })
+            await Do(node, new ChangeUser(Principal.Root, Guid.CreateVersion7(), users[user], new MemberChange { SetsIdentity = true, Identity = new MemberIdentity("https://issuer.example", identity) }));
         await Do(node, new SetPassword(Principal.Root, Guid.CreateVersion7(), users[1], "verifier-of-one"));
         await Do(node, new CreateServiceAccount(Principal.Root, Guid.CreateVersion7(), users[0], Member(null, "deployer", "editor")));
         await Do(node, new ChangeServiceAccount(Principal.Root, Guid.CreateVersion7(), users[0], new MemberChange { Name = "deploys" }));

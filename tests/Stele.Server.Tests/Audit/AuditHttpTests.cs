@@ -118,7 +118,7 @@ public sealed class AuditHttpTests(HttpServer server) : IClassFixture<HttpServer
         // and not in an org's
         Assert.Empty((await server.Get("/v1/audit?action=authentication.refused")).Is(200)["items"].EnumerateArray());
         using var metrics = await server.Client.GetAsync("/metrics");
-        Assert.Matches(@"stele_unauthenticated_total 5\d\n", await metrics.Content.ReadAsStringAsync());
+        Assert.Matches("""stele_authentication_refused_total\{reason="malformed"\} 5\d\n""", await metrics.Content.ReadAsStringAsync());
     }
 
     [Theory]

@@ -90,5 +90,5 @@ public sealed class AuditRetentionTests
     static DateTime Month(int before) => new DateOnly(DateTime.UtcNow.Year, DateTime.UtcNow.Month, 1).AddMonths(-before).ToDateTime(default, DateTimeKind.Utc);
 
     static Task Retain(AuditBench bench, int months) =>
-        new AuditRetention(bench.Connections.Tail, months, LoggerFactory.Create(_ => { }).CreateLogger("retention")).RunOnce(CancellationToken.None);
+        new AuditRetention(bench.Connections.Tail, months, TimeProvider.System, LoggerFactory.Create(_ => { }).CreateLogger("retention")).RunOnce(CancellationToken.None);
 }

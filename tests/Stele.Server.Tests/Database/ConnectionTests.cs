@@ -140,7 +140,7 @@ public sealed class ConnectionTests
     {
         await using var db = await Postgres.NewDatabase();
         await using var connections = await Open(new DatabaseOptions { Owner = db.Owner });
-        var partitions = new EventPartitions(connections.Tail, TimeProvider.System, NullLogger.Instance);
+        var partitions = MonthPartitions.OfEvents(connections.Tail, TimeProvider.System, NullLogger.Instance);
         Assert.True(await partitions.RunOnce(CancellationToken.None));
         Assert.True(partitions.Horizon > DateTime.UtcNow.AddMonths(11));
 
@@ -148,7 +148,7 @@ public sealed class ConnectionTests
         await using (var superuser = await db.As())
             await superuser.Execute("REVOKE CREATE ON SCHEMA stele FROM stele_owner; ALTER SCHEMA stele OWNER TO CURRENT_USER; DROP TABLE stele.event_y" + DateTime.UtcNow.AddMonths(12).ToString("yyyy'm'MM", null));
         var later = new LaterClock(TimeSpan.FromDays(305));
-        Assert.False(await new EventPartitions(connections.Tail, later, NullLogger.Instance).RunOnce(CancellationToken.None));
+        Assert.False(await MonthPartitions.OfEvents(connections.Tail, later, NullLogger.Instance).RunOnce(CancellationToken.None));
     }
 
     static Task<DatabaseConnections> Open(DatabaseOptions options) => DatabaseConnections.Open(options, NullLoggerFactory.Instance, CancellationToken.None);

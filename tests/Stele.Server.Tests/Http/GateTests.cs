@@ -50,7 +50,7 @@ public sealed partial class GateTests(HttpServer server) : IClassFixture<HttpSer
             looks++;
             return Task.FromResult<OrgId?>(null);
         }, TimeProvider.System, new JournalOptions());
-        var identities = new Identities(tokens, orgs, server.Service<KnownTokens>(), server.Service<Sessions>(), server.Service<VouchedIdentities>(), server.Service<JournalNode>(), Unbounded(), server.Service<AccessMetrics>());
+        var identities = new Identities(tokens, orgs, server.Service<KnownTokens>(), server.Service<Sessions>(), server.Service<VouchedIdentities>(), server.Service<JournalNode>(), new JournalOptions(), Unbounded(), server.Service<AccessMetrics>());
         var gate = new RequestGate(_ =>
         {
             reached++;

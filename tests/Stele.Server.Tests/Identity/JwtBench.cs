@@ -44,7 +44,11 @@ public sealed class JwtBench : IAsyncLifetime
         return new JwtIdentities(options, Clock, new IdentityMetrics(metrics), LoggerFactory.Create(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(logs)));
     }
 
-    internal Task<Outcome<JwtIdentity>> Verify(string token) => Identities.Verify(token, TestContext.Current.CancellationToken).AsTask();
+    internal async Task<Outcome<JwtIdentity>> Verify(string token)
+    {
+        var (identity, refusal) = await Identities.Verify(token, TestContext.Current.CancellationToken);
+        return identity is null ? refusal.Fault() : identity;
+    }
 
     internal async Task<JwtIdentity> Accept(string token)
     {

@@ -25,7 +25,7 @@ public sealed class JwtVerifierTests(JwtBench bench) : IClassFixture<JwtBench>
         {
             foreach (var key in made)
             {
-                var identity = (await all.Verify(key.Sign(bench.Issuer.Claims(bench.Now).ToJsonString()), CancellationToken.None)).Value;
+                var identity = (await all.Verify(key.Sign(bench.Issuer.Claims(bench.Now).ToJsonString()), CancellationToken.None)).Identity!;
                 Assert.Equal(("alice", bench.Issuer.Url), (identity.Subject, identity.Issuer));
             }
         }
@@ -55,7 +55,7 @@ public sealed class JwtVerifierTests(JwtBench bench) : IClassFixture<JwtBench>
         {
             Grants = [new ClaimGrant("groups", "admins", false, "default", null, ["admin"]), new ClaimGrant("sub", "ali", true, "default", null, [], account), new ClaimGrant("scope", "b", false, "acme", null, ["viewer"])],
         });
-        var identity = (await node.Verify(bench.Token(claims => claims["scope"] = "a b c"), CancellationToken.None)).Value;
+        var identity = (await node.Verify(bench.Token(claims => claims["scope"] = "a b c"), CancellationToken.None)).Identity!;
         Assert.Equal(Principal.ServiceAccount(account), identity.In("default"));
         Assert.Equal(Principal.External(identity.ActorId, ["viewer"]), identity.In("acme"));
     }

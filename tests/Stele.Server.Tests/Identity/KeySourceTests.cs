@@ -212,12 +212,12 @@ public sealed class KeySourceTests : IAsyncLifetime
         // as Kubernetes serves it: keys at the API server, by its own authority, to whoever has a token
         var kubernetes = issuer.Configured() with { CaFile = right, BearerTokenFile = token, Jwks = new Uri(issuer.Url + "/keys") };
         using var trusting = bench.Of(kubernetes);
-        Assert.Null((await trusting.Verify(issuer.Token(bench.Now), CancellationToken.None)).Fault);
+        Assert.NotNull((await trusting.Verify(issuer.Token(bench.Now), CancellationToken.None)).Identity);
         Assert.Equal(["/keys Bearer the-nodes-own-token"], issuer.Authorizations);
         foreach (var distrusting in (string?[])[wrong, null])
         {
             using var node = bench.Of(kubernetes with { CaFile = distrusting });
-            Assert.Equal(JwtRefusal.KeysAway.Fault(), (await node.Verify(issuer.Token(bench.Now), CancellationToken.None)).Fault);
+            Assert.Equal((null, JwtRefusal.KeysAway), await node.Verify(issuer.Token(bench.Now), CancellationToken.None));
         }
         Assert.Single(issuer.Authorizations);
         directory.Delete(recursive: true);

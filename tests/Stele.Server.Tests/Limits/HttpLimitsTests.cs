@@ -77,6 +77,39 @@ public sealed class HttpLimitsTests
     }
 
     [Fact]
+    public async Task A_sign_in_is_work_and_what_it_may_send_is_little()
+    {
+        await using var db = await Postgres.NewDatabase();
+        await using var server = await TestServer.Start(db, limits: bounds with { InWork = 1, FailedSignInsPerMinute = 2 });
+        using (var first = SignIn(server, 10, "{"))
+        {
+            await Until(server, "stele_requests_in_work 1");
+            Assert.Equal(503, Ask(server, "POST /v1/session HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"));
+        }
+        await Until(server, "stele_requests_in_work 0");
+        var most = (int)TrafficLimits.SignInBytes.Value;
+        foreach (var (bytes, status) in new[] { (most, " 401 "), (most + 1, " 413 ") })
+        {
+            const string body = """{"email":"x","password":"y"}""";
+            using var sent = SignIn(server, bytes, body + new string(' ', bytes - body.Length));
+            Assert.Contains(status, sent.ReadHead(), StringComparison.Ordinal);
+        }
+        // what is announced as much more is not waited for, nor what comes without an end
+        using (var announced = SignIn(server, 3 * most, "{")) Assert.Contains(" 413 ", announced.ReadHead(), StringComparison.Ordinal);
+        using (var endless = new RawConnection(server.Client.BaseAddress!))
+        {
+            endless.Send($"POST /v1/session HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n{4 * most:x}\r\n{new string(' ', 4 * most)}\r\n");
+            Assert.Contains(" 413 ", endless.ReadHead(), StringComparison.Ordinal);
+        }
+        await Until(server, "stele_requests_in_work 0");
+        using var second = SignIn(server, 28, """{"email":"x","password":"y"}""");
+        Assert.Contains(" 401 ", second.ReadHead(), StringComparison.Ordinal);
+        // now the address is blocked: it is told so without having sent its body
+        using var blocked = SignIn(server, 28, "");
+        Assert.Contains(" 429 ", blocked.ReadHead(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_header_that_does_not_end_is_cut_while_others_are_served()
     {
         await using var db = await Postgres.NewDatabase();
@@ -158,6 +191,13 @@ public sealed class HttpLimitsTests
     {
         var connection = new RawConnection(server.Client.BaseAddress!);
         connection.Send($"PUT /v1/config/a.b HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TestServer.Token}\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{{");
+        return connection;
+    }
+
+    static RawConnection SignIn(TestServer server, int length, string body)
+    {
+        var connection = new RawConnection(server.Client.BaseAddress!);
+        connection.Send($"POST /v1/session HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}");
         return connection;
     }
 

@@ -1,5 +1,7 @@
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using Stele.Server.Audit;
 using Stele.Server.Database;
 using Stele.Server.Tests.Fixtures;
 using Xunit;
@@ -7,7 +9,7 @@ using Xunit;
 namespace Stele.Server.Tests.Database;
 
 /// <summary>Partitions of events are there long before they are needed, and whoever looks after the node hears when they are not.</summary>
-public sealed class EventPartitionTests
+public sealed class MonthPartitionTests
 {
     [Theory]
     [InlineData(PostgresMajor.V15)]
@@ -17,7 +19,7 @@ public sealed class EventPartitionTests
         await using var db = await Postgres.NewDatabase(major);
         await using var tail = NpgsqlDataSource.Create(db.Tail);
         var logs = new CapturedLogs();
-        var partitions = new EventPartitions(tail, TimeProvider.System, Logger(logs));
+        var partitions = MonthPartitions.OfEvents(tail, TimeProvider.System, Logger(logs));
         Assert.True(await partitions.RunOnce(CancellationToken.None));
         var month = new DateOnly(DateTime.UtcNow.Year, DateTime.UtcNow.Month, 1);
         Assert.Equal(month.AddMonths(13).ToDateTime(default, DateTimeKind.Utc), partitions.Horizon);
@@ -27,7 +29,7 @@ public sealed class EventPartitionTests
         await owner.Execute($"DROP TABLE stele.event_y{month.AddMonths(2):yyyy}m{month.AddMonths(2):MM}");
         Assert.True(await partitions.RunOnce(CancellationToken.None));
         Assert.Equal(month.AddMonths(13).ToDateTime(default, DateTimeKind.Utc), partitions.Horizon);
-        Assert.Contains(logs.Lines, line => line.Contains("1 partitions of events made", StringComparison.Ordinal));
+        Assert.Contains(logs.Lines, line => line.Contains("Events: 1 partitions made", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -38,20 +40,41 @@ public sealed class EventPartitionTests
         var horizon = new DateTimeOffset(DateTime.UtcNow.Year, DateTime.UtcNow.Month, 1, 0, 0, 0, TimeSpan.Zero).AddMonths(13);
         var clock = new ClockAt { Now = horizon - TimeSpan.FromDays(90) };
         var logs = new CapturedLogs();
-        var partitions = new EventPartitions(tail, clock, Logger(logs));
+        var partitions = MonthPartitions.OfEvents(tail, clock, Logger(logs));
         Assert.True(await partitions.RunOnce(CancellationToken.None));
         Assert.Null(partitions.Warning);
 
         clock.Now += TimeSpan.FromMicroseconds(1);
         Assert.NotNull(partitions.Warning);
         Assert.False(await partitions.RunOnce(CancellationToken.None));
-        Assert.Contains(logs.Lines, line => line.StartsWith("Error", StringComparison.Ordinal) && line.Contains("writes fail from then on", StringComparison.Ordinal));
-        Assert.Contains("only up to", partitions.Warning, StringComparison.Ordinal);
+        Assert.Contains(logs.Lines, line => line.StartsWith("Error", StringComparison.Ordinal) && line.Contains("Events: partitions only up to", StringComparison.Ordinal));
+        Assert.Contains("writes fail from then on", partitions.Warning, StringComparison.Ordinal);
 
         clock.Now = horizon;
         Assert.False(await partitions.RunOnce(CancellationToken.None));
         Assert.Equal(horizon.UtcDateTime, partitions.Horizon);
         Assert.Contains("writes fail.", partitions.Warning, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Months_of_the_audit_log_that_cannot_be_made_are_told_in_time_and_ready_all_the_same()
+    {
+        await using var db = await Postgres.NewDatabase();
+        var month = new DateTimeOffset(DateTime.UtcNow.Year, DateTime.UtcNow.Month, 1, 0, 0, 0, TimeSpan.Zero);
+        await using var owner = await db.As("stele_owner");
+        // what keeps them from being made: here the server may not
+        await owner.Execute("REVOKE EXECUTE ON FUNCTION stele.ensure_audit_partitions(int) FROM stele_tail");
+        foreach (var missing in Enumerable.Range(2, 11)) await owner.Execute($"DROP TABLE stele.audit_y{month.AddMonths(missing):yyyy}m{month.AddMonths(missing):MM}");
+        await using var server = await TestServer.Start(db);
+        using var ready = await server.Client.GetAsync("/readyz");
+        Assert.Equal(System.Net.HttpStatusCode.OK, ready.StatusCode);
+        Assert.Contains($"The audit log: partitions only up to {month.AddMonths(2):yyyy-MM-dd}", await ready.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Contains(server.Logs.Lines, line => line.StartsWith("Error", StringComparison.Ordinal) && line.Contains("nothing is put on record from then on", StringComparison.Ordinal));
+        Assert.Contains($"stele_audit_partition_horizon_timestamp_seconds {month.AddMonths(2).ToUnixTimeSeconds()}\n", await server.Client.GetStringAsync("/metrics"), StringComparison.Ordinal);
+
+        await owner.Execute("GRANT EXECUTE ON FUNCTION stele.ensure_audit_partitions(int) TO stele_tail");
+        await server.Services.GetRequiredService<AuditRetention>().RunOnce(CancellationToken.None);
+        Assert.DoesNotContain("warnings", await server.Client.GetStringAsync("/readyz"), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -86,7 +109,7 @@ public sealed class EventPartitionTests
         }
     }
 
-    static ILogger<EventPartitions> Logger(CapturedLogs logs) => LoggerFactory.Create(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(logs)).CreateLogger<EventPartitions>();
+    static ILogger<MonthPartitions> Logger(CapturedLogs logs) => LoggerFactory.Create(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(logs)).CreateLogger<MonthPartitions>();
 
     sealed class ClockAt : TimeProvider
     {
