@@ -4,6 +4,7 @@ using Stele.Server.Audit;
 using Stele.Server.Commands;
 using Stele.Server.Configs;
 using Stele.Server.Database;
+using Stele.Server.Flags;
 using Stele.Server.Gateway;
 using Stele.Server.Gateway.Grpc;
 using Stele.Server.Identity;
@@ -64,10 +65,10 @@ internal static class Program
         builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.Listen(options));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(SteleLimits.ShutdownSeconds.Value));
         builder.Services.AddSingleton(logs).AddSingleton(options).AddSingleton(database.Connections).AddSingleton(TimeProvider.System);
-        builder.Services.AddJournal(journal, options.CarriesHints("notify")).AddOperation().AddLimits(limits ?? new LimitOptions()).AddGateway().AddAccess().AddGrpc().AddIdentity().AddTransport(options).AddOrgs().AddConfigs().AddStats().AddWatch().AddOutbound(options).AddAudit().AddUsage();
+        builder.Services.AddJournal(journal, options.CarriesHints("notify")).AddOperation().AddLimits(limits ?? new LimitOptions()).AddGateway().AddAccess().AddGrpc().AddIdentity().AddTransport(options).AddOrgs().AddConfigs().AddFlags().AddStats().AddWatch().AddOutbound(options).AddAudit().AddUsage();
         var app = builder.Build();
         app.UseGrpc().UseOperation().UseTransport().UseGateway().UseWatch();
-        app.MapOperation().MapLimits().MapGateway().MapAccess().MapJournal().MapOrgs().MapConfigs().MapStats().MapWatch().MapAudit().MapUsage().MapGrpc();
+        app.MapOperation().MapLimits().MapGateway().MapAccess().MapJournal().MapOrgs().MapConfigs().MapFlags().MapStats().MapWatch().MapAudit().MapUsage().MapGrpc();
         return app;
     }
 

@@ -49,7 +49,7 @@ public static class AccessText
 
     /// <summary>What a key prefix of a grant breaks: it must be able to begin something.</summary>
     public static bool IsPrefix([NotNullWhen(true)] string? text) =>
-        text is not null && text.Length <= SteleLimits.KeyCharacters.Value && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-' or '[' or ']' or '/');
+        text is not null && text.Length <= SteleLimits.KeyCharacters.Value && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-' or '[' or ']' or '/' or '$');
 
     // Cf holds the marks of direction, the zero widths and the tags; Zl and Zp break lines
     static bool IsHidden(Rune rune) => Rune.GetUnicodeCategory(rune) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator

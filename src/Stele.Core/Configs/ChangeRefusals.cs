@@ -1,4 +1,6 @@
 using Stele.Core.Faults;
+using Stele.Core.Flags;
+using Stele.Core.Journal;
 using Stele.Core.Orgs;
 using Stele.Core.Schemas;
 
@@ -91,13 +93,55 @@ sealed class ChangeRefusals(ChangeSet command)
 
     Problem Stale(int index, Change change, int expected, ConfigEntry? entry, Tombstone? deleted)
     {
-        var found = entry is not null ? $"it is at version {entry.Version}, set by {entry.UpdatedBy} at {entry.UpdatedAt}"
-            : deleted is { } gone ? $"it was deleted as version {gone.Version}, by revision {gone.Revision}"
-            : "it does not exist";
-        var message = expected == 0 ? $"{change.Key} was expected not to exist, but {found}." : $"{change.Key} was expected at version {expected}, but {found}.";
+        var message = StaleMessage(change.Key.Text, expected, entry is null ? null : (entry.Version, entry.UpdatedBy, entry.UpdatedAt), deleted);
         return change.ExpectedByHeader
             ? Problem.Header(expected == 0 ? "If-None-Match" : "If-Match", "if_match", message)
             : Problem.Body(Pointer(index, "expected_version"), "expected_version", message);
+    }
+
+    static string StaleMessage(string key, int expected, (int Version, string By, Timestamp At)? there, Tombstone? deleted)
+    {
+        var found = there is { } entry ? $"it is at version {entry.Version}, set by {entry.By} at {entry.At}"
+            : deleted is { } gone ? $"it was deleted as version {gone.Version}, by revision {gone.Revision}"
+            : "it does not exist";
+        return expected == 0 ? $"{key} was expected not to exist, but {found}." : $"{key} was expected at version {expected}, but {found}.";
+    }
+
+    /// <summary>The environment of a change of a flag is not there.</summary>
+    public void UnknownEnvironment(FlagChange change, string? name)
+    {
+        var message = $"There is no environment '{name}'.";
+        Add(FaultCode.NotFound, 0, command.IsList && change.Environment is not null
+            ? Problem.Body($"{change.Pointer}/environment", "environment.unknown", message)
+            : Problem.Query("env", "environment.unknown", message));
+    }
+
+    /// <summary>As for a key, for an item of an environment's flags.</summary>
+    public bool Preconditions(FlagChange change, EnvironmentState environment, FlagEntry? entry)
+    {
+        var deleted = entry is null && (change.ExpectedVersion > 0 || command.ExpectedRevision is not null) ? environment.Flags.Deleted.Find(change.Key.Text) : null;
+        var holds = true;
+        if (change.MustExist && entry is null)
+            holds = Refuse(FaultCode.PreconditionFailed, Problem.Header("If-Match", "if_match", $"{change.Key} does not exist in {environment.Name}."));
+        if (change.ExpectedVersion is { } expected && expected != (entry?.Version ?? 0) && expected != deleted?.Version)
+        {
+            var message = StaleMessage(change.Key.Text, expected, entry is null ? null : (entry.Version, entry.UpdatedBy, entry.UpdatedAt), deleted);
+            holds = change.ExpectedByHeader
+                ? Refuse(FaultCode.PreconditionFailed, Problem.Header(expected == 0 ? "If-None-Match" : "If-Match", "if_match", message))
+                : Refuse(FaultCode.Conflict, Problem.Body($"{change.Pointer}/expected_version", "expected_version", message));
+        }
+        if (command.ExpectedRevision is not { } revision) return holds;
+        var changed = command.ExpectedRevisionCoversEnvironment ? environment.ChangedRevision : entry?.Revision ?? deleted?.Revision ?? 0;
+        return changed <= revision ? holds : Refuse(FaultCode.Conflict, Problem.Body($"{change.Pointer}/key", "expected_revision", command.ExpectedRevisionCoversEnvironment
+            ? $"Environment {environment.Name} changed at revision {changed}, after {revision}."
+            : $"{change.Key} in {environment.Name} changed at revision {changed}, after {revision}."));
+    }
+
+    /// <summary>There is nothing to delete, or to switch.</summary>
+    public void MissingFlag(FlagChange change, string environment)
+    {
+        var message = $"{change.Key} does not exist in {environment}.";
+        Add(FaultCode.NotFound, 2, command.IsList ? Problem.Body($"{change.Pointer}/key", "flag.unknown", message) : Problem.Path("name", "flag.unknown", message));
     }
 
     bool Refuse(FaultCode code, Problem problem)
@@ -106,7 +150,8 @@ sealed class ChangeRefusals(ChangeSet command)
         return false;
     }
 
-    void Add(FaultCode code, int rank, Problem problem) => (refusals ??= []).Add((code, rank, problem));
+    /// <summary>One more; only those of the lowest rank are answered.</summary>
+    public void Add(FaultCode code, int rank, Problem problem) => (refusals ??= []).Add((code, rank, problem));
 
-    string Pointer(int index, string member) => command.IsList ? $"/changes/{index}/{member}" : $"/{member}";
+    string Pointer(int index, string member) => command.IsList ? $"/changes/{command.Changes[index].Index ?? index}/{member}" : $"/{member}";
 }

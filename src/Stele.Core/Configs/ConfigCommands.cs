@@ -1,4 +1,5 @@
 using Stele.Core.Access;
+using Stele.Core.Flags;
 using Stele.Core.Journal;
 using Stele.Core.Orgs;
 
@@ -60,6 +61,9 @@ public sealed record Change
     /// <summary>Whether the key must exist, whatever its version (If-Match: *).</summary>
     public bool MustExist { get; init; }
 
+    /// <summary>Its place among the changes of the set, where flags are among them; null: as it stands.</summary>
+    public int? Index { get; init; }
+
     /// <summary>The permission that it needs.</summary>
     public Permission Permission { get; init; } = Permission.ConfigWrite;
 }
@@ -68,10 +72,13 @@ public sealed record Change
 /// <param name="Principal">Who.</param>
 /// <param name="RequestId">The request.</param>
 /// <param name="Reason">The change log, or null.</param>
-/// <param name="Changes">At least one.</param>
+/// <param name="Changes">Those of configuration; with <see cref="Flags"/> at least one.</param>
 public sealed record ChangeSet(Principal Principal, Guid RequestId, string? Reason, IReadOnlyList<Change> Changes)
     : Command(Principal, RequestId, Reason)
 {
+    /// <summary>Those of flags.</summary>
+    public IReadOnlyList<FlagChange> Flags { get; init; } = [];
+
     /// <summary>None of the named keys may have changed after this revision. Null: no such condition.</summary>
     public long? ExpectedRevision { get; init; }
 
@@ -101,6 +108,8 @@ public sealed record ChangeSet(Principal Principal, Guid RequestId, string? Reas
         {
             foreach (var change in Changes)
                 if (change.Op == ChangeOp.Set) return true;
+            foreach (var change in Flags)
+                if (change.Op == ChangeOp.Set) return true;
             return false;
         }
     }
@@ -112,6 +121,7 @@ public sealed record ChangeSet(Principal Principal, Guid RequestId, string? Reas
         {
             long bytes = 0;
             foreach (var change in Changes) bytes += (change.Value?.Length ?? 0) + (change.Schema?.Text.Length ?? 0);
+            foreach (var change in Flags) bytes += change.Content?.Text.Length ?? 0;
             return bytes;
         }
     }

@@ -1,6 +1,7 @@
 using Stele.Core.Access;
 using Stele.Core.Collections;
 using Stele.Core.Faults;
+using Stele.Core.Flags;
 using Stele.Core.Journal;
 using Stele.Core.Limits;
 using Stele.Core.Orgs;
@@ -36,7 +37,17 @@ public static class ConfigDecider
             if (!refusals.Preconditions(i, environment, entry)) continue;
             if (Event(change, environment, entry, i, refusals) is { } e) events.Add(e);
         }
+        if (command.Flags.Count > 0) return WithFlags(state, command, refusals, events);
         return refusals.Fault is { } fault ? fault : new Decision(events);
+    }
+
+    static Outcome<Decision> WithFlags(OrgState state, ChangeSet command, ChangeRefusals refusals, List<JournalEvent> configs)
+    {
+        var places = command.Changes.Where(change => change.Op != ChangeOp.Check).Select((change, at) => change.Index ?? at).ToList();
+        // refused changes have no event, but then there is a fault
+        var events = configs.Zip(places, (e, at) => (at, e)).ToList();
+        if (FlagDecider.Decide(state, command, refusals, events) is { } forbidden) return forbidden;
+        return refusals.Fault is { } fault ? fault : new Decision([.. events.OrderBy(item => item.Item1).Select(item => item.Item2)]);
     }
 
     /// <summary>Sets what differs, deletes what was not there; nothing if all is equal.</summary>

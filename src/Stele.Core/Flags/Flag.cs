@@ -36,6 +36,9 @@ public sealed class Flag : IKeyed
     /// <summary>Whether the flag's kill switch is on: it is evaluated as if it were disabled.</summary>
     public bool Killed { get; init; }
 
+    /// <summary>The definition's canonical JSON bytes.</summary>
+    public ReadOnlyMemory<byte> Text => text;
+
     /// <summary>What it is.</summary>
     public FlagDefinition Definition => definition ??= FlagDefinition.Stored(text);
 }

@@ -1,5 +1,6 @@
 using Stele.Core.Faults;
 using Stele.Core.Flags.Rules;
+using Stele.Core.Json;
 using Stele.Core.Limits;
 
 namespace Stele.Core.Flags;
@@ -28,6 +29,26 @@ public static class FlagChecks
     public static void Refuse(FlagSet set, SharedRule shared, string pointer, List<Problem> problems) =>
         Refuse(set, new Subject(shared.Name, IsRule: true), shared.Rule.Reads, place => pointer + place[place.IndexOf('/', "/$evaluators/".Length)..], problems);
 
+    /// <summary>What reads a flag or a shared rule directly: the flags and shared rules, as a message names them.</summary>
+    /// <param name="set">The set in which they are.</param>
+    /// <param name="name">What is read; it need not be in the set.</param>
+    /// <param name="isRule">Whether that is a shared rule.</param>
+    public static IEnumerable<string> Readers(FlagSet set, string name, bool isRule) => Readers(set, new Subject(name, isRule)).Select(reader => $"{reader}");
+
+    static IEnumerable<Subject> Readers(FlagSet set, Subject subject)
+    {
+        // almost no text names it: only those that do are compiled
+        var quoted = CanonicalJson.FromString(subject.Name);
+        foreach (var flag in set.Flags)
+            if (flag.Text.Span.IndexOf(quoted) >= 0 && Next(flag.Definition.Rule?.Reads).Any(next => next.Next == subject)) yield return new Subject(flag.Name, false);
+        foreach (var rule in set.Rules)
+            if (rule.Text.Span.IndexOf(quoted) >= 0 && Next(rule.Rule.Reads).Any(next => next.Next == subject)) yield return new Subject(rule.Name, true);
+    }
+
+    /// <summary>How many levels lie above a subject, as far as the limit cares: what reads it is as deep as it is, and one more.</summary>
+    static int Height(FlagSet set, Subject subject, int level = 0) =>
+        level > SteleLimits.FlagLevels.Value ? level : Readers(set, subject).Select(reader => Height(set, reader, level + 1)).DefaultIfEmpty(level).Max();
+
     static void Refuse(FlagSet set, Subject subject, RuleReads reads, Func<string, string> at, List<Problem> problems)
     {
         var before = problems.Count;
@@ -39,8 +60,11 @@ public static class FlagChecks
             else if (next == subject || Leads(set, next, subject))
                 problems.Add(Problem.Body(at(place), "flag.cycle", $"This leads back to the {subject}, through the {next}."));
         }
-        if (problems.Count == before && Depth(set, subject, []) > SteleLimits.FlagLevels.Value)
+        if (problems.Count > before || Depth(set, subject, []) is not (> 0 and var depth)) return;
+        if (depth > SteleLimits.FlagLevels.Value)
             problems.Add(Problem.Body(at(Next(reads).First().Place), "flag.levels", $"Shared rules and prerequisites nest at most {SteleLimits.FlagLevels.Value} levels; from here it is more."));
+        else if (depth + Height(set, subject) is > 0 and var whole && whole > SteleLimits.FlagLevels.Value)
+            problems.Add(Problem.Body(at(Next(reads).First().Place), "flag.levels", $"Shared rules and prerequisites nest at most {SteleLimits.FlagLevels.Value} levels; for what reads this it would be {whole}."));
     }
 
     /// <summary>Whether one leads to another, over any number of steps.</summary>

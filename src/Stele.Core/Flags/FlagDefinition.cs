@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using Stele.Core.Faults;
 using Stele.Core.Flags.Rules;
 using Stele.Core.Limits;
+using Stele.Core.Schemas;
 
 namespace Stele.Core.Flags;
 
@@ -100,6 +101,9 @@ public sealed class FlagDefinition
 
     /// <summary>A definition that the journal or a table holds. One that cannot be read any more is <see cref="Broken"/>, and says so when it is evaluated.</summary>
     public static FlagDefinition Stored(byte[] canonical) => new(canonical, new FlagReader(canonical, "", [], int.MaxValue).Read());
+
+    /// <summary>Whether a definition's canonical text is a short form.</summary>
+    public static bool IsShortForm(byte[] canonical) => canonical.AsSpan().IndexOf("\"enabled\":"u8) >= 0 && JsonTape.Keep(canonical).Member(0, "enabled"u8) >= 0;
 
     /// <summary>
     /// The flag object for evaluators that know flagd's operations alone: schedules are ifs over the time there. Null if the

@@ -42,6 +42,23 @@ public sealed class FlagFile
         return problems.Count == before ? file : null;
     }
 
+    /// <summary>Whether a set's metadata is an object of primitive values; if not, says where.</summary>
+    /// <param name="canonical">Canonical JSON bytes.</param>
+    /// <param name="pointer">Its JSON pointer in what the caller was sent.</param>
+    /// <param name="problems">Gets every broken rule: <c>flag.metadata</c>, <c>flag.bytes</c>.</param>
+    public static bool ParseMetadata(byte[] canonical, string pointer, List<Problem> problems)
+    {
+        var before = problems.Count;
+        if (canonical.Length > SteleLimits.FlagBytes.Value)
+        {
+            problems.Add(Problem.Body(pointer, "flag.bytes", $"Metadata has at most {SteleLimits.FlagBytes.Value} bytes as canonical JSON; this has {canonical.Length}."));
+            return false;
+        }
+        var tape = JsonTape.Keep(canonical);
+        FlagMetadata.Read(tape, 0, (node, rule, message) => problems.Add(Problem.Body(pointer + tape.Pointer(node), rule, message)));
+        return problems.Count == before;
+    }
+
     /// <summary>Writes a set as a file that <see cref="Parse"/> reads: every flag as it was given.</summary>
     /// <param name="set">The set.</param>
     /// <param name="metadata">The set's metadata, a canonical JSON object, or null.</param>

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Stele.Core.Access;
 using Stele.Core.Configs;
 using Stele.Core.Faults;
+using Stele.Core.Flags;
 using Stele.Core.Orgs;
 
 namespace Stele.Core.Journal;
@@ -61,7 +62,7 @@ public static class Decider
     {
         if (revision.Revision != state.Revision + 1)
             throw new InvalidOperationException($"org {state.Org} is at revision {state.Revision}; {revision.Revision} is not the next");
-        var next = EnvironmentDecider.EvolveDeleted(ConfigDecider.Evolve(AccessDecider.Evolve(OrgDecider.Evolve(state, revision), revision), revision), revision);
+        var next = EnvironmentDecider.EvolveDeleted(FlagDecider.Evolve(ConfigDecider.Evolve(AccessDecider.Evolve(OrgDecider.Evolve(state, revision), revision), revision), revision), revision);
         return next with
         {
             Place = new JournalPlace(revision.Revision, revision.Chain),

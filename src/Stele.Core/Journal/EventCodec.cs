@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Stele.Core.Access;
 using Stele.Core.Configs;
+using Stele.Core.Flags;
 using Stele.Core.Orgs;
 
 namespace Stele.Core.Journal;
@@ -25,6 +26,9 @@ public static class EventCodec
     {
         ConfigSet.TypeName => ConfigSet.Decode(data),
         ConfigDeleted.TypeName => ConfigDeleted.Decode(data),
+        FlagDefined.TypeName => FlagDefined.Decode(data),
+        FlagArchived.TypeName => FlagArchived.Decode(data),
+        FlagDeleted.TypeName => FlagDeleted.Decode(data),
         OrgCreated.TypeName => OrgCreated.Decode(data),
         OrgRenamed.TypeName => OrgRenamed.Decode(data),
         OrgArchived.TypeName => OrgArchived.Decode(data),

@@ -125,6 +125,8 @@ public static class SteleLimits
     public static readonly Limit FlagNameCharacters = new("flag.name_characters", 100, "characters", "a longer name is refused, rule flag.length");
     /// <summary>Bytes of a flag's canonical JSON text, and of a shared rule's.</summary>
     public static readonly Limit FlagBytes = new("flag.bytes", 256 << 10, "bytes", "a larger flag or shared rule is refused, rule flag.bytes", true);
+    /// <summary>Flags and shared rules of an environment.</summary>
+    public static readonly Limit FlagsPerEnvironment = new("flag.count", 10_000, "flags", "one more is refused, quota_exceeded", true);
     /// <summary>Variants of a flag.</summary>
     public static readonly Limit FlagVariants = new("flag.variants", 256, "variants", "a flag with more is refused, rule flag.variants");
     /// <summary>Entries of a flag's metadata, and of a set's.</summary>
@@ -215,7 +217,7 @@ public static class SteleLimits
         PrimaryWaitMilliseconds, ClockSkewMilliseconds, PageItems, PageBytes, DescriptionCharacters, IdempotencyKeyCharacters, IdempotencyHours, RingRevisions,
         RingBytes, InlineValueBytes, ValueCacheBytes, StateMebibytes, IdleSeconds, ShutdownSeconds, ActorCharacters, Shards,
         SchemaBytes, SchemaSteps, SchemaLevels, SchemaMultipleExponent, PatternCharacters, PatternInstructions, SchemaCacheBytes, SchemaCheckMilliseconds,
-        FlagNameCharacters, FlagBytes, FlagVariants, FlagMetadataEntries, FlagScheduleSteps, FlagSteps, FlagLevels, FlagContextBytes, FlagTraceParts,
+        FlagNameCharacters, FlagBytes, FlagsPerEnvironment, FlagVariants, FlagMetadataEntries, FlagScheduleSteps, FlagSteps, FlagLevels, FlagContextBytes, FlagTraceParts,
         NameCharacters, EmailCharacters, PasswordCharactersMin, PasswordCharactersMax, UsersPerOrg, ServiceAccountsPerOrg, TokensPerOrg, RolesPerOrg,
         RolesPerMember, GrantsPerRole, KnownTokens, AccessUnconfirmedSeconds, SignInFailures, SessionIdleMinutes, SessionHours,
         .. TrafficLimits.All,

@@ -1,6 +1,7 @@
 using Stele.Core.Access;
 using Stele.Core.Configs;
 using Stele.Core.Faults;
+using Stele.Core.Flags;
 using Stele.Core.Journal;
 using Stele.Core.Limits;
 
@@ -18,11 +19,11 @@ public static class OrgQuota
         long keys = 0, bytes = 0, more = 0;
         foreach (var environment in state.Environments)
         {
-            keys += environment.Configs.Count;
-            bytes += environment.ValueBytes;
+            keys += environment.Configs.Count + environment.Flags.Items.Count;
+            bytes += environment.ValueBytes + environment.Flags.TextBytes;
         }
         foreach (var e in decision.Events)
-            if (e is ConfigSet set) more += set.Value.Length;
+            more += e is ConfigSet set ? set.Value.Length : e is FlagDefined flag ? flag.Definition.Length : 0;
         var (keysMax, bytesMax) = (state.ValueOf(TrafficLimits.OrgKeys), state.ValueOf(TrafficLimits.OrgMebibytes) << 20);
         // the common case: there is room whatever was there before
         if (keys + decision.Events.Count <= keysMax && bytes + more <= bytesMax) return null;
@@ -33,12 +34,14 @@ public static class OrgQuota
             {
                 ConfigSet set => (set.Environment, set.Key, ConfigEntry.CountedBytes(set.Value, set.ValueType)),
                 ConfigDeleted deleted => (deleted.Environment, deleted.Key, -1),
+                FlagDefined flag => (flag.Environment, flag.Name, flag.Definition.Length),
+                FlagDeleted flag => (flag.Environment, flag.Name, -1),
                 _ => (null, "", 0),
             };
             if (environment is null) continue;
-            var entry = state.Environment(environment)?.Config(key);
-            keysAfter += (after < 0 ? 0 : 1) - (entry is null ? 0 : 1);
-            bytesAfter += Math.Max(0, after) - (entry?.ValueBytes ?? 0);
+            var before = e is FlagDefined or FlagDeleted ? state.Environment(environment)?.Flags.Item(key)?.Text!.Length : state.Environment(environment)?.Config(key)?.ValueBytes;
+            keysAfter += (after < 0 ? 0 : 1) - (before is null ? 0 : 1);
+            bytesAfter += Math.Max(0, after) - (before ?? 0);
         }
         if (keysAfter > keysMax && keysAfter > keys)
             return Exceeded(TrafficLimits.OrgKeys, $"This organization may have {keysMax} keys, and would have {keysAfter}");

@@ -2,6 +2,7 @@ using System.Globalization;
 using Stele.Core.Access;
 using Stele.Core.Collections;
 using Stele.Core.Configs;
+using Stele.Core.Flags;
 using Stele.Core.Journal;
 using Stele.Core.Limits;
 
@@ -150,8 +151,11 @@ public sealed record EnvironmentState(string Name, string? Description, int Ordi
     /// <summary>About how many bytes of memory <see cref="Schemas"/> take.</summary>
     public long SchemaBytes { get; init; }
 
+    /// <summary>Its flags, with the rules that they share.</summary>
+    public EnvironmentFlags Flags { get; init; } = EnvironmentFlags.Empty;
+
     /// <summary>About how many bytes of memory all of it takes.</summary>
-    public long MemoryBytes => ConfigBytes + SchemaBytes + (long)Deleted.Count * Tombstones.EachBytes;
+    public long MemoryBytes => ConfigBytes + SchemaBytes + (long)Deleted.Count * Tombstones.EachBytes + Flags.MemoryBytes;
 
     /// <summary>The entry of a key; null if there is none (any more).</summary>
     public ConfigEntry? Config(string key) => Configs.TryGetValue(key, out var entry) ? entry : null;

@@ -1,5 +1,6 @@
 using Stele.Core.Access;
 using Stele.Core.Configs;
+using Stele.Core.Flags;
 using Stele.Core.Journal;
 
 namespace Stele.Core.Watch;
@@ -24,12 +25,13 @@ public readonly record struct WatchChange(WatchKinds Kind, string Environment, s
         {
             ConfigSet set => new WatchChange(kind, set.Environment, set.Key, e),
             ConfigDeleted deleted => new WatchChange(kind, deleted.Environment, deleted.Key, e),
+            FlagDefined set => new WatchChange(kind, set.Environment, set.Name, e),
             _ => new WatchChange(kind, stream[(slash + 1)..next], stream[(next + 1)..], e),
         };
     }
 
-    /// <summary>What happened: set, delete, or secret_rotated.</summary>
-    public string Op => Kind == WatchKinds.Secret ? "secret_rotated" : Event.Type.EndsWith(".deleted", StringComparison.Ordinal) ? "delete" : "set";
+    /// <summary>What happened: set, delete, or secret_rotated. A flag that is put away is gone for whoever evaluates it.</summary>
+    public string Op => Kind == WatchKinds.Secret ? "secret_rotated" : Event.Type is FlagArchived.TypeName || Event.Type.EndsWith(".deleted", StringComparison.Ordinal) ? "delete" : "set";
 
     /// <summary>Whether somebody with these rights may see it.</summary>
     public bool IsVisible(Rights rights) => rights.Allows(Kind.Permission(), Environment, Key);

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text;
 using Stele.Core.Configs;
+using Stele.Core.Flags;
 using Stele.Core.Journal;
 using Stele.Core.Json;
 
@@ -90,10 +91,16 @@ public sealed class WatchFrame
     // keys, environments and versions hold nothing that JSON would escape; values are JSON already
     static void Change(ArrayBufferWriter<byte> json, WatchChange change)
     {
-        var set = change.Event.Payload as ConfigSet;
+        var (value, type) = change.Event.Payload switch
+        {
+            ConfigSet set => (set.Value, set.ValueType.Name()),
+            FlagDefined flag => (flag.Definition, "json"),
+            _ => (null, null),
+        };
         Text(json, $"{{\"op\":\"{change.Op}\",\"kind\":\"{change.Kind.Name()}\",\"key\":\"{change.Key}\",\"environment\":\"{change.Environment}\",\"value\":");
-        json.Write(set is null ? "null"u8 : set.Value);
-        Text(json, FormattableString.Invariant($",\"value_type\":{(set is null ? "null" : $"\"{set.ValueType.Name()}\"")},\"version\":{change.Event.StreamVersion},\"old_version\":{change.Event.StreamVersion - 1}"));
+        json.Write(value ?? "null"u8);
+        Text(json, FormattableString.Invariant($",\"value_type\":{(type is null ? "null" : $"\"{type}\"")},\"version\":{change.Event.StreamVersion},\"old_version\":{change.Event.StreamVersion - 1}"));
+        if (change.Event.Payload is FlagDefined { Killed: true }) json.Write(",\"killed\":true"u8);
         json.Write(change.Event.Data is null ? ",\"redacted\":true}"u8 : "}"u8);
     }
 

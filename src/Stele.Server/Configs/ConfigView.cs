@@ -19,14 +19,17 @@ internal sealed class ConfigView(JournalNode journal, JournalQueries journals)
     /// The view that a request asks for: of one key, or, without one, of all that the caller may read (<see cref="Shown.Readable"/>).
     /// Query parts, with the parameters that choose the moment, bind its cursors.
     /// </summary>
-    public async ValueTask<Outcome<Shown>> Of(HttpContext context, RequestParameters parameters, string? key, params string[] query)
+    public ValueTask<Outcome<Shown>> Of(HttpContext context, RequestParameters parameters, string? key, params string[] query) => Of(context, parameters, Permission.ConfigRead, key, query);
+
+    /// <summary>The same, of what another permission shows.</summary>
+    public async ValueTask<Outcome<Shown>> Of(HttpContext context, RequestParameters parameters, Permission permission, string? key, params string[] query)
     {
         var caller = Caller.Of(context);
         var settles = parameters.At is not null && parameters.Cursor is null;
         var read = settles ? await Settled(caller.Org, parameters.At!.Value) : await journal.Read(caller.Org, parameters.Reading, context.RequestAborted);
         if (!read.TryGet(out var snapshot, out var fault)) return fault;
-        if (Refused(snapshot.State, caller.Principal, Permission.ConfigRead, parameters.Env?.Text, key) is { } forbidden) return forbidden;
-        var isPast = parameters.IsPast || parameters.Cursor is not null || query is ["history"];
+        if (Refused(snapshot.State, caller.Principal, permission, parameters.Env?.Text, key) is { } forbidden) return forbidden;
+        var isPast = parameters.IsPast || parameters.Cursor is not null || query is ["history" or "flag_history"];
         if (!Environment(snapshot.State, parameters.Env?.Text, isPast).TryGet(out var environment, out fault)) return fault;
         string[] scope = [.. query, .. key is null ? (string[])[] : [key], environment.Name, $"{parameters.Revision}", $"{parameters.At}", EntityTag.Of(0, snapshot.State.Incarnation).ToString()];
         PageCursor cursor = default;

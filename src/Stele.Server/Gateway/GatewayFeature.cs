@@ -43,6 +43,7 @@ internal static class GatewayFeature
         var log = services.GetRequiredService<ILogger<RequestGate>>();
         var limits = services.GetRequiredService<HttpLimits>();
         app.Use(next => new RequestGate(next, ids, identities, headers, limits, log).Invoke);
+        app.Use(next => context => SlashedNames.Invoke(context, next));
         return app.UseRouting();
     }
 

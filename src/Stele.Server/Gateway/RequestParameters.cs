@@ -51,6 +51,10 @@ internal enum Parameter : long
     WaitFor = 1L << 46,
     MinSubscribers = 1L << 47,
     Timeout = 1L << 48,
+    DryRun = 1L << 49,
+    Mode = 1L << 50,
+    Stale = 1L << 51,
+    Days = 1L << 52,
 
     /// <summary>What every read of current state takes.</summary>
     Read = Consistency | MaxStaleness,
@@ -95,6 +99,10 @@ internal struct RequestParameters
     public string? Confirm { get; private set; }
     public string? ChangeLog { get; private set; }
     public bool Archived { get; private set; }
+    public bool DryRun { get; private set; }
+    public bool Stale { get; private set; }
+    public int? Days { get; private set; }
+    public string? Mode { get; private set; }
 
     /// <summary>The text of one of <see cref="Parameter.Filter"/>, or null.</summary>
     public readonly string? TextOf(Parameter parameter) => texts?[int.TrailingZeroCount((int)parameter) - FilterBit];
@@ -165,6 +173,13 @@ internal struct RequestParameters
             case Parameter.Archived:
                 Archived = value is "" or "true";
                 return Archived || value == "false" ? null : Problem.Query("archived", "boolean", "archived is true or false.");
+            case Parameter.DryRun:
+                DryRun = value is "" or "true";
+                return DryRun || value == "false" ? null : Problem.Query("dry_run", "boolean", "dry_run is true or false.");
+            case Parameter.Stale:
+                Stale = value is "" or "true";
+                return Stale || value == "false" ? null : Problem.Query("stale", "boolean", "stale is true or false.");
+            case Parameter.Mode: Mode = value; return null;
             case Parameter.KeysOnly:
                 KeysOnly = value is "" or "true";
                 return KeysOnly || value == "false" ? null : Problem.Query("keys_only", "boolean", "keys_only is true or false.");
@@ -193,6 +208,7 @@ internal struct RequestParameters
             Parameter.Revision => ("revision", "revision.number", 1, long.MaxValue),
             Parameter.AfterRevision => ("after_revision", "revision.number", 0, long.MaxValue),
             Parameter.ExpectedVersion => ("expected_version", "version.number", 0, int.MaxValue),
+            Parameter.Days => ("days", "days.range", 1, 3_650),
             _ => ("limit", "limit.range", 1, SteleLimits.PageItems.Value),
         };
         if (!long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number < min || number > max)
@@ -203,6 +219,7 @@ internal struct RequestParameters
             case Parameter.Revision: Revision = number; break;
             case Parameter.AfterRevision: AfterRevision = number; break;
             case Parameter.ExpectedVersion: ExpectedVersion = (int)number; break;
+            case Parameter.Days: Days = (int)number; break;
             default: Limit = (int)number; break;
         }
         return null;
@@ -251,6 +268,10 @@ internal struct RequestParameters
         "confirm" => Parameter.Confirm,
         "change_log" => Parameter.ChangeLog,
         "archived" => Parameter.Archived,
+        "dry_run" => Parameter.DryRun,
+        "mode" => Parameter.Mode,
+        "stale" => Parameter.Stale,
+        "days" => Parameter.Days,
         "actor" => Parameter.Actor,
         "target" => Parameter.Target,
         "action" => Parameter.Action,

@@ -4,6 +4,7 @@ using Stele.Core.Journal;
 using Stele.Core.Orgs;
 using Stele.Server.Access;
 using Stele.Server.Configs;
+using Stele.Server.Flags;
 using Stele.Server.Operation;
 using Stele.Server.Orgs;
 
@@ -238,6 +239,7 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
         OrgProjection.Write(batch, append);
         AccessProjection.Write(batch, append);
         ConfigProjection.Write(batch, append);
+        FlagProjection.Write(batch, append);
         if (append.Idempotency.Count > 0) AppendStatement.WriteIdempotency(batch, append);
         AppendStatement.Write(batch, append);
         return batch;

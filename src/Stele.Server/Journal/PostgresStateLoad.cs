@@ -8,6 +8,7 @@ using Stele.Core.Limits;
 using Stele.Core.Orgs;
 using Stele.Server.Access;
 using Stele.Server.Configs;
+using Stele.Server.Flags;
 using Stele.Server.Orgs;
 
 namespace Stele.Server.Journal;
@@ -43,6 +44,7 @@ internal sealed partial class PostgresJournalStore
         foreach (var sql in (string[])[LoadHeadSql, LoadOrgSql, LoadEnvironmentsSql])
             batch.BatchCommands.Add(PostgresParameters.Command(sql, org.Value));
         AccessQueries.Load(batch, org, principal);
+        batch.BatchCommands.Add(FlagQueries.Load(org, all: principal is null));
         batch.BatchCommands.Add(configurations);
         await using var reader = await batch.ExecuteReaderAsync(cancellation);
         await reader.NextResultAsync(cancellation);
@@ -69,7 +71,9 @@ internal sealed partial class PostgresJournalStore
         }
         var access = await AccessQueries.Read(reader, cancellation);
         await reader.NextResultAsync(cancellation);
-        var bytes = access.MemoryBytes + await ReadConfigurations(reader, environments, bytesMax, cancellation);
+        var flags = await FlagQueries.Read(reader, environments, cancellation);
+        await reader.NextResultAsync(cancellation);
+        var bytes = access.MemoryBytes + flags + await ReadConfigurations(reader, environments, bytesMax, cancellation);
         if (bytes > bytesMax)
         {
             // the rest may be gigabytes, all of which closing the reader would read
@@ -130,7 +134,7 @@ internal sealed partial class PostgresJournalStore
     }
 
     static long Finish(LoadingEnvironment? loading, Dictionary<string, EnvironmentState> environments) =>
-        loading is null ? 0 : (environments[loading.Name] = loading.Finish(environments[loading.Name])).MemoryBytes;
+        loading is null ? 0 : (environments[loading.Name] = loading.Finish(environments[loading.Name])).MemoryBytes - environments[loading.Name].Flags.MemoryBytes;
 
     /// <summary>An environment that is being loaded.</summary>
     sealed class LoadingEnvironment(string name)

@@ -58,6 +58,12 @@ public sealed partial class TenantSweepTests(HttpServer server) : IClassFixture<
         ["GET /v1/limits"] = ["/v1/limits"],
         ["GET /v1/operations/read-only"] = ["/v1/operations/read-only"],
         ["POST /v1/operations/read-only"] = ["""/v1/operations/read-only {"read_only":true,"reason":"NAME"}"""],
+        ["GET /v1/flags"] = ["/v1/flags?env=NAME", "/v1/flags?prefix=NAME"],
+        ["GET /v1/flags/{name}"] = ["/v1/flags/NAME.flag", "/v1/flags/x?env=NAME"],
+        ["PUT /v1/flags/{name}"] = ["""/v1/flags/NAME.flag {"enabled":true,"expected_version":1}""", """/v1/flags/x?env=NAME {"enabled":true}"""],
+        ["DELETE /v1/flags/{name}"] = ["/v1/flags/NAME.flag", "/v1/flags/x?env=NAME"],
+        ["GET /v1/flags/{name}/history"] = ["/v1/flags/NAME.flag/history"],
+        ["POST /v1/flags/{name}/rollback"] = ["""/v1/flags/NAME.flag/rollback {"version":1}"""],
         ["GET /v1/status"] = ["/v1/status"],
         ["GET /healthz"] = ["/healthz"],
         ["GET /readyz"] = ["/readyz"],
@@ -170,6 +176,7 @@ public sealed partial class TenantSweepTests(HttpServer server) : IClassFixture<
         foreach (var name in (string[])["canary", "canary-other"]) (await server.Post("/v1/environments", $$"""{"name":"{{name}}"}""", there)).Is(201);
         foreach (var key in (string[])["canary.key", "canary.other"])
             (await server.Put(key, """{"value":"canary","change_log":"canary"}""", "", there, ("Idempotency-Key", $"{org}-{key}"))).Is(200);
+        (await server.Send("PUT", "/v1/flags/canary.flag", """{"enabled":true,"change_log":"canary"}""", there)).Is(200);
         var user = (await server.Post("/v1/users", """{"email":"canary@example.com","name":"canary","role":"viewer"}""", there)).Is(201)["id"].GetString()!;
         (await server.Send("PUT", $"/v1/users/{user}/password", """{"password":"canary canary canary"}""", there)).Is(204);
         foreach (var role in (string[])["canary", "canary-other"]) (await server.Send("PUT", $"/v1/roles/{role}", """{"grants":[]}""", there)).Is(200);

@@ -21,6 +21,7 @@ public sealed partial class FolderTests
             "Checkpoint", "CheckpointCommand", "CheckpointKey", "CheckpointProof", "RequestRecords",
         ],
         ["Configs"] = ["ChangeBody", "ConfigBodies", "ConfigJson", "ConfigValues", "ConfigView"],
+        ["Flags"] = ["FlagBodies", "FlagJson", "FlagPast"],
         ["Orgs"] = ["OrgBodies", "OrgJson"],
         ["Stats"] = [],
         ["Usage"] = ["UsageCounters", "UsageFlush"],
@@ -52,7 +53,7 @@ public sealed partial class FolderTests
         ["Gateway"] =
         [
             "Answer", "Caller", "EntityTag", "GatewayEndpoints", "GatewayFeature", "GatewayLog", "HttpProblems", "JsonText", "LateAdmission", "OrgDirectory", "PageCursor",
-            "Preconditions", "RequestBody", "RequestGate", "RequestIds", "RequestParameters", "RootTokens", "WatchParameters", "WriteRequest",
+            "Preconditions", "RequestBody", "RequestGate", "RequestIds", "RequestParameters", "RootTokens", "SlashedNames", "WatchParameters", "WriteRequest",
         ],
         ["Identity"] =
         [
@@ -96,8 +97,10 @@ public sealed partial class FolderTests
         ["Commands"] = ["Access", "Archive", "Audit", "Configs", "Database", "Journal", "Operation", "Options", "Orgs", "Stats"],
         ["Configs"] = ["Database", "Gateway", "Journal", "Operation", "Watch"],
         ["Database"] = ["Database/Embedded", "Options"],
+        ["Flags"] = ["Configs", "Database", "Gateway", "Journal", "Operation"],
         ["Gateway"] = ["Access", "Gateway/Grpc", "Journal", "Limits", "Transport"],
         ["Gateway/Grpc"] = ["Journal", "Limits", "Operation"],
+        ["Flags"] = ["Configs", "Database", "Gateway", "Journal", "Operation"],
         ["Identity"] = ["Access", "Gateway", "Limits", "Operation", "Options", "Transport"],
         ["Journal"] = ["Access", "Archive", "Audit", "Configs", "Database", "Gateway", "Journal/Hints", "Operation", "Orgs"],
         ["Journal/Hints"] = ["Database", "Operation"],

@@ -1,4 +1,5 @@
 using Stele.Core.Configs;
+using Stele.Core.Flags;
 using Stele.Core.Orgs;
 
 namespace Stele.Simulation.Checking;
@@ -20,15 +21,29 @@ internal static class StateEquality
         foreach (var environment in a.Environments)
         {
             if (b.Environment(environment.Name) is not { } other) return $"environment {environment.Name} is missing";
-            if (environment with { Configs = other.Configs, Deleted = other.Deleted, Schemas = other.Schemas } != other) return $"environment {environment.Name}: {environment} and {other}";
+            if (environment with { Configs = other.Configs, Deleted = other.Deleted, Schemas = other.Schemas, Flags = other.Flags } != other) return $"environment {environment.Name}: {environment} and {other}";
             if (environment.Configs.Count != other.Configs.Count) return $"{environment.Configs.Count} and {other.Configs.Count} keys in {environment.Name}";
             foreach (var entry in environment.Configs)
                 if (other.Config(entry.Key) is not { } twin || !Same(entry, twin)) return $"{environment.Name}/{entry.Key}: {entry} and {other.Config(entry.Key)}";
             if (environment.Schemas.Count != other.Schemas.Count) return $"{environment.Schemas.Count} and {other.Schemas.Count} schemas in {environment.Name}";
             foreach (var schema in environment.Schemas)
                 if (other.Schema(schema.Key) is not { } twin || !schema.Schema.Is(twin)) return $"schema of {environment.Name}/{schema.Key}";
+            if (Difference(environment.Flags, other.Flags) is { } flag) return $"flags of {environment.Name}: {flag}";
             if (!environment.Deleted.ByHash.SequenceEqual(other.Deleted.ByHash)) return $"deleted keys in {environment.Name}";
         }
+        return null;
+    }
+
+    /// <summary>Whether two sets of flags are the same, and if not, where they first differ.</summary>
+    public static string? Difference(EnvironmentFlags a, EnvironmentFlags b)
+    {
+        if (a.ChangedRevision != b.ChangedRevision || a.ItemBytes != b.ItemBytes || a.TextBytes != b.TextBytes || a.Set.Killed != b.Set.Killed) return $"{a} and {b}";
+        if (!a.Deleted.ByHash.SequenceEqual(b.Deleted.ByHash)) return "deleted ones";
+        if (!a.Set.Flags.Select(flag => (flag.Name, flag.Killed)).SequenceEqual(b.Set.Flags.Select(flag => (flag.Name, flag.Killed)))) return "what is evaluated";
+        if (!a.Set.Rules.Select(rule => rule.Name).SequenceEqual(b.Set.Rules.Select(rule => rule.Name))) return "shared rules";
+        if (a.Items.Count != b.Items.Count) return $"{a.Items.Count} and {b.Items.Count}";
+        foreach (var item in a.Items)
+            if (b.Item(item.Key) is not { } twin || item with { Text = null } != twin with { Text = null } || !item.Text.AsSpan().SequenceEqual(twin.Text)) return $"{item} and {b.Item(item.Key)}";
         return null;
     }
 

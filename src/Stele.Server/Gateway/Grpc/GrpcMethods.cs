@@ -24,7 +24,7 @@ internal sealed class GrpcMethods
     /// <summary>The files of the contract.</summary>
     public static IReadOnlyList<FileDescriptor> Files { get; } =
     [
-        AccessReflection.Descriptor, AuditReflection.Descriptor, ConfigReflection.Descriptor, EnvironmentReflection.Descriptor, JournalReflection.Descriptor, NodeReflection.Descriptor,
+        AccessReflection.Descriptor, AuditReflection.Descriptor, ConfigReflection.Descriptor, EnvironmentReflection.Descriptor, FlagReflection.Descriptor, JournalReflection.Descriptor, NodeReflection.Descriptor,
         OrgReflection.Descriptor, WatchReflection.Descriptor,
         Proto.Rpc.ErrorDetailsReflection.Descriptor, Proto.Rpc.StatusReflection.Descriptor,
         Proto.Health.V1.HealthReflection.Descriptor, Proto.Reflection.V1.ReflectionReflection.Descriptor, Proto.Reflection.V1Alpha.ReflectionReflection.Descriptor,
