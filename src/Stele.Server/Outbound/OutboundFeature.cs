@@ -1,5 +1,6 @@
 using Stele.Server.Journal.Hints;
 using Stele.Server.Options;
+using Stele.Server.Outbound.Redis;
 using Stele.Server.Redis;
 
 namespace Stele.Server.Outbound;
@@ -18,6 +19,7 @@ internal static class OutboundFeature
 {
     public static IServiceCollection AddOutbound(this IServiceCollection services, SteleOptions options) => services
         .AddRedis(options)
+        .AddRedisOut(options)
         .AddSingleton<OutboundOptions>()
         .AddSingleton<OutboundMetrics>()
         .AddSingleton<OutboundCheckpoints>()

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Stele.Core.Journal;
 using Stele.Server.Journal;
 using Stele.Server.Journal.Hints;
@@ -196,31 +197,52 @@ internal sealed class OutboundRunner(OutboundSink sink, OutboundCheckpoints chec
     // beside what comes in meanwhile, which does not wait for it; what failed is asked for still
     async Task RewriteSome(CancellationToken cancellation)
     {
-        while (true)
+        var left = new ConcurrentBag<int>();
+        try
         {
-            OrgId[] page;
-            lock (gate) page = [.. toRewrite.Take(options.OrgsPage).Select(id => new OrgId(id))];
-            if (page.Length == 0) return;
-            var found = await checkpoints.Find(sink.Name, page, cancellation);
-            await Parallel.ForEachAsync(found, new ParallelOptions { MaxDegreeOfParallelism = options.OrgsAtOnce, CancellationToken = cancellation },
-                async (lag, token) => await Guarded(lag.Org, async () =>
-                {
-                    await sink.Rewrite(lag.Org, RewriteReason.Asked, token);
-                    gauges.Rewrites.Add();
-                }));
-            lock (gate) toRewrite.ExceptWith(page.Select(org => org.Value));
+            while (TakeSome() is { Length: > 0 } page)
+            {
+                foreach (var org in page) left.Add(org.Value);
+                var found = await checkpoints.Find(sink.Name, page, cancellation);
+                // one that is about to be made has nothing yet
+                var done = new ConcurrentBag<int>(page.Except(found.Select(lag => lag.Org.Id)).Select(org => org.Value));
+                await Parallel.ForEachAsync(found,
+                    new ParallelOptions { MaxDegreeOfParallelism = options.OrgsAtOnce, CancellationToken = cancellation },
+                    async (lag, token) =>
+                    {
+                        if (await Guarded(lag.Org, () => sink.Rewrite(lag.Org, RewriteReason.Asked, token))) done.Add(lag.Org.Id.Value);
+                    });
+                gauges.Rewrites.Add(done.Count);
+                left = [.. left.Except(done)];
+            }
+            if (left.IsEmpty) await sink.Rewritten(cancellation);
+        }
+        finally
+        {
+            lock (gate) toRewrite.UnionWith(left);
+        }
+    }
+
+    OrgId[] TakeSome()
+    {
+        lock (gate)
+        {
+            OrgId[] page = [.. toRewrite.Take(options.OrgsPage).Select(id => new OrgId(id))];
+            toRewrite.ExceptWith(page.Select(org => org.Value));
+            return page;
         }
     }
 
     // one org's fault is its own; that the outside or PostgreSQL is away is everybody's
-    async Task Guarded(OutboundOrg org, Func<Task> run)
+    async Task<bool> Guarded(OutboundOrg org, Func<Task> run)
     {
         lock (gate)
-            if (faulty.TryGetValue(org.Id, out var before) && time.GetElapsedTime(before.Since) < before.Pause) return;
+            if (faulty.TryGetValue(org.Id, out var before) && time.GetElapsedTime(before.Since) < before.Pause) return false;
         try
         {
             await run();
             lock (gate) faulty.Remove(org.Id);
+            return true;
         }
         catch (Exception e) when (e is not (OperationCanceledException or OutboundAwayException or StoreUnavailableException) && !StoreFaults.IsAway(e))
         {
@@ -232,6 +254,7 @@ internal sealed class OutboundRunner(OutboundSink sink, OutboundCheckpoints chec
                 faulty[org.Id] = (times, time.GetTimestamp(), options.PauseAfter(times, Random.Shared.NextDouble()));
             }
             if (times is 1 or 10) log.OrgBroke(sink.Name, org.Id, e);
+            return false;
         }
     }
 

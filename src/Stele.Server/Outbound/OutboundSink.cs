@@ -24,9 +24,12 @@ internal abstract class OutboundSink
 
     /// <summary>
     /// Called at each <see cref="OutboundOptions.Poll"/> for what the sink has to do by itself, after everything was brought level. True: something
-    /// outside was lost, and every org is to be written whole, with <see cref="RewriteReason.Asked"/>.
+    /// outside was lost, and every org is to be written whole, beside what changes meanwhile, with <see cref="RewriteReason.Asked"/>.
     /// </summary>
     public virtual Task<bool> Attend(CancellationToken cancellation) => Task.FromResult(false);
+
+    /// <summary>Every org was written whole, as <see cref="Attend"/> asked.</summary>
+    public virtual Task Rewritten(CancellationToken cancellation) => Task.CompletedTask;
 
     /// <summary>
     /// Writes whole revisions of one org, in order, each joining on to the one before, and returns when they are there for good. None

@@ -8,6 +8,9 @@ internal sealed class RedisHints(RedisLink link) : IHintCarrier
 {
     const string Channel = "stele:hints";
 
+    // the driver may leave what it sent on a connection that broke without an end
+    static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
     /// <inheritdoc/>
     public string Name => "redis";
 
@@ -15,7 +18,7 @@ internal sealed class RedisHints(RedisLink link) : IHintCarrier
     public async Task Send(IReadOnlyCollection<Hint> hints, CancellationToken cancellation)
     {
         var subscriber = (await link.Open(cancellation)).GetSubscriber();
-        foreach (var hint in hints) await subscriber.PublishAsync(Channel, hint.ToString()).WaitAsync(cancellation);
+        foreach (var hint in hints) await subscriber.PublishAsync(Channel, hint.ToString()).WaitAsync(Patience, cancellation);
     }
 
     /// <inheritdoc/>
@@ -26,14 +29,14 @@ internal sealed class RedisHints(RedisLink link) : IHintCarrier
         {
             if (Hint.TryParse((string)payload, out var hint)) heard(hint);
         }
-        await subscriber.SubscribeAsync(Channel, Hear);
+        await subscriber.SubscribeAsync(Channel, Hear).WaitAsync(Patience, cancellation);
         try
         {
             await Task.Delay(Timeout.Infinite, cancellation);
         }
         finally
         {
-            await subscriber.UnsubscribeAsync(Channel, Hear);
+            _ = subscriber.UnsubscribeAsync(Channel, Hear, CommandFlags.FireAndForget);
         }
     }
 }

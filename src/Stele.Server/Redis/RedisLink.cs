@@ -37,6 +37,8 @@ internal sealed class RedisLink(SteleOptions options, ILogger<RedisLink> log) : 
         var configuration = ConfigurationOptions.Parse(options.Redis!);
         configuration.AbortOnConnectFail = false;
         configuration.ClientName ??= "stele";
+        // for INFO, by which a server that was restarted is told from one that was not; nothing of the kind that changes a server is ever sent
+        configuration.AllowAdmin = true;
         if (options.RedisPassword is { } password) configuration.Password = password;
         if (options.RedisCertificates is { } authorities)
         {

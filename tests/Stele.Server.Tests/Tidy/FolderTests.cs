@@ -84,6 +84,10 @@ public sealed partial class FolderTests
         ],
         ["Options"] = ["ClientCertificateFile", "IssuerFile", "SteleOptions", "SteleSettings", "SteleSettings.Redis", "SteleSettings.Transport", "TlsFiles", "TlsOptions", "TokenIssuer", "TransportSettings"],
         ["Outbound"] = ["OutboundCheckpoints", "OutboundFeature", "OutboundLog", "OutboundMetrics", "OutboundOptions", "OutboundRunner", "OutboundSink"],
+        ["Outbound/Redis"] =
+        [
+            "RedisEntry", "RedisMarkers", "RedisNames", "RedisOutFeature", "RedisOutLog", "RedisOutOptions", "RedisPipeline", "RedisSink", "RedisState", "RedisSweep", "RedisWriter",
+        ],
         ["Redis"] = ["RedisFeature", "RedisHints", "RedisLink", "RedisLog"],
         ["Transport"] = ["AnswerHeaders", "ClientCertificates", "TlsCertificates", "TransportFeature", "TransportLog"],
     };
@@ -106,7 +110,8 @@ public sealed partial class FolderTests
         ["Limits"] = ["Database", "Gateway", "Journal", "Operation", "Options", "Redis"],
         ["Operation"] = ["Audit", "Database", "Gateway", "Journal", "Options"],
         ["Orgs"] = ["Access", "Database", "Gateway", "Journal", "Operation"],
-        ["Outbound"] = ["Database", "Journal", "Journal/Hints", "Operation", "Options", "Redis"],
+        ["Outbound"] = ["Database", "Journal", "Journal/Hints", "Operation", "Options", "Outbound/Redis", "Redis"],
+        ["Outbound/Redis"] = ["Configs", "Database", "Gateway", "Journal", "Options", "Redis"],
         ["Redis"] = ["Journal/Hints", "Options"],
         ["Stats"] = ["Database", "Gateway", "Journal"],
         ["Transport"] = ["Gateway/Grpc", "Operation", "Options"],
