@@ -5,6 +5,7 @@ using Stele.Core.Faults;
 using Stele.Core.Flags;
 using Stele.Core.Journal;
 using Stele.Core.Json;
+using Stele.Bench.Peers;
 
 namespace Stele.Bench;
 
@@ -36,7 +37,18 @@ internal static class FlagRun
         Report("short form, 50 % and 1,000 target users", $$"""{"enabled":true,"percentage":50,"target_users":[{{string.Join(',', Enumerable.Range(0, 1_000).Select(i => $"\"user-{i}\""))}}]}""", context, arguments);
         Report("ten conditions, all true", Ruled(TenConditions), context, arguments);
         Report("ten conditions, the context read for each", Ruled(TenConditions), null, arguments);
+        Peers(arguments);
         return 0;
+    }
+
+    // what npm has, if bench/run could install it
+    static void Peers(BenchArguments arguments)
+    {
+        if (!Directory.Exists(Path.Combine(UnleashPeer.Home, "node_modules"))) return;
+        var start = new ProcessStartInfo("node", [Path.Combine(arguments.Root, "bench", "evaluators.js"), arguments.Seconds.ToString(CultureInfo.InvariantCulture), $"{arguments.Rounds ?? 3}"]);
+        start.Environment["NODE_PATH"] = Path.Combine(UnleashPeer.Home, "node_modules");
+        using var node = Process.Start(start)!;
+        node.WaitForExit();
     }
 
     static void Report(string title, string definition, FlagContext? context, BenchArguments arguments)

@@ -2,6 +2,7 @@ using Stele.Bench;
 using Stele.Bench.Crash;
 using Stele.Bench.Flood;
 using Stele.Bench.Million;
+using Stele.Bench.Ofrep;
 using Stele.Bench.Peers;
 using Stele.Bench.Shards;
 
@@ -30,11 +31,13 @@ switch (verb)
         return LimiterRun.Run(arguments);
     case "million":
         return await MillionRun.Run(arguments);
+    case "ofrep":
+        return await OfrepRun.Run(arguments);
     case "schema":
         return SchemaRun.Run(arguments);
     case "shards":
         return await ShardsRun.Run(arguments);
     default:
-        Console.Error.WriteLine($"stele-bench: no such verb: {verb} (compare, crash, flags, flood, idle, limiter, million, schema, shards, bare, list)");
+        Console.Error.WriteLine($"stele-bench: no such verb: {verb} (compare, crash, flags, flood, idle, limiter, million, ofrep, schema, shards, bare, list)");
         return 2;
 }
