@@ -10,6 +10,7 @@ using Stele.Server.Gateway.Grpc;
 using Stele.Server.Identity;
 using Stele.Server.Journal;
 using Stele.Server.Limits;
+using Stele.Server.Ofrep;
 using Stele.Server.Operation;
 using Stele.Server.Options;
 using Stele.Server.Orgs;
@@ -63,12 +64,11 @@ internal static class Program
     {
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.Listen(options));
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(SteleLimits.ShutdownSeconds.Value));
-        builder.Services.AddSingleton(logs).AddSingleton(options).AddSingleton(database.Connections).AddSingleton(TimeProvider.System);
-        builder.Services.AddJournal(journal, options.CarriesHints("notify")).AddOperation().AddLimits(limits ?? new LimitOptions()).AddGateway().AddAccess().AddGrpc().AddIdentity().AddTransport(options).AddOrgs().AddConfigs().AddFlags().AddStats().AddWatch().AddOutbound(options).AddAudit().AddUsage();
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(SteleLimits.ShutdownSeconds.Value)).AddSingleton(logs).AddSingleton(options).AddSingleton(database.Connections).AddSingleton(TimeProvider.System)
+            .AddJournal(journal, options.CarriesHints("notify")).AddOperation().AddLimits(limits ?? new LimitOptions()).AddGateway().AddAccess().AddGrpc().AddIdentity().AddTransport(options).AddOrgs().AddConfigs().AddFlags().AddStats().AddWatch().AddOutbound(options).AddAudit().AddUsage().AddOfrep().AddFlagd();
         var app = builder.Build();
-        app.UseGrpc().UseOperation().UseTransport().UseGateway().UseWatch();
-        app.MapOperation().MapLimits().MapGateway().MapAccess().MapJournal().MapOrgs().MapConfigs().MapFlags().MapStats().MapWatch().MapAudit().MapUsage().MapGrpc();
+        app.UseFlagd().UseGrpc().UseOperation().UseTransport().UseGateway().UseWatch();
+        app.MapOperation().MapLimits().MapGateway().MapAccess().MapJournal().MapOrgs().MapConfigs().MapFlags().MapStats().MapWatch().MapAudit().MapUsage().MapOfrep().MapGrpc();
         return app;
     }
 

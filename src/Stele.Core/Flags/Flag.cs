@@ -64,6 +64,9 @@ public sealed class SharedRule : IKeyed
     /// <summary>Canonical JSON bytes.</summary>
     public ReadOnlyMemory<byte> Text => text;
 
+    /// <summary>The flags that it reads itself.</summary>
+    public IEnumerable<string> Prerequisites => Rule.Reads.Prerequisites.Select(flag => flag.Name).Distinct();
+
     internal Rule Rule => rule ??= Compile([]);
 
     /// <summary>A shared rule that somebody gave, checked.</summary>

@@ -112,16 +112,7 @@ public sealed class FlagDefinition
     public byte[]? ForFlagd()
     {
         if (Rule is not { } rule) return Full;
-        if (rule.Reads.Prerequisites.Count > 0) return null;
-        var (text, end) = (new MemoryStream(), 0);
-        foreach (var (place, steps) in rule.Reads.Schedules.OrderBy(schedule => schedule.Place.Start.Value))
-        {
-            text.Write(Full.AsSpan(end..place.Start.Value));
-            text.Write(FlagSchedule.AsIf(steps));
-            end = place.End.Value;
-        }
-        text.Write(Full.AsSpan(end));
-        return text.ToArray();
+        return rule.Reads.Prerequisites.Count > 0 ? null : FlagSchedule.Spelled(Full, rule.Reads);
     }
 
     /// <summary>A variant by name, or null.</summary>

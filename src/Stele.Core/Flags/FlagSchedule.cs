@@ -51,6 +51,21 @@ static class FlagSchedule
         return Encoding.UTF8.GetBytes(rule.Append(CultureInfo.InvariantCulture, $"{percentage}]}}").ToString());
     }
 
+    /// <summary>A text in which schedules are written as flagd has them.</summary>
+    public static byte[] Spelled(byte[] whole, RuleReads reads)
+    {
+        if (reads.Schedules.Count == 0) return whole;
+        var (text, end) = (new MemoryStream(), 0);
+        foreach (var (place, steps) in reads.Schedules.OrderBy(schedule => schedule.Place.Start.Value))
+        {
+            text.Write(whole.AsSpan(end..place.Start.Value));
+            text.Write(AsIf(steps));
+            end = place.End.Value;
+        }
+        text.Write(whole.AsSpan(end));
+        return text.ToArray();
+    }
+
     static ScheduleStep? Step(JsonTape tape, int item)
     {
         if (tape[item].Kind != JsonKind.Array || tape[item].Count != 2) return null;

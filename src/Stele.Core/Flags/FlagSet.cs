@@ -15,6 +15,9 @@ namespace Stele.Core.Flags;
 /// </remarks>
 public sealed record FlagSet
 {
+    /// <summary>Raised whenever the engine answers anything differently than before, so that what was kept under an older one is not taken for its answer.</summary>
+    public const long EvaluatorVersion = 1;
+
     FlagTimes? times;
 
     /// <summary>No flags.</summary>

@@ -11,6 +11,9 @@ public sealed class FlagTimes
 
     FlagTimes(long[] steps, bool clock) => (this.steps, this.clock) = (steps, clock);
 
+    /// <summary>Whether some rule reads the clock itself, so that answers may change at any second.</summary>
+    public bool IsClock => clock;
+
     /// <summary>A number that is the same for two moments only if every flag answers the same at both: for ETags.</summary>
     public long Phase(Timestamp at)
     {

@@ -224,6 +224,7 @@ public static class SteleLimits
         AuditQueueEntries, AuditOrgEntries, AuditBatchEntries, AuditRepeatKinds, AuditTextCharacters, AuditScanWindows, UsageFlushSeconds,
         .. IdentityLimits.All,
         .. GrpcLimits.All,
+        .. OfrepLimits.All,
         WatchPrefixes, WatchSubscriptionsOfToken, WatchSubscriptionsOfConnection, WatchBufferMessages, WatchBufferBytes, WatchStallSeconds,
         WatchHeartbeatSeconds, WatchMessageBytes, WatchLabels, WatchTextCharacters, WatchWaitSeconds,
     ];

@@ -33,6 +33,7 @@ internal static class AccessFeature
         .AddSingleton<RoleEndpoints>()
         .AddSingleton<ExplainEndpoints>()
         .AddSingleton<SessionEndpoints>()
+        .AddSingleton<StreamPasses>()
         .AddSingleton<TokenUses>()
         .AddHostedService(provider => provider.GetRequiredService<TokenUses>());
 

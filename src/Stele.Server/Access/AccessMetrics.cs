@@ -6,7 +6,7 @@ namespace Stele.Server.Access;
 /// <summary>Who was not let in, by why: an answer does not say it, so whoever runs the node reads it here.</summary>
 internal sealed class AccessMetrics
 {
-    static readonly string[] Reasons = ["missing", "malformed", "unknown", "expired", "suspended", "session", "csrf", "password", "locked", "jwt", "certificate", "withdrawn"];
+    static readonly string[] Reasons = ["missing", "malformed", "unknown", "expired", "suspended", "session", "csrf", "password", "locked", "pass", "jwt", "certificate", "withdrawn"];
 
     readonly FrozenDictionary<string, Counter> refused;
 

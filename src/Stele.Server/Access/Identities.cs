@@ -13,7 +13,7 @@ namespace Stele.Server.Access;
 /// Who asks: a root token, a token of an org, a session's cookie, or somebody who is vouched for (<see cref="VouchedIdentities"/>). Whatever does not let in is answered alike,
 /// and counted by why. A token that is known costs two hashes and two look-ups in memory; only one that is not is waited for.
 /// </summary>
-internal sealed class Identities(RootTokens roots, OrgDirectory orgs, KnownTokens tokens, Sessions sessions, VouchedIdentities vouched, JournalNode journal, JournalOptions options, HttpLimits limits, AccessMetrics metrics)
+internal sealed class Identities(RootTokens roots, OrgDirectory orgs, KnownTokens tokens, StreamPasses passes, Sessions sessions, VouchedIdentities vouched, JournalNode journal, JournalOptions options, HttpLimits limits, AccessMetrics metrics)
 {
     const string Scheme = "Bearer ";
 
@@ -22,11 +22,16 @@ internal sealed class Identities(RootTokens roots, OrgDirectory orgs, KnownToken
     {
         var authorization = request.Headers.Authorization.ToString().AsSpan();
         if (authorization.IsEmpty)
-            return Sessions.CookieOf(request) is { } cookie ? new(AdmitSession(request, caller, cookie))
+            return OfrepProblems.ApiKeyOf(request) is { } key ? AdmitToken(request, caller, key)
+                : StreamPasses.Of(request) is { } pass ? new(AdmitPass(request, caller, pass))
+                : Sessions.CookieOf(request) is { } cookie ? new(AdmitSession(request, caller, cookie))
                 : vouched.Takes(request, default) ? Vouched(vouched.Admit(request, caller, default), caller)
                 : Missing(caller);
-        if (!authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)) return NotKnown(request, "malformed");
-        var text = authorization[Scheme.Length..].Trim();
+        return authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) ? AdmitToken(request, caller, authorization[Scheme.Length..].Trim()) : NotKnown(request, "malformed");
+    }
+
+    ValueTask<Fault?> AdmitToken(HttpRequest request, Caller caller, ReadOnlySpan<char> text)
+    {
         Span<byte> hash = stackalloc byte[32];
         // longer than any of ours: a JWT may be
         if (!RootTokens.TryHash(text, hash)) return vouched.Takes(request, text) ? Vouched(vouched.Admit(request, caller, text), caller) : NotKnown(request, "malformed");
@@ -77,6 +82,13 @@ internal sealed class Identities(RootTokens roots, OrgDirectory orgs, KnownToken
         return null;
     }
 
+    async Task<Fault?> AdmitPass(HttpRequest request, Caller caller, string pass)
+    {
+        if (limits.Blocked(request.HttpContext) is { } blocked) return blocked;
+        if (await passes.Find(pass) is not { } found) return await NotKnown(request, "pass");
+        return Enter(caller, found.Principal, found.Org);
+    }
+
     async Task<Fault?> AdmitSession(HttpRequest request, Caller caller, string cookie)
     {
         if (await sessions.Find(cookie) is not { } session)
@@ -125,6 +137,8 @@ internal sealed class Identities(RootTokens roots, OrgDirectory orgs, KnownToken
     /// </summary>
     public Func<bool>? StandingOf(HttpRequest request, Caller caller)
     {
+        // of an event stream's address: a token's end is in the state, a root token's is not
+        if (request.Headers.Authorization.Count == 0 && StreamPasses.Of(request) is { } pass) return caller.Principal.IsRoot ? () => passes.IsOfRoot(pass) : null;
         var text = TokenOf(request);
         if (caller.Principal.IsRoot)
         {
@@ -137,7 +151,7 @@ internal sealed class Identities(RootTokens roots, OrgDirectory orgs, KnownToken
         return principal.Kind != PrincipalKind.User ? standing : () => standing() && journal.Peek(org)?.State.Access.UserOf(person.Id)?.Id == principal.Id;
     }
 
-    static ReadOnlySpan<char> TokenOf(HttpRequest request) => request.Headers.Authorization.ToString().AsSpan() is { Length: > 0 } authorization ? authorization[Scheme.Length..].Trim() : default;
+    static ReadOnlySpan<char> TokenOf(HttpRequest request) => request.Headers.Authorization.ToString().AsSpan() is { Length: > 0 } authorization ? authorization[Scheme.Length..].Trim() : OfrepProblems.ApiKeyOf(request);
 
     // a user or a service account that is vouched for may be suspended here
     ValueTask<Fault?> Vouched(ValueTask<Fault?> admitted, Caller caller) => admitted.IsCompletedSuccessfully ? new(Confirmed(admitted.Result, caller)) : new(Later(admitted, caller));

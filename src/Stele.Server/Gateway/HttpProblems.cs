@@ -36,6 +36,7 @@ internal static class HttpProblems
     /// <summary>Answers with a fault.</summary>
     public static Task Write(HttpContext context, Fault fault)
     {
+        if (OfrepProblems.IsOfrep(context.Request)) return OfrepProblems.Write(context, fault);
         var response = context.Response;
         var (status, code) = Of(fault.Code);
         var caller = Caller.Of(context);
@@ -80,8 +81,8 @@ internal static class HttpProblems
         _ => throw new ArgumentOutOfRangeException(nameof(place), place, "a place without a name"),
     };
 
-    // messages may quote what a client sent, which need not be text that JSON can hold
-    static string Sound(string text)
+    /// <summary>Text that JSON can hold: messages may quote what a client sent.</summary>
+    public static string Sound(string text)
     {
         for (var i = 0; i < text.Length; i++)
             if (text[i] == '\0' || char.IsSurrogate(text[i]))

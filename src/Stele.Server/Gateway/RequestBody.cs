@@ -25,12 +25,14 @@ internal sealed class RequestBody : IDisposable
     public static ValueTask<Outcome<RequestBody>> Read(HttpContext context) => Read(context, SteleLimits.ChangeSetBytes);
 
     /// <summary>As the other, up to a limit of its own.</summary>
-    public static async ValueTask<Outcome<RequestBody>> Read(HttpContext context, Limit most)
+    public static ValueTask<Outcome<RequestBody>> Read(HttpContext context, Limit most) => IsJson(context.Request.ContentType) ? ReadAny(context, most)
+        : new(new Fault(FaultCode.UnsupportedMediaType, "A body is JSON: send Content-Type: application/json.",
+            [Problem.Header("Content-Type", "content_type", "The content type is application/json, in UTF-8.")]));
+
+    /// <summary>Reads it, whatever it calls itself. Faults: too_large.</summary>
+    public static async ValueTask<Outcome<RequestBody>> ReadAny(HttpContext context, Limit most)
     {
         var request = context.Request;
-        if (!IsJson(request.ContentType))
-            return new Fault(FaultCode.UnsupportedMediaType, "A body is JSON: send Content-Type: application/json.",
-                [Problem.Header("Content-Type", "content_type", "The content type is application/json, in UTF-8.")]);
         if (request.ContentLength > 2 * most.Value) return TooLarge(most);
         // a length is only a claim: what is rented for it is bounded, and grows with what comes
         var body = new RequestBody((int)Math.Min(request.ContentLength ?? FirstBytes, 1 << 20));

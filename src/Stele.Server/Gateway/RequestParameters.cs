@@ -55,6 +55,10 @@ internal enum Parameter : long
     Mode = 1L << 50,
     Stale = 1L << 51,
     Days = 1L << 52,
+    FlagConfigEtag = 1L << 56,
+    FlagConfigLastModified = 1L << 57,
+    /// <summary>What an event stream's address carries; read before there is anybody who asks.</summary>
+    Pass = 1L << 58,
 
     /// <summary>What every read of current state takes.</summary>
     Read = Consistency | MaxStaleness,
@@ -104,6 +108,9 @@ internal struct RequestParameters
     public int? Days { get; private set; }
     public string? Mode { get; private set; }
 
+    /// <summary>What an OFREP client was told by an event: the least that the answer must reflect.</summary>
+    public string? FlagConfigEtag { get; private set; }
+
     /// <summary>The text of one of <see cref="Parameter.Filter"/>, or null.</summary>
     public readonly string? TextOf(Parameter parameter) => texts?[int.TrailingZeroCount((int)parameter) - FilterBit];
     /// <summary>Those of watching and waiting; null when none is given.</summary>
@@ -130,7 +137,7 @@ internal struct RequestParameters
             if (Core.Journal.Cursor.TryParse(minCursor, out var cursor)) parameters.MinCursor = cursor;
             else Add(ref problems, Problem.Header("Stele-Min-Cursor", "cursor.malformed", "This is not a cursor that an answer carried."));
         }
-        parameters.CheckTogether(ref problems);
+        parameters.CheckTogether(allowed, ref problems);
         // a token may have an environment of its own, which comes before the org's
         if ((allowed & Parameter.Env) != 0 && parameters.Env is null && request.HttpContext.Features.Get<Caller>()?.Principal.Environment is { } own && EnvironmentName.TryParse(own, out var environment))
             parameters.Env = environment;
@@ -193,6 +200,9 @@ internal struct RequestParameters
             case Parameter.To: To = value; return null;
             case Parameter.Confirm: Confirm = value; return null;
             case Parameter.ChangeLog: return SetChangeLog(value);
+            case Parameter.FlagConfigEtag: FlagConfigEtag = value; return null;
+            // the protocol has it for those who know flags by time
+            case Parameter.FlagConfigLastModified or Parameter.Pass: return null;
             default:
                 if ((parameter & Parameter.Filter) == 0) return SetNumber(parameter, value);
                 (texts ??= new string?[Filters])[int.TrailingZeroCount((int)parameter) - FilterBit] = value;
@@ -240,11 +250,12 @@ internal struct RequestParameters
             : value.Contains('\0') ? Problem.Query("change_log", "change_log.characters", "A change log cannot hold U+0000.") : null;
     }
 
-    readonly void CheckTogether(ref List<Problem>? problems)
+    readonly void CheckTogether(Parameter allowed, ref List<Problem>? problems)
     {
         if (MaxStaleness is not null && Consistency != Consistency.Local)
             Add(ref problems, Problem.Query("max_staleness", "max_staleness.local", "max_staleness goes with consistency=local."));
-        var past = seen & (Parameter.Version | Parameter.Revision | Parameter.At);
+        // flags have a moment at which a revision of them is evaluated
+        var past = (allowed & Parameter.FlagConfigEtag) != 0 ? Parameter.None : seen & (Parameter.Version | Parameter.Revision | Parameter.At);
         if ((past & (past - 1)) != 0)
             Add(ref problems, Problem.Query((past & Parameter.At) != 0 ? "at" : "revision", "parameter.exclusive", "Give one of version, revision and at."));
     }
@@ -288,6 +299,9 @@ internal struct RequestParameters
         "wait_for" => Parameter.WaitFor,
         "min_subscribers" => Parameter.MinSubscribers,
         "timeout" => Parameter.Timeout,
+        "flagConfigEtag" => Parameter.FlagConfigEtag,
+        "flagConfigLastModified" => Parameter.FlagConfigLastModified,
+        "pass" => Parameter.Pass,
         _ => Parameter.None,
     };
 

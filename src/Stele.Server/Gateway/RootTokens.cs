@@ -32,4 +32,7 @@ internal sealed class RootTokens
         foreach (var known in Volatile.Read(ref hashes)) found |= CryptographicOperations.FixedTimeEquals(known, hash);
         return found;
     }
+
+    /// <summary>Whether something holds of the hash of one of them.</summary>
+    public bool Any(Predicate<byte[]> holds) => Array.Exists(Volatile.Read(ref hashes), holds);
 }

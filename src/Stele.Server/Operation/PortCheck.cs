@@ -10,7 +10,8 @@ static class PortCheck
     /// <summary>The first of all addresses on which we cannot listen, as a sentence; null: there is none.</summary>
     public static string? Problem(SteleOptions options) =>
         Problem(SteleSettings.Http.Variable, options.Http) ?? Problem(SteleSettings.Grpc.Variable, options.Grpc)
-        ?? (options.Https is { } https ? Problem(TransportSettings.Https.Variable, https) : null);
+        ?? (options.Https is { } https ? Problem(TransportSettings.Https.Variable, https) : null)
+        ?? (options.Flagd is { } flagd ? Problem(TransportSettings.Flagd.Variable, flagd) : null);
 
     /// <summary>Null when we can listen there, else a sentence with the address and the setting that changes it.</summary>
     public static string? Problem(string variable, IPEndPoint address)

@@ -99,6 +99,18 @@ internal sealed class SteleOptions
     /// <summary>Whose JWTs are believed.</summary>
     public IReadOnlyList<TokenIssuer> Issuers { get; init; } = [];
 
+    /// <summary>How clients reach this server, where that is not what they send as Host: an URL without a path; null: it is.</summary>
+    public string? PublicUrl { get; init; }
+
+    /// <summary>Where flagd's in-process providers are served, without credentials; null: nowhere.</summary>
+    public IPEndPoint? Flagd { get; init; }
+
+    /// <summary>The organization whose flags they get.</summary>
+    public string FlagdOrg { get; init; } = "default";
+
+    /// <summary>The environment whose flags they get; null: the organization's default one.</summary>
+    public string? FlagdEnvironment { get; init; }
+
     /// <summary>Limits that are not at their default.</summary>
     public IReadOnlyDictionary<Limit, long> Limits { get; init; } = new Dictionary<Limit, long>();
 

@@ -70,6 +70,28 @@ internal sealed partial class SteleSettings
     static bool IsOrigin(string text) => Uri.TryCreate(text, UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttps || url.Scheme == Uri.UriSchemeHttp)
         && url.UserInfo.Length == 0 && text == $"{url.Scheme}://{url.IdnHost}{(url.IsDefaultPort ? "" : $":{url.Port}")}";
 
+    string? Url(Setting setting)
+    {
+        if (Given(setting) is not { } text) return null;
+        if (Uri.TryCreate(text, UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttps || url.Scheme == Uri.UriSchemeHttp) && url.UserInfo.Length == 0 && url.PathAndQuery == "/" && url.Fragment.Length == 0) return text.TrimEnd('/');
+        problems.Add($"{setting.Variable} is '{text}'; write how clients reach Stele, such as https://stele.example.com, without a path.");
+        return null;
+    }
+
+    string Org(Setting setting)
+    {
+        var text = Text(setting);
+        if (!Core.Orgs.OrgName.TryParse(text, null, out _)) problems.Add($"{setting.Variable} is '{text}', which is not the name of an organization.");
+        return text;
+    }
+
+    string? EnvironmentOf(Setting setting)
+    {
+        if (Given(setting) is not { } text) return null;
+        if (!EnvironmentName.TryParse(text, out var name)) problems.Add($"{setting.Variable} is '{text}', which is not the name of an environment.");
+        return name.Text;
+    }
+
     /// <summary>A token that travels beyond this machine in plain is everybody's: somebody has to have wanted that.</summary>
     void CheckPlain(SteleOptions options)
     {
@@ -77,6 +99,8 @@ internal sealed partial class SteleSettings
         var told = $"Speak TLS ({Https.Variable}, {TlsCertificate.Variable}), or set {PlainHttp.Variable}=anywhere where what stands in front of Stele does.";
         foreach (var (setting, address) in ((Setting, IPEndPoint)[])[(Http, options.Http), (Grpc, options.Grpc)])
             if (!IPAddress.IsLoopback(address.Address)) problems.Add($"{setting.Variable} is {address}: beyond this machine, and in plain. {told}");
+        if (options.Flagd is { } flagd && !IPAddress.IsLoopback(flagd.Address))
+            problems.Add($"{Flagd.Variable} is {flagd}: beyond this machine, in plain, and for whoever reaches it. Set {PlainHttp.Variable}=anywhere where only those do who may read the flags of that environment.");
         foreach (var endpoint in configuration.GetSection("Kestrel:Endpoints").GetChildren())
             if (endpoint["Url"] is { } url && url.StartsWith("http:", StringComparison.OrdinalIgnoreCase) && !(Uri.TryCreate(url, UriKind.Absolute, out var parsed) && parsed.IsLoopback))
                 problems.Add($"{endpoint.Path}:Url is beyond this machine, and in plain. {told}");

@@ -106,6 +106,10 @@ internal sealed partial class SteleSettings
             HstsSeconds = Number(TransportSettings.HstsSeconds, 0, HstsSecondsMax),
             CorsOrigins = Origins(),
             Issuers = Issuers(),
+            PublicUrl = Url(TransportSettings.PublicUrl),
+            Flagd = Given(TransportSettings.Flagd) is null ? null : EndPoint(TransportSettings.Flagd),
+            FlagdOrg = Org(TransportSettings.FlagdOrg),
+            FlagdEnvironment = EnvironmentOf(TransportSettings.FlagdEnvironment),
             Limits = Limits(),
             UnknownVariables = Unknown(),
         };
@@ -115,6 +119,8 @@ internal sealed partial class SteleSettings
             problems.Add($"{Http.Variable} and {Grpc.Variable} are both {options.Http}: each needs a port of its own.");
         if (options.Https is { Port: not 0 } https && (https.Equals(options.Http) || https.Equals(options.Grpc)))
             problems.Add($"{TransportSettings.Https.Variable} is {https}, which is another's: each needs a port of its own.");
+        if (options.Flagd is { Port: not 0 } flagd && (flagd.Equals(options.Http) || flagd.Equals(options.Grpc) || flagd.Equals(options.Https)))
+            problems.Add($"{TransportSettings.Flagd.Variable} is {flagd}, which is another's: each needs a port of its own.");
         CheckPlain(options);
         return options;
     }

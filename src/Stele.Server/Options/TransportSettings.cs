@@ -14,9 +14,13 @@ internal static class TransportSettings
         HstsSeconds = new("STELE_HSTS_SECONDS", "HstsSeconds", "31536000"),
         PlainHttp = new("STELE_PLAIN_HTTP", "PlainHttp", "loopback"),
         CorsOrigins = new("STELE_CORS_ORIGINS", "CorsOrigins", ""),
-        OidcIssuers = new("STELE_OIDC_ISSUERS", "OidcIssuers", "");
+        OidcIssuers = new("STELE_OIDC_ISSUERS", "OidcIssuers", ""),
+        PublicUrl = new("STELE_PUBLIC_URL", "PublicUrl", ""),
+        Flagd = new("STELE_FLAGD", "Flagd", ""),
+        FlagdOrg = new("STELE_FLAGD_ORG", "FlagdOrg", "default"),
+        FlagdEnvironment = new("STELE_FLAGD_ENV", "FlagdEnv", "");
 
     /// <summary>All of them.</summary>
     public static IReadOnlyList<Setting> All { get; } =
-        [Https, TlsCertificate, TlsKey, TlsPasswordFile, TlsMin, TlsClientAuthorities, TlsClients, HstsSeconds, PlainHttp, CorsOrigins, OidcIssuers];
+        [Https, TlsCertificate, TlsKey, TlsPasswordFile, TlsMin, TlsClientAuthorities, TlsClients, HstsSeconds, PlainHttp, CorsOrigins, OidcIssuers, PublicUrl, Flagd, FlagdOrg, FlagdEnvironment];
 }

@@ -62,7 +62,7 @@ internal sealed class AnswerHeaders(SteleOptions options)
     }
 
     const string Methods = "GET, HEAD, PUT, POST, PATCH, DELETE";
-    const string Sent = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Stele-Min-Cursor, Stele-Org";
+    const string Sent = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Stele-Min-Cursor, Stele-Org, X-API-Key";
     const string Exposed = "ETag, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Request-Id, Retry-After, Stele-Confirmed-Ms, Stele-Cursor, Stele-Revision";
     const string PreflightSeconds = "600";
 }

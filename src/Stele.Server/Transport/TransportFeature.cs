@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Stele.Core.Limits;
 using Stele.Server.Gateway.Grpc;
+using Stele.Server.Ofrep;
 using Stele.Server.Operation;
 using Stele.Server.Options;
 
@@ -33,6 +34,7 @@ internal static class TransportFeature
     {
         kestrel.Listen(options.Http, http => http.Protocols = HttpProtocols.Http1);
         kestrel.Listen(options.Grpc, grpc => grpc.TakeGrpc());
+        if (options.Flagd is { } flagd) kestrel.Listen(flagd, port => port.TakeFlagd());
         if (options.Https is not { } address) return;
         var certificates = kestrel.ApplicationServices.GetRequiredService<TlsCertificates>();
         kestrel.Listen(address, https =>

@@ -25,10 +25,15 @@ public sealed class EventStream : IDisposable
     public string Subscription => response.Headers.GetValues("Stele-Subscription").Single();
 
     /// <summary>Opens a stream; its status may be a refusal.</summary>
-    public static async Task<EventStream> Open(Uri server, string query, string token, string? lastEventId = null)
+    public static Task<EventStream> Open(Uri server, string query, string token, string? lastEventId = null) => Open(new Uri(server, "/v1/watch" + query), token, lastEventId);
+
+    /// <summary>Opens a stream at an address that was given, as a browser does: without a token.</summary>
+    public static Task<EventStream> Open(string address, string? lastEventId = null) => Open(new Uri(address), null, lastEventId);
+
+    static async Task<EventStream> Open(Uri address, string? token, string? lastEventId)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(server, "/v1/watch" + query));
-        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        using var request = new HttpRequestMessage(HttpMethod.Get, address);
+        if (token is not null) request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
         if (lastEventId is not null) request.Headers.Add("Last-Event-ID", lastEventId);
         var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         return new EventStream(response, new StreamReader(await response.Content.ReadAsStreamAsync()));

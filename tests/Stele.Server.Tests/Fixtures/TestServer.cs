@@ -30,6 +30,9 @@ sealed class TestServer : IAsyncDisposable
     /// <summary>Where gRPC listens.</summary>
     public Uri Grpc => new(app.Urls.ElementAt(1));
 
+    /// <summary>Where flagd's providers are served.</summary>
+    public Uri Flagd => new(app.Urls.ElementAt(2));
+
     /// <summary>Where TLS is spoken.</summary>
     public Uri Https => new(app.Urls.Single(url => url.StartsWith("https:", StringComparison.Ordinal)));
 
@@ -54,9 +57,10 @@ sealed class TestServer : IAsyncDisposable
     /// <param name="readOnly">STELE_READ_ONLY.</param>
     /// <param name="tls">How TLS is spoken, on a port of its own; null: it is not.</param>
     /// <param name="origins">STELE_CORS_ORIGINS.</param>
+    /// <param name="flagd">Whether it serves flagd's providers, of which organization and environment.</param>
     /// <param name="issuers">Whose JWTs it believes.</param>
     public static async Task<TestServer> Start(TestDatabase db, string? token = Token, string? data = null, JournalOptions? journal = null, LimitOptions? limits = null, bool readOnly = false,
-        TlsOptions? tls = null, string[]? origins = null, params TokenIssuer[] issuers)
+        TlsOptions? tls = null, string[]? origins = null, (string Org, string? Environment)? flagd = null, params TokenIssuer[] issuers)
     {
         var logs = new CapturedLogs();
         var options = new SteleOptions
@@ -65,6 +69,7 @@ sealed class TestServer : IAsyncDisposable
             Http = new IPEndPoint(IPAddress.Loopback, 0), Grpc = new IPEndPoint(IPAddress.Loopback, 0),
             Data = data ?? Directory.CreateTempSubdirectory("stele-test-").FullName, SlowStatement = TimeSpan.Zero,
             Issuers = issuers, Tls = tls, Https = tls is null ? null : new IPEndPoint(IPAddress.Loopback, 0), HstsSeconds = 31_536_000, CorsOrigins = origins ?? [],
+            Flagd = flagd is null ? null : new IPEndPoint(IPAddress.Loopback, 0), FlagdOrg = flagd?.Org ?? "default", FlagdEnvironment = flagd?.Environment,
         };
         var factory = LoggerFactory.Create(logging =>
         {

@@ -16,7 +16,9 @@ public sealed class ContractTests
         // cookies are a browser's
         "POST /v1/session", "DELETE /v1/session", "PUT /v1/session/password",
         // its stream is Watch
-        "GET /v1/ws"];
+        "GET /v1/ws",
+        // OFREP's own, for pages; so is Watch
+        "GET /ofrep/v1/events"];
 
     // What only HTTP has: an export is a file, and instead of the long poll there is Watch.
     static readonly string[] notFields = ["stele.v1.AuditService.List: format", "stele.v1.ConfigService.Get: wait", "stele.v1.ConfigService.Get: after_cursor"];

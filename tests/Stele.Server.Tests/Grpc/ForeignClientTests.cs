@@ -23,6 +23,7 @@ public sealed class ForeignClientTests(HttpServer server) : IClassFixture<HttpSe
     [InlineData("health")]
     [InlineData("watch")]
     [InlineData("access")]
+    [InlineData("evaluation")]
     [InlineData("streams")]
     public async Task With_grpc_js(string check)
     {

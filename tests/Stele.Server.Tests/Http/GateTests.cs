@@ -34,7 +34,7 @@ public sealed partial class GateTests(HttpServer server) : IClassFixture<HttpSer
             if (authorization.Length > 0) request.Headers.TryAddWithoutValidation("Authorization", authorization);
             using var response = await bare.SendAsync(request);
             Assert.True((int)response.StatusCode == 401, $"{method} {pattern} answered {(int)response.StatusCode} without a token");
-            Assert.Equal("application/problem+json", response.Content.Headers.ContentType!.MediaType);
+            Assert.Equal(pattern.StartsWith("/ofrep/", StringComparison.Ordinal) ? "application/json" : "application/problem+json", response.Content.Headers.ContentType!.MediaType);
             Assert.Equal("Bearer", response.Headers.WwwAuthenticate.ToString());
         }
     }
@@ -50,7 +50,7 @@ public sealed partial class GateTests(HttpServer server) : IClassFixture<HttpSer
             looks++;
             return Task.FromResult<OrgId?>(null);
         }, TimeProvider.System, new JournalOptions());
-        var identities = new Identities(tokens, orgs, server.Service<KnownTokens>(), server.Service<Sessions>(), server.Service<VouchedIdentities>(), server.Service<JournalNode>(), new JournalOptions(), Unbounded(), server.Service<AccessMetrics>());
+        var identities = new Identities(tokens, orgs, server.Service<KnownTokens>(), server.Service<StreamPasses>(), server.Service<Sessions>(), server.Service<VouchedIdentities>(), server.Service<JournalNode>(), new JournalOptions(), Unbounded(), server.Service<AccessMetrics>());
         var gate = new RequestGate(_ =>
         {
             reached++;

@@ -14,7 +14,7 @@ public sealed partial class FolderTests
     // Features, with what else each holds: whole file names. Adding one is a decision, made here.
     static readonly Dictionary<string, string[]> features = new()
     {
-        ["Access"] = ["AccessBodies", "AccessMetrics", "AccessView", "Identities", "KnownTokens", "Memberships", "Passwords", "Sessions", "SignIn", "TokenText", "TokenUses"],
+        ["Access"] = ["AccessBodies", "AccessMetrics", "AccessView", "Identities", "KnownTokens", "Memberships", "Passwords", "Sessions", "SignIn", "StreamPasses", "TokenText", "TokenUses"],
         ["Audit"] =
         [
             "AuditEntry", "AuditLoop", "AuditMetrics", "AuditParameters", "AuditReading", "AuditRepeats", "AuditRetention", "AuditRows", "AuditStore", "AuditTrail", "AuditVerification",
@@ -22,6 +22,7 @@ public sealed partial class FolderTests
         ],
         ["Configs"] = ["ChangeBody", "ConfigBodies", "ConfigJson", "ConfigValues", "ConfigView"],
         ["Flags"] = ["FlagBodies", "FlagJson", "FlagPast"],
+        ["Ofrep"] = ["EvaluationBodies", "FlagAnswerJson", "OfrepBody", "OfrepFlag", "OfrepPast", "OfrepSet", "OfrepStreams", "OfrepTag", "OfrepUse"],
         ["Orgs"] = ["OrgBodies", "OrgJson"],
         ["Stats"] = [],
         ["Usage"] = ["UsageCounters", "UsageFlush"],
@@ -52,7 +53,7 @@ public sealed partial class FolderTests
         ],
         ["Gateway"] =
         [
-            "Answer", "Caller", "EntityTag", "GatewayEndpoints", "GatewayFeature", "GatewayLog", "HttpProblems", "JsonText", "LateAdmission", "OrgDirectory", "PageCursor",
+            "Answer", "Caller", "EntityTag", "GatewayEndpoints", "GatewayFeature", "GatewayLog", "HttpProblems", "JsonText", "LateAdmission", "OfrepProblems", "OrgDirectory", "PageCursor",
             "Preconditions", "RequestBody", "RequestGate", "RequestIds", "RequestParameters", "RootTokens", "SlashedNames", "WatchParameters", "WriteRequest",
         ],
         ["Identity"] =
@@ -108,13 +109,14 @@ public sealed partial class FolderTests
         ["Journal"] = ["Access", "Archive", "Audit", "Configs", "Database", "Flags", "Gateway", "Journal/Hints", "Operation", "Orgs"],
         ["Journal/Hints"] = ["Database", "Operation"],
         ["Limits"] = ["Database", "Gateway", "Journal", "Operation", "Options", "Redis"],
+        ["Ofrep"] = ["Access", "Configs", "Flags", "Gateway", "Gateway/Grpc", "Journal", "Limits", "Options", "Usage", "Watch"],
         ["Operation"] = ["Audit", "Database", "Gateway", "Journal", "Options"],
         ["Orgs"] = ["Access", "Database", "Gateway", "Journal", "Operation"],
         ["Outbound"] = ["Database", "Journal", "Journal/Hints", "Operation", "Options", "Outbound/Redis", "Redis"],
         ["Outbound/Redis"] = ["Configs", "Database", "Gateway", "Journal", "Options", "Redis"],
         ["Redis"] = ["Journal/Hints", "Options"],
         ["Stats"] = ["Database", "Gateway", "Journal"],
-        ["Transport"] = ["Gateway/Grpc", "Operation", "Options"],
+        ["Transport"] = ["Gateway/Grpc", "Ofrep", "Operation", "Options"],
         ["Usage"] = ["Database", "Gateway", "Journal", "Operation"],
         ["Watch"] = ["Access", "Gateway", "Gateway/Grpc", "Journal", "Limits", "Operation", "Usage"],
     };

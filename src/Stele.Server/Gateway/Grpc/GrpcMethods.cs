@@ -24,7 +24,7 @@ internal sealed class GrpcMethods
     /// <summary>The files of the contract.</summary>
     public static IReadOnlyList<FileDescriptor> Files { get; } =
     [
-        AccessReflection.Descriptor, AuditReflection.Descriptor, ConfigReflection.Descriptor, EnvironmentReflection.Descriptor, FlagReflection.Descriptor, JournalReflection.Descriptor, NodeReflection.Descriptor,
+        AccessReflection.Descriptor, AuditReflection.Descriptor, ConfigReflection.Descriptor, EnvironmentReflection.Descriptor, EvaluationReflection.Descriptor, FlagReflection.Descriptor, JournalReflection.Descriptor, NodeReflection.Descriptor,
         OrgReflection.Descriptor, WatchReflection.Descriptor,
         Proto.Rpc.ErrorDetailsReflection.Descriptor, Proto.Rpc.StatusReflection.Descriptor,
         Proto.Health.V1.HealthReflection.Descriptor, Proto.Reflection.V1.ReflectionReflection.Descriptor, Proto.Reflection.V1Alpha.ReflectionReflection.Descriptor,
@@ -50,8 +50,11 @@ internal sealed class GrpcMethods
     /// <summary>Finds what answers each call. Throws for one that nothing answers: the contract promises what is not there.</summary>
     /// <param name="routes">Every route of HTTP.</param>
     /// <param name="handlers">By path, what no route answers.</param>
-    public void Bind(IReadOnlyList<RouteEndpoint> routes, IReadOnlyDictionary<string, GrpcHandler> handlers) =>
-        methods = Services.SelectMany(service => service.Methods).ToFrozenDictionary(PathOf, method => Bound(method, routes, handlers));
+    public void Bind(IReadOnlyList<RouteEndpoint> routes, IReadOnlyDictionary<string, GrpcHandler> handlers) => Bind(Services, routes, handlers);
+
+    /// <summary>The same, of other services than those of this contract.</summary>
+    public void Bind(IEnumerable<ServiceDescriptor> services, IReadOnlyList<RouteEndpoint> routes, IReadOnlyDictionary<string, GrpcHandler> handlers) =>
+        methods = services.SelectMany(service => service.Methods).ToFrozenDictionary(PathOf, method => Bound(method, routes, handlers));
 
     /// <summary>The path of a call.</summary>
     public static string PathOf(MethodDescriptor method) => $"/{method.Service.FullName}/{method.Name}";

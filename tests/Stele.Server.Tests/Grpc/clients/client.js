@@ -8,7 +8,7 @@ const loader = require('@grpc/proto-loader')
 const protobuf = require('protobufjs')
 
 const [address, token, protos, check] = process.argv.slice(2)
-const files = ['stele/v1/config.proto', 'stele/v1/environment.proto', 'stele/v1/journal.proto', 'stele/v1/node.proto', 'stele/v1/org.proto', 'stele/v1/audit.proto', 'stele/v1/access.proto', 'stele/v1/watch.proto', 'grpc/health/v1/health.proto']
+const files = ['stele/v1/config.proto', 'stele/v1/environment.proto', 'stele/v1/evaluation.proto', 'stele/v1/flag.proto', 'stele/v1/journal.proto', 'stele/v1/node.proto', 'stele/v1/org.proto', 'stele/v1/audit.proto', 'stele/v1/access.proto', 'stele/v1/watch.proto', 'grpc/health/v1/health.proto']
 const loaded = grpc.loadPackageDefinition(loader.loadSync(files, { keepCase: true, longs: Number, enums: String, defaults: true, includeDirs: [protos] }))
 const api = loaded.stele.v1
 const options = { 'grpc.max_receive_message_length': 64 << 20, 'grpc.max_send_message_length': 64 << 20 }
@@ -255,6 +255,25 @@ const checks = {
     assert.match(end.details, /^revoked/)
     assert.ok(parseInt(end.metadata.get('stele-cursor')[0]) >= parseInt(head.get('stele-revision')[0]))
     await refused(grpc.status.UNAUTHENTICATED, config, 'Get', { key: 'js.mine.a' }, {}, {}, mine.token)
+  },
+
+  async evaluation() {
+    const [changes, evaluation] = [client(api.FlagService), client(api.EvaluationService)]
+    const definition_json = JSON.stringify({ state: 'ENABLED', variants: { on: 1.50, off: 0 }, defaultVariant: 'off', targeting: { if: [{ var: 'beta' }, 'on', null] } })
+    const { answer: written } = await ok(changes, 'Set', { name: 'js/eval.flag', definition_json })
+    const { answer, head } = await ok(evaluation, 'Evaluate', { key: 'js/eval.flag', context_json: '{"beta":true}' })
+    assert.deepEqual([answer.key, answer.value_json, answer.variant, answer.reason], ['js/eval.flag', '1.5', 'on', 'TARGETING_MATCH'])
+    assert.deepEqual(JSON.parse(answer.metadata_json), { revision: written.revision, rule: '/targeting/if/1' })
+    assert.ok(parseInt(head.get('stele-revision')[0]) >= written.revision)
+    const all = (await ok(evaluation, 'EvaluateAll', { context_json: '{}' })).answer
+    assert.equal(all.flags.find(flag => flag.key === 'js/eval.flag').value_json, '0')
+    const missing = await refused(grpc.status.NOT_FOUND, evaluation, 'Evaluate', { key: 'js.none' })
+    assert.match(missing.details, /js\.none/)
+    await refused(grpc.status.INVALID_ARGUMENT, evaluation, 'Evaluate', { key: 'js/eval.flag', context_json: '[]' })
+    const way = (await ok(evaluation, 'Explain', { flag: 'js/eval.flag', context_json: '{"beta":true}' })).answer
+    assert.equal(JSON.parse(way.path_json).operation, 'if')
+    const compared = (await ok(evaluation, 'Compare', { context_json: '{"beta":true}', from: 'development', to: 'production' })).answer
+    assert.equal(compared.items.find(item => item.flag === 'js/eval.flag').to, null)
   },
 
   async streams() {

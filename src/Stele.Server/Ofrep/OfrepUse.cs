@@ -1,0 +1,14 @@
+using Stele.Core.Flags;
+using Stele.Core.Journal;
+using Stele.Server.Usage;
+
+namespace Stele.Server.Ofrep;
+
+/// <summary>Counts evaluations, of what is now: who looks at the past uses nothing.</summary>
+internal sealed class OfrepUse(UsageCounters usage)
+{
+    public void Count(OrgId org, OfrepMoment moment, Flag flag, FlagVariant? variant)
+    {
+        if (!moment.IsPast) usage.Of(org).AddEvaluations(1);
+    }
+}
