@@ -23,31 +23,39 @@ internal sealed partial class PostgresJournalStore
     });
 
     public Task<IReadOnlyList<RevisionRecord>> Read(OrgId org, long afterRevision, int limit, CancellationToken cancellation) =>
-        Revisions("read_revisions", org, () => PostgresParameters.Command(ReadSql, org.Value, afterRevision, limit), cancellation);
+        Revisions("read_revisions", org, sql => PostgresParameters.Command(sql, org.Value, afterRevision, afterRevision + limit), ReadSql, ReadEventsSql, cancellation);
 
-    // `at` is there for the planner: events are partitioned by it. Outer, because the revisions stay when their events are
-    // archived: without them the rest would seem to join on to what it does not
     const string ReadSql = """
-        SELECT r.revision, r.chain, r.at, r.actor, r.reason, r.request_id, e.ordinal, e.event_id, e.stream, e.stream_version, e.type, e.data, e.data_hash
-        FROM (SELECT v.org_id, v.revision, v.chain, v.at, v.actor, v.reason, v.request_id
-              FROM stele.revision v WHERE v.org_id = $1 AND v.revision > $2 ORDER BY v.revision LIMIT $3) AS r
-        LEFT JOIN stele.event e ON e.org_id = r.org_id AND e.revision = r.revision AND e.at = r.at
-        ORDER BY r.revision, e.ordinal
+        SELECT revision, chain, at, actor, reason, request_id FROM stele.revision WHERE org_id = $1 AND revision > $2 AND revision <= $3 ORDER BY revision
         """;
 
-    public Task<IReadOnlyList<RevisionRecord>> Read(OrgId org, IReadOnlyList<long> revisions, CancellationToken cancellation) => Revisions("read_some_revisions", org, () =>
+    // one range of the primary key, where a join would look up every revision by itself. `at` bounds the partitions that are
+    // looked at: it never falls with the revision
+    const string ReadEventsSql = """
+        SELECT revision, ordinal, event_id, stream, stream_version, type, data, data_hash FROM stele.event
+        WHERE org_id = $1 AND revision > $2 AND revision <= $3
+          AND at >= (SELECT r.at FROM stele.revision r WHERE r.org_id = $1 AND r.revision > $2 ORDER BY r.revision LIMIT 1)
+          AND at <= (SELECT r.at FROM stele.revision r WHERE r.org_id = $1 AND r.revision <= $3 ORDER BY r.revision DESC LIMIT 1)
+        ORDER BY revision, ordinal
+        """;
+
+    public Task<IReadOnlyList<RevisionRecord>> Read(OrgId org, IReadOnlyList<long> revisions, CancellationToken cancellation) => Revisions("read_some_revisions", org, sql =>
     {
-        var command = PostgresParameters.Command(ReadSomeSql, org.Value);
+        var command = PostgresParameters.Command(sql, org.Value);
         command.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = [.. revisions] });
         return command;
-    }, cancellation);
+    }, ReadSomeSql, ReadSomeEventsSql, cancellation);
 
     const string ReadSomeSql = """
-        SELECT r.revision, r.chain, r.at, r.actor, r.reason, r.request_id, e.ordinal, e.event_id, e.stream, e.stream_version, e.type, e.data, e.data_hash
-        FROM (SELECT v.org_id, v.revision, v.chain, v.at, v.actor, v.reason, v.request_id
-              FROM stele.revision v WHERE v.org_id = $1 AND v.revision = ANY ($2)) AS r
-        LEFT JOIN stele.event e ON e.org_id = r.org_id AND e.revision = r.revision AND e.at = r.at
-        ORDER BY r.revision, e.ordinal
+        SELECT revision, chain, at, actor, reason, request_id FROM stele.revision WHERE org_id = $1 AND revision = ANY ($2) ORDER BY revision
+        """;
+
+    const string ReadSomeEventsSql = """
+        SELECT revision, ordinal, event_id, stream, stream_version, type, data, data_hash FROM stele.event
+        WHERE org_id = $1 AND revision = ANY ($2)
+          AND at >= (SELECT min(r.at) FROM stele.revision r WHERE r.org_id = $1 AND r.revision = ANY ($2))
+          AND at <= (SELECT max(r.at) FROM stele.revision r WHERE r.org_id = $1 AND r.revision = ANY ($2))
+        ORDER BY revision, ordinal
         """;
 
     public Task<FoundRevisions> Find(OrgId org, long after, long upTo, IReadOnlyList<(string From, string To)> streams, int most, CancellationToken cancellation) => Read("find_revisions", async () =>
@@ -76,7 +84,7 @@ internal sealed partial class PostgresJournalStore
         SELECT e.revision
         FROM unnest($4::text[], $5::text[]) AS s (first, last)
         CROSS JOIN LATERAL (SELECT v.revision FROM stele.event v
-            WHERE v.org_id = $1 AND v.stream >= s.first AND v.stream < s.last AND v.revision > $2 AND v.revision <= $3
+            WHERE v.org_id::bigint = $1::bigint AND v.stream >= s.first AND v.stream < s.last AND v.revision > $2 AND v.revision <= $3
               AND v.at >= coalesce((SELECT r.at FROM stele.revision r WHERE r.org_id = $1 AND r.revision = $2), '-infinity')
             LIMIT $6) AS e
         LIMIT $6
@@ -86,35 +94,41 @@ internal sealed partial class PostgresJournalStore
         SELECT stele.journal_floor($1)
         """;
 
-    Task<IReadOnlyList<RevisionRecord>> Revisions(string name, OrgId org, Func<NpgsqlBatchCommand> command, CancellationToken cancellation) => Read(name, async () =>
+    // the events after the revisions, by a later snapshot: those of a revision that was not there yet are left for the next page,
+    // and a revision whose events an archive has just taken away has none, as every archived one
+    Task<IReadOnlyList<RevisionRecord>> Revisions(string name, OrgId org, Func<string, NpgsqlBatchCommand> command, string revisionsSql, string eventsSql,
+        CancellationToken cancellation) => Read(name, async () =>
     {
         await using var connection = await app.OpenConnectionAsync(cancellation);
         await using var batch = InOrg(connection, org, SecondsForRead);
-        batch.BatchCommands.Add(command());
+        batch.BatchCommands.Add(command(revisionsSql));
+        batch.BatchCommands.Add(command(eventsSql));
         await using var reader = await batch.ExecuteReaderAsync(cancellation);
         await reader.NextResultAsync(cancellation);
         var revisions = new List<RevisionRecord>();
-        var events = new List<EventRecord>();
+        var events = new List<List<EventRecord>>();
         while (await reader.ReadAsync(cancellation))
         {
+            events.Add([]);
+            revisions.Add(new RevisionRecord(org, reader.GetInt64(0), Timestamp.From(reader.GetDateTime(2)), reader.GetString(3),
+                reader.IsDBNull(4) ? null : reader.GetString(4), reader.GetGuid(5), (byte[])reader[1], events[^1]));
+        }
+        await reader.NextResultAsync(cancellation);
+        for (var at = 0; await reader.ReadAsync(cancellation);)
+        {
             var revision = reader.GetInt64(0);
-            if (revisions.Count == 0 || revisions[^1].Revision != revision)
-            {
-                events = [];
-                revisions.Add(new RevisionRecord(org, revision, Timestamp.From(reader.GetDateTime(2)), reader.GetString(3),
-                    reader.IsDBNull(4) ? null : reader.GetString(4), reader.GetGuid(5), (byte[])reader[1], events));
-            }
-            // no event: archived
-            if (!reader.IsDBNull(6)) events.Add(ReadEvent(reader));
+            while (at < revisions.Count && revisions[at].Revision < revision) at++;
+            if (at == revisions.Count) break;
+            if (revisions[at].Revision == revision) events[at].Add(ReadEvent(reader));
         }
         return (IReadOnlyList<RevisionRecord>)revisions;
     });
 
     static EventRecord ReadEvent(NpgsqlDataReader reader)
     {
-        var type = reader.GetString(10);
-        var data = reader.IsDBNull(11) ? null : (byte[])reader[11];
-        return new EventRecord(reader.GetInt32(6), reader.GetGuid(7), data is null ? null : EventCodec.Decode(type, data), type, reader.GetString(8),
-            reader.GetInt64(9), data, (byte[])reader[12]);
+        var type = reader.GetString(5);
+        var data = reader.IsDBNull(6) ? null : (byte[])reader[6];
+        return new EventRecord(reader.GetInt32(1), reader.GetGuid(2), data is null ? null : EventCodec.Decode(type, data), type, reader.GetString(3),
+            reader.GetInt64(4), data, (byte[])reader[7]);
     }
 }
