@@ -17,7 +17,7 @@ internal sealed class ChildProcess : IAsyncDisposable
     public int Id => process.Id;
     public bool HasExited => process.HasExited;
 
-    /// <param name="mark">Processes with this in their command line belong to it too, though they are not its children.</param>
+    /// <param name="mark">Processes with this in their command line or working directory belong to it too, though they are not its children.</param>
     public static ChildProcess Start(string file, IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment, string logPath, string? mark = null)
     {
         var start = new ProcessStartInfo(file, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
@@ -100,7 +100,9 @@ internal sealed class ChildProcess : IAsyncDisposable
     {
         try
         {
-            return File.ReadAllText($"/proc/{id}/cmdline").Contains(mark!, StringComparison.Ordinal);
+            // PostgreSQL's postmaster is nobody's child and names no directory: it works in its own
+            return File.ReadAllText($"/proc/{id}/cmdline").Contains(mark!, StringComparison.Ordinal)
+                || File.ResolveLinkTarget($"/proc/{id}/cwd", returnFinalTarget: false)?.FullName.Contains(mark!, StringComparison.Ordinal) == true;
         }
         catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
         {
