@@ -59,6 +59,13 @@ namespace Stele.Client;
 [JsonSerializable(typeof(AccessQuestion))]
 [JsonSerializable(typeof(AccessExplanation))]
 [JsonSerializable(typeof(PasswordMessage))]
+[JsonSerializable(typeof(WebhookDefinition))]
+[JsonSerializable(typeof(WebhookItem))]
+[JsonSerializable(typeof(WebhookPage))]
+[JsonSerializable(typeof(WebhookDeliveryPage))]
+[JsonSerializable(typeof(WebhookTestResult))]
+[JsonSerializable(typeof(WebhookRotation))]
+[JsonSerializable(typeof(WebhookReplay))]
 [JsonSerializable(typeof(JsonElement))]
 internal sealed partial class SteleJson : JsonSerializerContext;
 

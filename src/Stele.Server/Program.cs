@@ -68,7 +68,7 @@ internal static class Program
             .AddJournal(journal, options.CarriesHints("notify")).AddOperation().AddLimits(limits ?? new LimitOptions()).AddGateway().AddAccess().AddGrpc().AddIdentity().AddTransport(options).AddOrgs().AddConfigs().AddFlags().AddStats().AddWatch().AddOutbound(options).AddAudit().AddUsage().AddOfrep().AddFlagd();
         var app = builder.Build();
         app.UseFlagd().UseGrpc().UseOperation().UseTransport().UseGateway().UseWatch();
-        app.MapOperation().MapLimits().MapGateway().MapAccess().MapJournal().MapOrgs().MapConfigs().MapFlags().MapStats().MapWatch().MapAudit().MapUsage().MapOfrep().MapGrpc();
+        app.MapOperation().MapLimits().MapGateway().MapAccess().MapJournal().MapOrgs().MapConfigs().MapFlags().MapStats().MapOutbound().MapWatch().MapAudit().MapUsage().MapOfrep().MapGrpc();
         return app;
     }
 

@@ -22,6 +22,7 @@ public readonly record struct StreamSubject(Permission Permission, string? Envir
             "user" or "service_account" => new StreamSubject(Permission.UserRead, null, null),
             "token" => new StreamSubject(Permission.TokenRead, null, null),
             "role" => new StreamSubject(Permission.RoleRead, null, null),
+            "webhook" => new StreamSubject(Permission.WebhookRead, null, null),
             _ => null,
         };
     }

@@ -3,6 +3,7 @@ using Stele.Core.Access;
 using Stele.Core.Configs;
 using Stele.Core.Flags;
 using Stele.Core.Orgs;
+using Stele.Core.Webhooks;
 
 namespace Stele.Core.Journal;
 
@@ -46,6 +47,9 @@ public static class EventCodec
         TokenRevoked.TypeName => TokenRevoked.Decode(data),
         RoleSet.TypeName => RoleSet.Decode(data),
         RoleRemoved.TypeName => RoleRemoved.Decode(data),
+        WebhookSet.TypeName => WebhookSet.Decode(data),
+        WebhookSecretRotated.TypeName => WebhookSecretRotated.Decode(data),
+        WebhookRemoved.TypeName => WebhookRemoved.Decode(data),
         _ => throw new UnknownEventException($"event type '{type}' is not known to this server"),
     };
 }

@@ -225,6 +225,7 @@ public static class SteleLimits
         .. IdentityLimits.All,
         .. GrpcLimits.All,
         .. OfrepLimits.All,
+        .. Webhooks.WebhookLimits.All,
         WatchPrefixes, WatchSubscriptionsOfToken, WatchSubscriptionsOfConnection, WatchBufferMessages, WatchBufferBytes, WatchStallSeconds,
         WatchHeartbeatSeconds, WatchMessageBytes, WatchLabels, WatchTextCharacters, WatchWaitSeconds,
     ];

@@ -5,6 +5,7 @@ using Stele.Core.Configs;
 using Stele.Core.Flags;
 using Stele.Core.Journal;
 using Stele.Core.Limits;
+using Stele.Core.Webhooks;
 
 namespace Stele.Core.Orgs;
 
@@ -75,6 +76,9 @@ public sealed record OrgState
     /// <summary>Who may do what.</summary>
     public AccessState Access { get; init; } = AccessState.Empty;
 
+    /// <summary>Where changes are sent, by id.</summary>
+    public SortedMap<Webhook> Webhooks { get; init; } = SortedMap<Webhook>.Empty;
+
     /// <summary>What is left of the environments that were deleted: the versions at which theirs and those of their keys go on.</summary>
     public SortedMap<EnvironmentState> DeletedEnvironments { get; init; } = SortedMap<EnvironmentState>.Empty;
 
@@ -92,6 +96,7 @@ public sealed record OrgState
             var bytes = Access.MemoryBytes;
             foreach (var environment in Environments) bytes += environment.MemoryBytes;
             foreach (var environment in DeletedEnvironments) bytes += environment.MemoryBytes;
+            foreach (var webhook in Webhooks) bytes += webhook.MemoryBytes;
             return bytes;
         }
     }
@@ -112,6 +117,9 @@ public sealed record OrgState
 
     /// <summary>An environment by name, or null.</summary>
     public EnvironmentState? Environment(string name) => Environments.TryGetValue(name, out var environment) ? environment : null;
+
+    /// <summary>A webhook by id, or null.</summary>
+    public Webhook? Webhook(Guid id) => Webhooks.TryGetValue(id.ToString(), out var webhook) ? webhook : null;
 
     /// <summary>An environment by name, or what is left of it; null if there never was one.</summary>
     public EnvironmentState? EnvironmentEver(string name) =>

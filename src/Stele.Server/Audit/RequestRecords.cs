@@ -27,12 +27,19 @@ internal sealed class RequestRecords(UsageCounters usage, AuditTrail trail, Clie
         ["/v1/orgs"] = "org.list",
         ["/v1/access/explain"] = "access.explained",
         ["/v1/flags/export"] = "flag.exported",
+        ["/v1/webhooks"] = "webhook.list",
+        ["/v1/webhooks/{id}/test"] = "webhook.tested",
+        ["/v1/webhooks/{id}/deliveries/{revision}/redeliver"] = "webhook.redelivered",
+        ["/v1/webhooks/{id}/dead-letters/discard"] = "webhook.discarded",
+        ["/v1/webhooks/{id}/replay"] = "webhook.replayed",
+        ["/v1/webhooks/{id}/resume"] = "webhook.resumed",
     };
 
-    // What is sent by POST and changes nothing.
+    // What is sent by POST and changes nothing that is kept.
     static readonly HashSet<string> dry = new(StringComparer.Ordinal)
     {
         "/v1/schema/validate", "/v1/config/schema-check", "/v1/access/explain", "/v1/flags/explain", "/v1/flags/compare", "/v1/flags/usage",
+        "/v1/webhooks/{id}/test", "/v1/webhooks/{id}/deliveries/{revision}/redeliver", "/v1/webhooks/{id}/dead-letters/discard", "/v1/webhooks/{id}/replay", "/v1/webhooks/{id}/resume",
     };
 
     readonly Counter forbidden = metrics.AddCounter("stele_forbidden_total", "Requests of somebody known that were refused because he may not.");

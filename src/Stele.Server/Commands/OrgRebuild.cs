@@ -6,11 +6,12 @@ using Stele.Server.Access;
 using Stele.Server.Database;
 using Stele.Server.Journal;
 using Stele.Server.Orgs;
+using Stele.Server.Outbound.Webhooks;
 
 namespace Stele.Server.Commands;
 
 /// <summary>
-/// <c>stele projections rebuild organizations</c>: the directory, the settings, the environments, and who may do what (without verifiers, which are in no journal). They
+/// <c>stele projections rebuild organizations</c>: the directory, the settings, the environments, who may do what, and the webhooks (without verifiers and secrets, which are in no journal). They
 /// are few rows an org, so each org's are replaced in one transaction, which holds the org's head against appends for as long
 /// as it takes to read what was appended since the first reading.
 /// </summary>
@@ -41,12 +42,16 @@ internal sealed class OrgRebuild(string ownerConnectionString, IJournalStore jou
             .OfType<string>().Distinct().ToArray();
         batch.BatchCommands.Add(PostgresParameters.Command(FreeNameSql, names, org.Value));
         batch.BatchCommands.Add(PostgresParameters.Command(FreeNamesSql, names, org.Value));
-        foreach (var sql in (string[])[RemoveEnvironmentsSql, RemoveDeletedSql, RemoveSettingSql, RemoveNamesSql, RemoveOrgSql, RemoveUsersSql, RemoveAccountsSql, RemoveRolesSql, RemoveTokensSql])
+        foreach (var sql in (string[])[RemoveEnvironmentsSql, RemoveDeletedSql, RemoveSettingSql, RemoveNamesSql, RemoveOrgSql, RemoveUsersSql, RemoveAccountsSql, RemoveRolesSql, RemoveTokensSql, RemoveWebhooksSql])
             batch.BatchCommands.Add(PostgresParameters.Command(sql, org.Value));
         var removals = batch.BatchCommands.Count;
         OrgProjection.Write(batch, new AppendBatch(OrgState.Empty(org, Guid.Empty), OrgState.Empty(org, Guid.Empty), own, []));
         foreach (var revision in own)
-            foreach (var e in revision.Events) AccessProjection.WriteTables(batch, org, revision, e.Payload);
+            foreach (var e in revision.Events)
+            {
+                AccessProjection.WriteTables(batch, org, revision, e.Payload);
+                WebhookProjection.WriteTable(batch, org, revision, e.Payload);
+            }
         var rows = batch.BatchCommands.Count - removals;
         await batch.ExecuteNonQueryAsync(cancellation);
         await transaction.CommitAsync(cancellation);
@@ -95,6 +100,11 @@ internal sealed class OrgRebuild(string ownerConnectionString, IJournalStore jou
         DELETE FROM stele.token WHERE org_id = $1
         """;
 
+    // not what is beside the journal: secrets and places stay
+    const string RemoveWebhooksSql = """
+        DELETE FROM stele.webhook WHERE org_id = $1
+        """;
+
     const string RemoveOrgSql = """
         DELETE FROM stele.org WHERE org_id = $1
         """;
@@ -117,7 +127,7 @@ internal sealed class OrgRebuild(string ownerConnectionString, IJournalStore jou
     {
         await foreach (var page in JournalReplay.Pages(journal, org, after, last, cancellation))
         {
-            own.AddRange(page.Where(revision => revision.Events.Any(e => OrgProjection.IsOwn(e.Payload) || AccessProjection.IsOwn(e.Payload))));
+            own.AddRange(page.Where(revision => revision.Events.Any(e => OrgProjection.IsOwn(e.Payload) || AccessProjection.IsOwn(e.Payload) || WebhookProjection.IsOwn(e.Payload))));
             progress.Count(string.Create(CultureInfo.InvariantCulture, $"organization {org}: {page[^1].Revision} of {last} revisions"));
         }
         return last;

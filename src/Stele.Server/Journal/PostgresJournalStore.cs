@@ -7,6 +7,7 @@ using Stele.Server.Configs;
 using Stele.Server.Flags;
 using Stele.Server.Operation;
 using Stele.Server.Orgs;
+using Stele.Server.Outbound.Webhooks;
 
 namespace Stele.Server.Journal;
 
@@ -238,6 +239,7 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
         if (append.Before.Revision == 0) batch.BatchCommands.Add(PostgresParameters.Command(CreateHeadSql, append.Org.Value, append.Before.Format));
         OrgProjection.Write(batch, append);
         AccessProjection.Write(batch, append);
+        WebhookProjection.Write(batch, append);
         ConfigProjection.Write(batch, append);
         FlagProjection.Write(batch, append);
         if (append.Idempotency.Count > 0) AppendStatement.WriteIdempotency(batch, append);

@@ -3,7 +3,7 @@ using Stele.Core.Journal;
 
 namespace Stele.Server.Journal;
 
-/// <summary>Positional parameters of statements whose values are never null.</summary>
+/// <summary>Positional parameters of statements; a value that may be null is passed as a parameter that says its type.</summary>
 internal static class PostgresParameters
 {
     /// <summary>Chooses the org of the transaction, which row-level security reads. First in every batch of stele_app.</summary>
@@ -32,6 +32,7 @@ internal static class PostgresParameters
         int number => new NpgsqlParameter<int> { TypedValue = number },
         long number => new NpgsqlParameter<long> { TypedValue = number },
         string text => new NpgsqlParameter<string> { TypedValue = text },
+        NpgsqlParameter parameter => parameter,
         _ => new NpgsqlParameter { Value = value },
     };
 }

@@ -10,6 +10,7 @@ using Stele.Server.Access;
 using Stele.Server.Configs;
 using Stele.Server.Flags;
 using Stele.Server.Orgs;
+using Stele.Server.Outbound.Webhooks;
 
 namespace Stele.Server.Journal;
 
@@ -44,6 +45,7 @@ internal sealed partial class PostgresJournalStore
         foreach (var sql in (string[])[LoadHeadSql, LoadOrgSql, LoadEnvironmentsSql])
             batch.BatchCommands.Add(PostgresParameters.Command(sql, org.Value));
         AccessQueries.Load(batch, org, principal);
+        WebhookProjection.Load(batch, org);
         batch.BatchCommands.Add(FlagQueries.Load(org, all: principal is null));
         batch.BatchCommands.Add(configurations);
         await using var reader = await batch.ExecuteReaderAsync(cancellation);
@@ -70,6 +72,7 @@ internal sealed partial class PostgresJournalStore
             if (reader.GetBoolean(6)) gone.Add(environment.Name);
         }
         var access = await AccessQueries.Read(reader, cancellation);
+        var webhooks = await WebhookProjection.Read(reader, cancellation);
         await reader.NextResultAsync(cancellation);
         var flags = await FlagQueries.Read(reader, environments, cancellation);
         await reader.NextResultAsync(cancellation);
@@ -85,7 +88,7 @@ internal sealed partial class PostgresJournalStore
             if (environments.Remove(name, out var environment)) deleted.Add(environment);
         return new LoadedState(empty with
         {
-            Environments = SortedMap<EnvironmentState>.Empty.SetAll(environments.Values), DeletedEnvironments = SortedMap<EnvironmentState>.Empty.SetAll(deleted), Access = access,
+            Environments = SortedMap<EnvironmentState>.Empty.SetAll(environments.Values), DeletedEnvironments = SortedMap<EnvironmentState>.Empty.SetAll(deleted), Access = access, Webhooks = webhooks,
         }, bytes);
     }
 

@@ -111,6 +111,12 @@ internal sealed class SteleOptions
     /// <summary>The environment whose flags they get; null: the organization's default one.</summary>
     public string? FlagdEnvironment { get; init; }
 
+    /// <summary>Networks that webhooks may lead to beside the public internet.</summary>
+    public IReadOnlyList<IPNetwork> WebhookNetworks { get; init; } = [];
+
+    /// <summary>Whether webhooks may be sent without TLS.</summary>
+    public bool WebhookHttp { get; init; }
+
     /// <summary>Limits that are not at their default.</summary>
     public IReadOnlyDictionary<Limit, long> Limits { get; init; } = new Dictionary<Limit, long>();
 

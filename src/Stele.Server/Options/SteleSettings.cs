@@ -52,7 +52,7 @@ internal sealed partial class SteleSettings
         [
             Postgres, PostgresApp, PostgresTail, PostgresBinaries, Migrate, RootToken, Http, Grpc, Data, Node, LogFormat, LogLevel, SlowStatement, TrustedProxies, ReadOnly, AuditMonths,
             Redis, RedisPasswordFile, RedisCa, RedisOut, Hints,
-            .. TransportSettings.All,
+            .. TransportSettings.All, .. OutboundSettings.All,
         ];
 
     /// <summary>Every setting.</summary>
@@ -110,6 +110,8 @@ internal sealed partial class SteleSettings
             Flagd = Given(TransportSettings.Flagd) is null ? null : EndPoint(TransportSettings.Flagd),
             FlagdOrg = Org(TransportSettings.FlagdOrg),
             FlagdEnvironment = EnvironmentOf(TransportSettings.FlagdEnvironment),
+            WebhookNetworks = Networks(OutboundSettings.WebhookNetworks),
+            WebhookHttp = OneOf(OutboundSettings.WebhookHttp, ("refuse", false), ("allow", true)),
             Limits = Limits(),
             UnknownVariables = Unknown(),
         };

@@ -1,6 +1,7 @@
 using Stele.Server.Journal.Hints;
 using Stele.Server.Options;
 using Stele.Server.Outbound.Redis;
+using Stele.Server.Outbound.Webhooks;
 using Stele.Server.Redis;
 
 namespace Stele.Server.Outbound;
@@ -23,7 +24,10 @@ internal static class OutboundFeature
         .AddSingleton<OutboundOptions>()
         .AddSingleton<OutboundMetrics>()
         .AddSingleton<OutboundCheckpoints>()
+        .AddWebhooks()
         .AddHostedService<OutboundLoops>();
+
+    public static IEndpointRouteBuilder MapOutbound(this IEndpointRouteBuilder routes) => routes.MapWebhooks();
 }
 
 /// <summary>Runs every sink that was registered, for as long as the server runs.</summary>

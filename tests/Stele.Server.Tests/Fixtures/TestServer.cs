@@ -70,6 +70,8 @@ sealed class TestServer : IAsyncDisposable
             Data = data ?? Directory.CreateTempSubdirectory("stele-test-").FullName, SlowStatement = TimeSpan.Zero,
             Issuers = issuers, Tls = tls, Https = tls is null ? null : new IPEndPoint(IPAddress.Loopback, 0), HstsSeconds = 31_536_000, CorsOrigins = origins ?? [],
             Flagd = flagd is null ? null : new IPEndPoint(IPAddress.Loopback, 0), FlagdOrg = flagd?.Org ?? "default", FlagdEnvironment = flagd?.Environment,
+            // receivers of tests are on this machine
+            WebhookNetworks = [IPNetwork.Parse("127.0.0.0/8"), IPNetwork.Parse("::1/128")], WebhookHttp = true,
         };
         var factory = LoggerFactory.Create(logging =>
         {
