@@ -2,7 +2,7 @@
 -- line of JSON. Every peer is driven by this same script, so that the generator costs each of them the same.
 --
 -- The file: header lines "name: value", an empty line, then one request a line: METHOD <tab> path <tab> body, and
--- perhaps <tab> the org that it is about.
+-- perhaps <tab> the org that it is about, and <tab> a token in place of that of the headers.
 
 local requests, count, at = {}, 0, 0
 local threads = 0
@@ -23,8 +23,9 @@ function init(args)
                 headers[name] = value
             end
         else
-            local method, path, body, org = line:match("^(%S+)\t(%S+)\t?([^\t]*)\t?([^\t]*)$")
+            local method, path, body, org, token = line:match("^(%S+)\t(%S+)\t?([^\t]*)\t?([^\t]*)\t?([^\t]*)$")
             headers["Stele-Org"] = org ~= "" and org or nil
+            if token ~= "" then headers["Authorization"] = "Bearer " .. token end
             count = count + 1
             requests[count] = wrk.format(method, path, headers, body ~= "" and body or nil)
         end

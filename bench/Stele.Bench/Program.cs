@@ -5,6 +5,7 @@ using Stele.Bench.Million;
 using Stele.Bench.Ofrep;
 using Stele.Bench.Peers;
 using Stele.Bench.Shards;
+using Stele.Bench.Tokens;
 
 var verb = args is [var first, ..] && !first.StartsWith('-') ? first : "compare";
 var arguments = BenchArguments.Parse(verb == args.FirstOrDefault() ? args[1..] : args);
@@ -37,7 +38,9 @@ switch (verb)
         return SchemaRun.Run(arguments);
     case "shards":
         return await ShardsRun.Run(arguments);
+    case "tokens":
+        return await TokensRun.Run(arguments);
     default:
-        Console.Error.WriteLine($"stele-bench: no such verb: {verb} (compare, crash, flags, flood, idle, limiter, million, ofrep, schema, shards, bare, list)");
+        Console.Error.WriteLine($"stele-bench: no such verb: {verb} (compare, crash, flags, flood, idle, limiter, million, ofrep, schema, shards, tokens, bare, list)");
         return 2;
 }

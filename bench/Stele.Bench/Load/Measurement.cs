@@ -26,4 +26,7 @@ internal readonly record struct PlainRequest(string Method, string Path, string 
 {
     /// <summary>The org that it is about; null: the default one.</summary>
     public string? Org { get; init; }
+
+    /// <summary>The token that it brings; null: the peer's own.</summary>
+    public string? Token { get; init; }
 }

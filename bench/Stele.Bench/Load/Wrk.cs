@@ -16,7 +16,7 @@ internal static class Wrk
         using var file = new StreamWriter(path);
         foreach (var (name, value) in peer.Headers) file.Write($"{name}: {value}\n");
         file.Write('\n');
-        foreach (var request in requests) file.Write($"{request.Method}\t{request.Path}\t{request.Body}{(request.Org is null ? "" : "\t" + request.Org)}\n");
+        foreach (var request in requests) file.Write($"{request.Method}\t{request.Path}\t{request.Body}\t{request.Org}\t{request.Token}\n");
     }
 
     public static async Task<Measurement> Run(Peer peer, int connections, double seconds, string script, string requestFile, CancellationToken cancellation)
