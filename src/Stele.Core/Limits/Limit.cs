@@ -226,6 +226,7 @@ public static class SteleLimits
         .. GrpcLimits.All,
         .. OfrepLimits.All,
         .. Webhooks.WebhookLimits.All,
+        .. OutboundLimits.All,
         WatchPrefixes, WatchSubscriptionsOfToken, WatchSubscriptionsOfConnection, WatchBufferMessages, WatchBufferBytes, WatchStallSeconds,
         WatchHeartbeatSeconds, WatchMessageBytes, WatchLabels, WatchTextCharacters, WatchWaitSeconds,
     ];

@@ -74,7 +74,7 @@ internal sealed class SteleOptions
     public IReadOnlyList<string>? Hints { get; init; }
 
     /// <summary>Whether hints are to go by a carrier that is there.</summary>
-    public bool CarriesHints(string carrier) => (Hints is null || Hints.Contains(carrier)) && (carrier != "redis" || Redis is not null);
+    public bool CarriesHints(string carrier) => (Hints is null || Hints.Contains(carrier)) && (carrier != "redis" || Redis is not null) && (carrier != "kafka" || Kafka is not null);
 
     /// <summary>Whether this node takes no writes, whatever the others do.</summary>
     public bool ReadOnly { get; init; }
@@ -110,6 +110,9 @@ internal sealed class SteleOptions
 
     /// <summary>The environment whose flags they get; null: the organization's default one.</summary>
     public string? FlagdEnvironment { get; init; }
+
+    /// <summary>The Kafka to which changes are written; null: none.</summary>
+    public KafkaOptions? Kafka { get; init; }
 
     /// <summary>Networks that webhooks may lead to beside the public internet.</summary>
     public IReadOnlyList<IPNetwork> WebhookNetworks { get; init; } = [];

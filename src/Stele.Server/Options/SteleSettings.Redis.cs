@@ -63,6 +63,7 @@ internal sealed partial class SteleSettings
         foreach (var name in names)
             if (!carriers.Contains(name)) problems.Add($"{Hints.Variable} has '{name}'; write some of {string.Join(", ", carriers)}, with commas between them, or none.");
         if (names.Contains("redis") && Given(Redis) is null) problems.Add($"{Hints.Variable} has redis, and {Redis.Variable} is not set.");
+        if (names.Contains("kafka") && Given(OutboundSettings.Kafka) is null) problems.Add($"{Hints.Variable} has kafka, and {OutboundSettings.Kafka.Variable} is not set.");
         return names;
     }
 }

@@ -110,6 +110,7 @@ internal sealed partial class SteleSettings
             Flagd = Given(TransportSettings.Flagd) is null ? null : EndPoint(TransportSettings.Flagd),
             FlagdOrg = Org(TransportSettings.FlagdOrg),
             FlagdEnvironment = EnvironmentOf(TransportSettings.FlagdEnvironment),
+            Kafka = KafkaServers(),
             WebhookNetworks = Networks(OutboundSettings.WebhookNetworks),
             WebhookHttp = OneOf(OutboundSettings.WebhookHttp, ("refuse", false), ("allow", true)),
             Limits = Limits(),

@@ -1,5 +1,6 @@
 using Stele.Server.Journal.Hints;
 using Stele.Server.Options;
+using Stele.Server.Outbound.Kafka;
 using Stele.Server.Outbound.Redis;
 using Stele.Server.Outbound.Webhooks;
 using Stele.Server.Redis;
@@ -24,6 +25,7 @@ internal static class OutboundFeature
         .AddSingleton<OutboundOptions>()
         .AddSingleton<OutboundMetrics>()
         .AddSingleton<OutboundCheckpoints>()
+        .AddKafkaOut(options)
         .AddWebhooks()
         .AddHostedService<OutboundLoops>();
 

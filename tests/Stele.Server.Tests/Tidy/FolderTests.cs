@@ -24,6 +24,7 @@ public sealed partial class FolderTests
         ["Flags"] = ["FlagBodies", "FlagJson", "FlagPast"],
         ["Ofrep"] = ["EvaluationBodies", "FlagAnswerJson", "OfrepBody", "OfrepFlag", "OfrepPast", "OfrepSet", "OfrepStreams", "OfrepTag", "OfrepUse"],
         ["Orgs"] = ["OrgBodies", "OrgJson"],
+        ["Outbound/Kafka"] = ["KafkaHints", "KafkaLibrary", "KafkaLink", "KafkaMessage", "KafkaSink"],
         ["Outbound/Webhooks"] = ["WebhookAddresses", "WebhookBodies", "WebhookMetrics", "WebhookRunner", "WebhookSender", "WebhookStore", "WebhookTurn", "WebhookView"],
         ["Stats"] = [],
         ["Usage"] = ["UsageCounters", "UsageFlush"],
@@ -84,7 +85,7 @@ public sealed partial class FolderTests
             "Announcement", "Bootstrap", "Histogram", "Logging", "Metrics", "OperationEndpoints", "OperationFeature", "OperationLog", "PortCheck", "ProcessMetrics", "RequestTimer",
             "RootTokenFile", "StatementTimer", "StopSignals", "TokenStore", "Upkeep",
         ],
-        ["Options"] = ["ClientCertificateFile", "IssuerFile", "OutboundSettings", "SteleOptions", "SteleSettings", "SteleSettings.Redis", "SteleSettings.Transport", "TlsFiles", "TlsOptions", "TokenIssuer", "TransportSettings"],
+        ["Options"] = ["ClientCertificateFile", "IssuerFile", "KafkaOptions", "OutboundSettings", "SteleOptions", "SteleSettings", "SteleSettings.Kafka", "SteleSettings.Redis", "SteleSettings.Transport", "TlsFiles", "TlsOptions", "TokenIssuer", "TransportSettings"],
         ["Outbound"] = ["OutboundCheckpoints", "OutboundFeature", "OutboundLog", "OutboundMetrics", "OutboundOptions", "OutboundRunner", "OutboundSink"],
         ["Outbound/Redis"] =
         [
@@ -113,8 +114,9 @@ public sealed partial class FolderTests
         ["Ofrep"] = ["Access", "Configs", "Flags", "Gateway", "Gateway/Grpc", "Journal", "Limits", "Options", "Usage", "Watch"],
         ["Operation"] = ["Audit", "Database", "Gateway", "Journal", "Options"],
         ["Orgs"] = ["Access", "Database", "Gateway", "Journal", "Operation"],
-        ["Outbound"] = ["Database", "Journal", "Journal/Hints", "Operation", "Options", "Outbound/Redis", "Outbound/Webhooks", "Redis"],
+        ["Outbound"] = ["Database", "Journal", "Journal/Hints", "Operation", "Options", "Outbound/Kafka", "Outbound/Redis", "Outbound/Webhooks", "Redis"],
         ["Outbound/Redis"] = ["Configs", "Database", "Gateway", "Journal", "Options", "Redis"],
+        ["Outbound/Kafka"] = ["Gateway", "Journal", "Journal/Hints", "Options"],
         ["Outbound/Webhooks"] = ["Access", "Database", "Gateway", "Journal", "Journal/Hints", "Operation", "Options"],
         ["Redis"] = ["Journal/Hints", "Options"],
         ["Stats"] = ["Database", "Gateway", "Journal"],
