@@ -45,6 +45,9 @@ public sealed record UserSet(Guid Id, string Email, string Name, IReadOnlyList<R
         json.WriteString("identity", Identity.Id);
     });
 
+    /// <summary>What is left of one whose data was redacted. It is never the last word on a user: he was changed since, or removed.</summary>
+    public static UserSet Redacted(Guid id, int version) => new(id, $"{id}@redacted.invalid", "redacted", [RoleBinding.Of(BuiltInRoles.Viewer.Name)], MemberStatus.Suspended, version);
+
     /// <summary>Reads what <see cref="Encode"/> wrote.</summary>
     public static UserSet Decode(ReadOnlySpan<byte> data)
     {

@@ -11,13 +11,13 @@ namespace Stele.Server.Archive;
 
 /// <summary>
 /// <c>stele redact KEY --env E --version N --reason TEXT [--org NAME] [--yes]</c>: takes the value of one version out of the
-/// journal and the history, for good, on record. Without --yes it says what it would empty. Exit codes as
+/// journal and the history, for good, on record; <c>--user ID</c> instead of a key, what a user was called (<see cref="UserRedaction"/>). Without --yes it says what it would empty. Exit codes as
 /// <see cref="MigrateCommand"/>; 3: there is something to empty, and --yes was missing.
 /// </summary>
 internal static class RedactCommand
 {
     /// <summary>The line that says how.</summary>
-    public const string Usage = "usage: stele redact KEY --env ENVIRONMENT --version N --reason TEXT [--org NAME] [--yes]";
+    public const string Usage = "usage: stele redact KEY --env ENVIRONMENT --version N --reason TEXT [--org NAME] [--yes]\n       stele redact --user ID --reason TEXT [--org NAME] [--yes]";
 
     const int TwinsShown = 20;
 
@@ -34,6 +34,14 @@ internal static class RedactCommand
             await using var database = await ArchiveDatabase.Open(ownerConnectionString, cancellation);
             await using var transaction = await database.Connection.BeginTransactionAsync(cancellation);
             var org = await Enter(database, asked.Org, cancellation);
+            if (asked.User is { } user)
+            {
+                var exit = await UserRedaction.Run(database, org, user, asked.Reason, asked.Yes, output, cancellation);
+                if (exit != MigrateCommand.Done) return exit;
+                await transaction.CommitAsync(CancellationToken.None);
+                await output.WriteLineAsync("redacted: these events are empty, and on record. Backups and files that were made before still hold them");
+                return MigrateCommand.Done;
+            }
             var target = await Find(database, org, asked, cancellation);
             await Describe(database, org, asked, target, output, cancellation);
             if (!asked.Yes)
@@ -59,7 +67,7 @@ internal static class RedactCommand
         }
     }
 
-    const string RedactSql = """SELECT stele.redact($1, $2, $3, $4, $5)""";
+    internal const string RedactSql = """SELECT stele.redact($1, $2, $3, $4, $5)""";
 
     /// <summary>The org of a name, which is that of the transaction from now on.</summary>
     static async Task<OrgId> Enter(ArchiveDatabase database, string name, CancellationToken cancellation)
@@ -116,7 +124,7 @@ internal static class RedactCommand
 
     static bool TryParse(string[] args, out Asked asked, out string? problem)
     {
-        asked = new Asked("", "", 0, "", "default", false);
+        asked = new Asked("", "", 0, "", "default", false, null);
         problem = null;
         var keys = new List<string>();
         for (var i = 0; i < args.Length; i++)
@@ -140,25 +148,27 @@ internal static class RedactCommand
                 case "--org": asked = asked with { Org = value }; break;
                 case "--reason": asked = asked with { Reason = value }; break;
                 case "--version" when long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var version) && version > 0: asked = asked with { Version = version }; break;
+                case "--user" when Guid.TryParseExact(value, "D", out var user): asked = asked with { User = user }; break;
+                case "--user": problem = $"--user is the id of a user, not {value}"; return false;
                 case "--version": problem = $"--version is a number from 1, not {value}"; return false;
                 default: return false;
             }
         }
-        if (keys.Count != 1) return false;
-        asked = asked with { Key = keys[0] };
+        if (asked.User is not null ? keys.Count > 0 || asked.Environment.Length > 0 || asked.Version > 0 : keys.Count != 1) return false;
+        asked = asked with { Key = keys.FirstOrDefault("") };
         problem = Missing(asked);
         return problem is null;
     }
 
     static string? Missing(Asked asked) =>
-        !ConfigKey.TryParse(asked.Key, out _, out _, out var message) ? message
-        : asked.Environment.Length == 0 ? "--env is missing: in which environment"
-        : asked.Version == 0 ? "--version is missing: which version of the key"
+        asked.User is null && !ConfigKey.TryParse(asked.Key, out _, out _, out var message) ? message
+        : asked.User is null && asked.Environment.Length == 0 ? "--env is missing: in which environment"
+        : asked.User is null && asked.Version == 0 ? "--version is missing: which version of the key"
         : string.IsNullOrWhiteSpace(asked.Reason) ? "--reason is missing: it is kept on record"
         : asked.Reason.Contains('\0') || asked.Reason.Length > SteleLimits.ChangeLogCharacters.Value ? $"--reason has at most {SteleLimits.ChangeLogCharacters.Value} characters, none of them U+0000"
         : null;
 
-    sealed record Asked(string Key, string Environment, long Version, string Reason, string Org, bool Yes);
+    sealed record Asked(string Key, string Environment, long Version, string Reason, string Org, bool Yes, Guid? User);
 
     sealed record Target(long Revision, int Ordinal, string Type, int Bytes, Timestamp At, string By, long Current, bool IsDeleted);
 }

@@ -25,6 +25,7 @@ internal static class ServerWords
                                          move the months that ended by then into files; the first revision left is the floor
           archive --restore FILE|DIR     put archived months back, newest first
           redact KEY --env ENV --version N --reason TEXT [--org NAME] [--yes]
+          redact --user ID --reason TEXT [--org NAME] [--yes]
                                          empty one value for good, on record; without --yes, say which
           shards [--json]                count the rows of each partition
           shards --set N                 spread the configuration tables over N partitions, while servers run

@@ -128,7 +128,7 @@ internal sealed partial class PostgresJournalStore
     {
         var type = reader.GetString(5);
         var data = reader.IsDBNull(6) ? null : (byte[])reader[6];
-        return new EventRecord(reader.GetInt32(1), reader.GetGuid(2), data is null ? null : EventCodec.Decode(type, data), type, reader.GetString(3),
+        return new EventRecord(reader.GetInt32(1), reader.GetGuid(2), data is null ? EventCodec.Redacted(type, reader.GetString(3), reader.GetInt64(4)) : EventCodec.Decode(type, data), type, reader.GetString(3),
             reader.GetInt64(4), data, (byte[])reader[7]);
     }
 }

@@ -2,7 +2,9 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using Stele.Server.Access;
 using Stele.Server.Tests.Fixtures;
+using Stele.Server.Tests.Grpc;
 using Stele.Server.Tests.Http;
+using Stele.Server.Tests.Watch;
 using Xunit;
 using static Stele.Server.Tests.Access.AccessServer;
 
@@ -127,6 +129,59 @@ public sealed partial class TenantSweepTests(HttpServer server) : IClassFixture<
             }
         Assert.Equal(before, (await server.Get("/v1/environments", ("Stele-Org", "canary-org"))).Headers["Stele-Revision"]);
     }
+
+    [Fact]
+    public async Task Nor_does_it_in_what_it_says_over_a_WebSocket_or_asks_for_by_a_stream_of_gRPC()
+    {
+        await server.NewOrg(94, "canary-streams");
+        await server.NewOrg(95, "listener");
+        await Fill("canary-streams");
+        var token = (await server.NewToken(Everything, org: "listener")).Token;
+        var cursor = (await server.Get("/v1/environments", ("Stele-Org", "canary-streams"))).Headers["Stele-Cursor"];
+        foreach (var message in (string[])["""{"type":"subscribe","id":"a","environment":"NAME"}""", """{"type":"subscribe","id":"NAME","prefixes":["NAME."],"from_cursor":"CURSOR"}""",
+                     """{"type":"ack","revision":2,"id":"NAME"}""", """{"type":"unsubscribe","id":"NAME"}""", """{"type":"reject","revision":2,"reason":"NAME"}""", """{"type":"auth","token":"x","org":"NAME-streams"}"""])
+            Assert.Equal(await Say(message, There, token), await Say(message, Nowhere, token));
+        // who comes in by a message names the org in it
+        Assert.Equal(await Refused("canary-streams", token), await Refused("qwertz-streams", token));
+        using var grpc = new WireClient(server.Grpc);
+        foreach (var (environment, org) in new (string, string?)[] { (There, null), (There, "canary-streams") })
+        {
+            var (there, nowhere) = (await Stream(grpc, token, environment, org), await Stream(grpc, token, Nowhere, org is null ? null : "qwertz-streams"));
+            Assert.NotEqual(0, there.Code);
+            Assert.Equal((there.Code, there.Message.Replace(There, "NAME", StringComparison.Ordinal)), (nowhere.Code, nowhere.Message.Replace(Nowhere, "NAME", StringComparison.Ordinal)));
+        }
+        // what happens there is not heard here: what is heard first is one's own
+        using var socket = await SocketClient.Open(server.Client.BaseAddress!, token);
+        await socket.Send("""{"type":"subscribe","id":"all","environment":"production"}""");
+        await socket.Is("synced", "all");
+        var heard = Stream(grpc, token, "production", null);
+        (await server.Put("canary.key", """{"value":"canary"}""", "?env=production", ("Stele-Org", "canary-streams"))).Is(200);
+        (await server.Put("own.key", """{"value":1}""", "?env=production", As(token))).Is(200);
+        Assert.EndsWith("own.key=1", EventStream.Text(await socket.Is("change", "all")), StringComparison.Ordinal);
+        Assert.DoesNotContain(There, System.Text.Encoding.UTF8.GetString((await heard).Body), StringComparison.Ordinal);
+
+        Task<string> Say(string message, string name, string by) => Once(by, message.Replace("NAME", name, StringComparison.Ordinal).Replace("CURSOR", cursor, StringComparison.Ordinal), name);
+    }
+
+    // the first answer to a message, or how the connection was closed for it
+    async Task<string> Once(string token, string message, string name)
+    {
+        using var socket = await SocketClient.Open(server.Client.BaseAddress!, token);
+        await socket.Send(message);
+        var heard = await socket.Next();
+        return Varying().Replace(heard.ToString(), "#").Replace(name, "NAME", StringComparison.Ordinal);
+    }
+
+    async Task<string> Refused(string org, string token)
+    {
+        using var socket = await SocketClient.Open(server.Client.BaseAddress!, null);
+        await socket.Send($$"""{"type":"auth","token":"{{token}}","org":"{{org}}"}""");
+        var (code, why) = await socket.Closed();
+        return $"{code} {why.Replace(org, "ORG", StringComparison.Ordinal)}";
+    }
+
+    static Task<WireAnswer> Stream(WireClient grpc, string token, string environment, string? org) =>
+        grpc.Call("/stele.v1.WatchService/Watch", new Proto.V1.WatchRequest { Env = environment }, ("authorization", $"Bearer {token}"), ("stele-org", org), ("grpc-timeout", "2S"));
 
     [Fact]
     public async Task No_table_shows_or_gives_up_a_row_of_another_org()

@@ -161,6 +161,53 @@ public sealed class RedactTests
     }
 
     [Fact]
+    public async Task What_a_user_was_called_goes_but_for_what_he_is_today_and_all_of_who_was_removed()
+    {
+        await using var db = await Postgres.NewDatabase();
+        await using var server = await TestServer.Start(db);
+        var (ada, bob) = (await User(server, "ada-before"), await User(server, "bob-before"));
+        await Change(server, ada, "ada-once");
+        string[] redact = ["--user", ada, "--reason", "she asked for it"];
+        await Change(server, ada, "ada-today");
+        var (exit, text) = await OldJournal.Redact(db, redact);
+        Assert.True(exit == 3 && text.Contains("2 events hold what he was called", StringComparison.Ordinal) && text.Contains("he is a user still", StringComparison.Ordinal), text);
+        Assert.DoesNotContain("ada-", text, StringComparison.Ordinal);
+        (exit, text) = await OldJournal.Redact(db, [.. redact, "--yes"]);
+        Assert.True(exit == 0, text);
+        (exit, text) = await OldJournal.Redact(db, [.. redact, "--yes"]);
+        Assert.True(exit == 1 && text.Contains("what he is today, and nothing else", StringComparison.Ordinal), text);
+        string[] removed = ["--user", bob, "--reason", "gone", "--yes"];
+        (exit, text) = await OldJournal.Redact(db, removed);
+        Assert.True(exit == 1, text);
+        (await server.Client.DeleteAsync($"/v1/users/{bob}")).EnsureSuccessStatusCode();
+        (exit, text) = await OldJournal.Redact(db, removed);
+        Assert.True(exit == 0 && text.Contains("he was removed", StringComparison.Ordinal), text);
+
+        (exit, text) = await OldJournal.Verify(db);
+        Assert.True(exit == 0 && text.Contains("3 of them redacted", StringComparison.Ordinal), text);
+        await using var session = await db.As();
+        Assert.Equal(["ada-today@example.com"], await session.Rows("SELECT DISTINCT convert_from(data, 'UTF8')::json ->> 'email' FROM stele.event WHERE stream LIKE 'user/%' AND data IS NOT NULL AND type = 'user.set'"));
+        // tables, the state that is loaded from them, and the journal replayed say the same
+        await using var node = await TestNode.Start(db);
+        var loaded = (await node.Read()).Access;
+        var replayed = Stele.Core.Orgs.OrgState.Empty(OrgId.Default, Guid.Empty);
+        foreach (var revision in await node.Store.Read(OrgId.Default, 0, 1_000, CancellationToken.None)) replayed = Decider.Evolve(replayed, revision);
+        Assert.Equal(loaded, replayed.Access);
+        Assert.Equal("ada-today", Assert.Single(replayed.Access.Users).Name);
+        var events = await server.Client.GetStringAsync("/v1/events");
+        foreach (var name in (string[])["ada-before", "ada-once", "bob-before"]) Assert.DoesNotContain(name, events, StringComparison.Ordinal);
+    }
+
+    static async Task<string> User(TestServer server, string name)
+    {
+        using var made = await server.Client.PostAsJsonAsync("/v1/users", new { email = $"{name}@example.com", name, role = "viewer" });
+        return JsonDocument.Parse(await made.Content.ReadAsStringAsync()).RootElement.GetProperty("id").GetString()!;
+    }
+
+    static async Task Change(TestServer server, string id, string name) =>
+        (await server.Client.PutAsJsonAsync($"/v1/users/{id}", new { email = $"{name}@example.com", name })).EnsureSuccessStatusCode();
+
+    [Fact]
     public async Task What_is_archived_is_restored_redacted_and_archived_again_without_the_value()
     {
         await using var journal = await OldJournal.FourMonths();
@@ -196,6 +243,9 @@ public sealed class RedactTests
     [InlineData("a.b", "--env", "development", "--version", "1")]
     [InlineData("a.b", "--env", "development", "--version", "1", "--reason", " ")]
     [InlineData("a.b", "--env", "development", "--version", "1", "--reason")]
+    [InlineData("--user", "ada", "--reason", "why")]
+    [InlineData("--user", "0190f6a1-7a30-7c33-a1a5-0242ac120002")]
+    [InlineData("a.b", "--user", "0190f6a1-7a30-7c33-a1a5-0242ac120002", "--reason", "why")]
     public async Task Wrong_usage_is_shown_the_right_one(params string[] args)
     {
         using var output = new StringWriter();

@@ -13,7 +13,7 @@ sealed class WireClient : IDisposable
 {
     readonly HttpClient client;
 
-    public WireClient(Uri address) => client = new HttpClient(new SocketsHttpHandler { AutomaticDecompression = DecompressionMethods.None })
+    public WireClient(Uri address, HttpMessageHandler? handler = null) => client = new HttpClient(handler ?? new SocketsHttpHandler { AutomaticDecompression = DecompressionMethods.None })
     {
         BaseAddress = address, DefaultRequestVersion = HttpVersion.Version20, DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
     };

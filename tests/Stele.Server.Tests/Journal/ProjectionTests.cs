@@ -1,4 +1,8 @@
+using Stele.Core.Access;
+using Stele.Core.Configs;
+using Stele.Core.Faults;
 using Stele.Core.Journal;
+using Stele.Core.Orgs;
 using Stele.Server.Journal;
 using Stele.Server.Stats;
 using Stele.Server.Tests.Fixtures;
@@ -30,6 +34,35 @@ public sealed class ProjectionTests
         await runner.Rebuild([OrgId.Default], done => told = done, CancellationToken.None);
         Assert.Equal(32, told);
         Assert.Equal(counts, (await Counts(node)).Counts);
+    }
+
+    [Fact]
+    public async Task A_key_of_an_environment_that_comes_back_goes_on_with_its_row_also_in_the_append_that_brings_it_back()
+    {
+        await using var database = await Postgres.NewDatabase();
+        await using var node = await TestNode.Start(database);
+        await node.CreateOrg();
+        Assert.Null((await Do(SetIn("staging"))).Fault);
+        await using var session = await database.As();
+        var id = Assert.Single(await session.Rows("SELECT id FROM stele.configuration"));
+        for (var version = 3; ; version += 2)
+        {
+            Assert.Null((await Do(new DeleteEnvironment(Principal.Root, Guid.CreateVersion7(), TestNode.Environment("staging"), "staging", null))).Fault);
+            // the first append takes what is there; what comes meanwhile is the second
+            var together = new[] { Do(SetIn("production")), Do(new CreateEnvironment(Principal.Root, Guid.CreateVersion7(), TestNode.Environment("staging"), null, null)), Do(SetIn("staging")) };
+            foreach (var outcome in await Task.WhenAll(together)) Assert.True(outcome.Fault is null, outcome.Fault?.Detail);
+            Assert.Equal([$"{id}|{version}"], await session.Rows("SELECT id, version FROM stele.configuration WHERE environment = 'staging'"));
+            var last = (await together[2]).Value.Record!.Revision;
+            if (await session.Ask<long>($"SELECT count(DISTINCT xmin::text) FROM stele.event WHERE revision IN ({last - 1}, {last})") == 1) break;
+        }
+
+        Task<Outcome<Applied>> Do(Command command) => node.Journal.Append(OrgId.Default, command, null, CancellationToken.None);
+    }
+
+    static ChangeSet SetIn(string environment)
+    {
+        var set = TestNode.SetOf("app.k", "2");
+        return set with { Changes = [set.Changes[0] with { Environment = TestNode.Environment(environment) }] };
     }
 
     [Fact]

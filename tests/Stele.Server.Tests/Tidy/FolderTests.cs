@@ -40,7 +40,7 @@ public sealed partial class FolderTests
         ["Archive"] =
         [
             "ArchiveCommand", "ArchiveDatabase", "ArchiveException", "ArchiveFile", "ArchiveReader", "ArchiveVerification", "ArchiveWriter", "JournalArchiver", "JournalRestorer",
-            "MonthExport", "RedactCommand",
+            "MonthExport", "RedactCommand", "UserRedaction",
         ],
         ["Commands"] = ["ConfigurationRebuild", "JournalReplay", "OrgRebuild", "ProjectionsCommand", "ServerWords", "UpgradeCommand"],
         ["Database"] =

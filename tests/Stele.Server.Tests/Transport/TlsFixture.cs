@@ -60,7 +60,13 @@ public sealed class TlsFixture : IAsyncLifetime
     /// <summary>A client over TLS that trusts the authority alone.</summary>
     internal HttpClient Client(X509Certificate2? certificate = null, SslProtocols protocols = SslProtocols.None, Version? version = null, string? token = TestServer.Token, Uri? at = null)
     {
-        var handler = new SocketsHttpHandler
+        var client = new HttpClient(Handler(certificate, protocols)) { BaseAddress = at ?? Server.Https, DefaultRequestVersion = version ?? HttpVersion.Version11, DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        if (token is not null) client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        return client;
+    }
+
+    internal SocketsHttpHandler Handler(X509Certificate2? certificate = null, SslProtocols protocols = SslProtocols.None) =>
+        new()
         {
             SslOptions = new SslClientAuthenticationOptions
             {
@@ -69,10 +75,6 @@ public sealed class TlsFixture : IAsyncLifetime
                 CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, CustomTrustStore = { Authority }, RevocationMode = X509RevocationMode.NoCheck },
             },
         };
-        var client = new HttpClient(handler) { BaseAddress = at ?? Server.Https, DefaultRequestVersion = version ?? HttpVersion.Version11, DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact };
-        if (token is not null) client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
-        return client;
-    }
 
     public async ValueTask DisposeAsync()
     {
