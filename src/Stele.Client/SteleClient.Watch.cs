@@ -7,8 +7,9 @@ public sealed partial class SteleClient
 {
     /// <summary>
     /// Streams changes for as long as it is read. Resumes by itself, after a pause that grows and that chance spreads, from
-    /// where it had come to, so that nothing is lost or doubled; throws only when the server refuses (<c>unauthenticated</c>,
-    /// <c>forbidden</c>, <c>invalid</c>, …) or the token is revoked. After a <see cref="WatchEventKind.Reset"/> read what
+    /// where it had come to, so that nothing is lost or doubled; throws when the server refuses (<c>unauthenticated</c>,
+    /// <c>forbidden</c>, <c>invalid</c>, …), when the token is revoked, and when the server cannot be reached at the very start
+    /// (<see cref="SteleClientOptions.Attempts"/>). After a <see cref="WatchEventKind.Reset"/> read what
     /// you watch anew.
     /// </summary>
     public async IAsyncEnumerable<WatchEvent> WatchAsync(WatchRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)

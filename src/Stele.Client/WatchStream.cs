@@ -13,13 +13,14 @@ internal sealed class WatchStream(HttpClient http, SteleTransport transport, Ste
     StreamReader? reader;
     string? cursor = request.FromCursor, subscription;
     int failures;
+    bool wasOpen;
 
     /// <summary>The next event.</summary>
     internal async Task<WatchEvent> Next(CancellationToken cancellation)
     {
         while (true)
         {
-            TimeSpan? asked = null;
+            SteleException failure;
             try
             {
                 if (reader is null) await Open(cancellation);
@@ -29,17 +30,20 @@ internal sealed class WatchStream(HttpClient http, SteleTransport transport, Ste
                     cursor = next.Cursor;
                     return next;
                 }
+                failure = Broken("ended", null);
             }
             catch (SteleException e) when (SteleTransport.IsTransient(e))
             {
-                asked = e.RetryAfter;
+                failure = e;
             }
             catch (Exception e) when (e is IOException or HttpRequestException || (e is OperationCanceledException && !cancellation.IsCancellationRequested))
             {
-                // broken, or silent for too long
+                failure = Broken("broke, or was silent for too long", e);
             }
             Close();
-            await Task.Delay(transport.Delay(Math.Min(++failures, 10), asked), options.Clock, cancellation);
+            // who never came in is told why, as by any other call; who was in comes back, whatever it takes
+            if (!wasOpen && failures + 1 >= options.Attempts) throw failure;
+            await Task.Delay(transport.Delay(Math.Min(++failures, 10), failure.RetryAfter), options.Clock, cancellation);
         }
     }
 
@@ -54,10 +58,22 @@ internal sealed class WatchStream(HttpClient http, SteleTransport transport, Ste
         using var patience = new CancellationTokenSource(options.AttemptTimeout, options.Clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, patience.Token);
         using var message = transport.Request(HttpMethod.Get, query.ToString(), null, null);
-        response = await http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, either.Token);
+        try
+        {
+            response = await http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, either.Token);
+        }
+        catch (HttpRequestException e)
+        {
+            throw new SteleException(SteleException.Unreachable, $"{options.Url} cannot be reached: {e.InnerException?.Message ?? e.Message}", e);
+        }
+        catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)
+        {
+            throw new SteleException(SteleException.TimedOut, $"{options.Url} did not answer within {options.AttemptTimeout.TotalSeconds:0.###} seconds", e);
+        }
         if (!response.IsSuccessStatusCode) throw transport.Refusal(response, await response.Content.ReadAsByteArrayAsync(either.Token));
         subscription = response.Headers.TryGetValues("Stele-Subscription", out var ids) ? ids.First() : null;
         reader = new StreamReader(await response.Content.ReadAsStreamAsync(cancellation));
+        wasOpen = true;
     }
 
     // null: it has ended, and may be opened again
@@ -109,6 +125,8 @@ internal sealed class WatchStream(HttpClient http, SteleTransport transport, Ste
         if (end?.Code == "revoked") throw new SteleException("unauthenticated", 401, "The token was revoked, or has expired, while it watched.", null, []);
         return null;
     }
+
+    SteleException Broken(string how, Exception? inner) => new(SteleException.Unreachable, $"The stream of {options.Url} {how}.", inner);
 
     void Close()
     {
