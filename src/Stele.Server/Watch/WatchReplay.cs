@@ -6,12 +6,13 @@ namespace Stele.Server.Watch;
 
 /// <summary>
 /// Brings one subscriber level: from the ring; else, when much happened since, asks an index which revisions the filter wants
-/// and reads those; else reads all in order. As fast as the client takes it, and with no more in memory than a page and its buffer.
+/// and reads those; else reads all in order. As fast as the client takes it, and with no more in memory than two pages and its buffer.
 /// </summary>
 internal sealed class WatchReplay(OrgWatch watch, Subscriber subscriber, int generation, IJournalStore store, TimeProvider time, WatchOptions options, WatchLog log)
 {
     readonly IReadOnlyList<(string From, string To)> streams = subscriber.Filter.Streams();
     Queue<long>? wanted;
+    (long After, Task<IReadOnlyList<RevisionRecord>> Page)? ahead;
     Cursor target;
     Cursor? reached;
 
@@ -31,7 +32,7 @@ internal sealed class WatchReplay(OrgWatch watch, Subscriber subscriber, int gen
             {
                 // whoever resumes while PostgreSQL is away waits for it, and goes on after what waits for him already
                 from = reached ?? from;
-                (wanted, target) = (null, default);
+                (wanted, target, ahead) = (null, default, null);
             }
             catch (Exception e)
             {
@@ -122,12 +123,22 @@ internal sealed class WatchReplay(OrgWatch watch, Subscriber subscriber, int gen
         // memory may have given some of them meanwhile
         while (wanted is not null && wanted.TryPeek(out var had) && had <= at.Revision) wanted.Dequeue();
         if (wanted is not null) return await NextWanted();
-        var page = await store.Read(watch.Org, at.Revision, options.ReadRevisions, CancellationToken.None);
+        var page = await NextPage(at.Revision);
         // the database has gone back, which the journal will say; whoever waits for it is reset then
         if (page.Count == 0) throw new StoreUnavailableException("the journal does not go on");
         if (page.Any(record => record.IsArchived)) return (null, at);
         return ([.. page.Where(record => record.Revision <= target.Revision)], page[^1].Revision <= target.Revision ? page[^1].Cursor : target);
     }
+
+    // while a page is handed over the one after it is read
+    async Task<IReadOnlyList<RevisionRecord>> NextPage(long after)
+    {
+        var page = await (ahead is (var begun, var reading) && begun == after ? reading : Read(after));
+        ahead = page.Count == options.ReadRevisions && page[^1].Revision < target.Revision ? (page[^1].Revision, Read(page[^1].Revision)) : null;
+        return page;
+    }
+
+    Task<IReadOnlyList<RevisionRecord>> Read(long after) => store.Read(watch.Org, after, options.ReadRevisions, CancellationToken.None);
 
     async Task<(IReadOnlyList<RevisionRecord>? Page, Cursor Through)> NextWanted()
     {
