@@ -16,6 +16,10 @@ internal sealed record BenchArguments
     public int Keys { get; init; } = 1_000_000;
     /// <summary>Requests a second that an org may send, in the run that floods.</summary>
     public int Rate { get; init; } = 1_000;
+    /// <summary>Of the run that watches: the most subscribers.</summary>
+    public int Subscribers { get; init; } = 10_000;
+    /// <summary>By what two nodes tell each other that something was written.</summary>
+    public IReadOnlyList<string> Carriers { get; init; } = ["notify", "redis", "none"];
     public int Port { get; init; }
     public string? Like { get; init; }
     public IReadOnlyList<string> Only { get; init; } = [];
@@ -37,6 +41,8 @@ internal sealed record BenchArguments
                 "--writers" => parsed with { Writers = int.Parse(Next(), CultureInfo.InvariantCulture) },
                 "--keys" => parsed with { Keys = int.Parse(Next(), CultureInfo.InvariantCulture) },
                 "--rate" => parsed with { Rate = int.Parse(Next(), CultureInfo.InvariantCulture) },
+                "--subscribers" => parsed with { Subscribers = int.Parse(Next(), CultureInfo.InvariantCulture) },
+                "--carriers" => parsed with { Carriers = Next().Split(',') },
                 "--port" => parsed with { Port = int.Parse(Next(), CultureInfo.InvariantCulture) },
                 "--like" => parsed with { Like = Next() },
                 "--only" => parsed with { Only = Next().Split(',') },

@@ -6,6 +6,7 @@ using Stele.Bench.Ofrep;
 using Stele.Bench.Peers;
 using Stele.Bench.Shards;
 using Stele.Bench.Tokens;
+using Stele.Bench.Watch;
 
 var verb = args is [var first, ..] && !first.StartsWith('-') ? first : "compare";
 var arguments = BenchArguments.Parse(verb == args.FirstOrDefault() ? args[1..] : args);
@@ -20,6 +21,8 @@ switch (verb)
         return await Comparison.Run(arguments);
     case "crash":
         return await CrashRun.Run(arguments);
+    case "fan-out":
+        return await FanOutServer.Run(arguments);
     case "flags":
         return FlagRun.Run(arguments);
     case "idle":
@@ -40,7 +43,9 @@ switch (verb)
         return await ShardsRun.Run(arguments);
     case "tokens":
         return await TokensRun.Run(arguments);
+    case "watch":
+        return await WatchRun.Run(arguments);
     default:
-        Console.Error.WriteLine($"stele-bench: no such verb: {verb} (compare, crash, flags, flood, idle, limiter, million, ofrep, schema, shards, tokens, bare, list)");
+        Console.Error.WriteLine($"stele-bench: no such verb: {verb} (compare, crash, flags, flood, idle, limiter, million, ofrep, schema, shards, tokens, watch, bare, fan-out, list)");
         return 2;
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Text;
 using Stele.Core.Configs;
 using Stele.Core.Flags;
@@ -28,7 +29,7 @@ public enum WatchFrameKind : byte
 /// </summary>
 public sealed class WatchFrame
 {
-    WatchFrame(WatchFrameKind kind, Cursor cursor, byte[] members) => (Kind, Cursor, CursorText, Members) = (kind, cursor, cursor.ToString(), members);
+    WatchFrame(WatchFrameKind kind, Cursor cursor, byte[] members, string? text = null) => (Kind, Cursor, CursorText, Members) = (kind, cursor, text ?? cursor.ToString(), members);
 
     /// <summary>What it says.</summary>
     public WatchFrameKind Kind { get; }
@@ -52,7 +53,8 @@ public sealed class WatchFrame
     public static WatchFrame Change(WatchRevision revision, IReadOnlyList<int> seen)
     {
         var cursor = revision.Record.Cursor;
-        return new WatchFrame(WatchFrameKind.Change, cursor, MembersOf(revision, seen, cursor)) { Revision = revision, Seen = seen };
+        var text = cursor.ToString();
+        return new WatchFrame(WatchFrameKind.Change, cursor, MembersOf(revision, seen, text), text) { Revision = revision, Seen = seen };
     }
 
     /// <summary>The past is delivered.</summary>
@@ -74,10 +76,10 @@ public sealed class WatchFrame
 
     static byte[] Place(Cursor cursor) => Encoding.UTF8.GetBytes(FormattableString.Invariant($"\"revision\":{cursor.Revision},\"cursor\":\"{cursor}\""));
 
-    static byte[] MembersOf(WatchRevision revision, IReadOnlyList<int> seen, Cursor cursor)
+    static byte[] MembersOf(WatchRevision revision, IReadOnlyList<int> seen, string cursor)
     {
         var json = new ArrayBufferWriter<byte>(256 * (seen.Count + 1));
-        Text(json, FormattableString.Invariant($"\"revision\":{cursor.Revision},\"cursor\":\"{cursor}\",\"changes\":["));
+        Text(json, string.Create(CultureInfo.InvariantCulture, $"\"revision\":{revision.Record.Revision},\"cursor\":\"{cursor}\",\"changes\":["));
         for (var i = 0; i < seen.Count; i++)
         {
             if (i > 0) json.Write(","u8);
@@ -99,7 +101,7 @@ public sealed class WatchFrame
         };
         Text(json, $"{{\"op\":\"{change.Op}\",\"kind\":\"{change.Kind.Name()}\",\"key\":\"{change.Key}\",\"environment\":\"{change.Environment}\",\"value\":");
         json.Write(value ?? "null"u8);
-        Text(json, FormattableString.Invariant($",\"value_type\":{(type is null ? "null" : $"\"{type}\"")},\"version\":{change.Event.StreamVersion},\"old_version\":{change.Event.StreamVersion - 1}"));
+        Text(json, string.Create(CultureInfo.InvariantCulture, $",\"value_type\":{(type is null ? "null" : $"\"{type}\"")},\"version\":{change.Event.StreamVersion},\"old_version\":{change.Event.StreamVersion - 1}"));
         if (change.Event.Payload is FlagDefined { Killed: true }) json.Write(",\"killed\":true"u8);
         json.Write(change.Event.Data is null ? ",\"redacted\":true}"u8 : "}"u8);
     }

@@ -52,8 +52,8 @@ internal static class UserRedaction
         SELECT e.revision, e.ordinal, later.revision IS NULL AS is_last, EXISTS (SELECT FROM stele.user_account u WHERE u.org_id = $1 AND 'user/' || u.user_id = $2) AS is_there
         FROM stele.event e
         LEFT JOIN LATERAL (
-            SELECT n.revision FROM stele.event n WHERE n.org_id = $1 AND n.stream = $2 AND n.revision > e.revision AND n.type IN ('user.set', 'user.removed') LIMIT 1) later ON true
-        WHERE e.org_id = $1 AND e.stream = $2 AND e.type = 'user.set' AND e.data IS NOT NULL
+            SELECT n.revision FROM stele.event n WHERE n.org_id::bigint = $1::bigint AND n.stream = $2 AND n.revision > e.revision AND n.type IN ('user.set', 'user.removed') LIMIT 1) later ON true
+        WHERE e.org_id::bigint = $1::bigint AND e.stream = $2 AND e.type = 'user.set' AND e.data IS NOT NULL
         ORDER BY e.revision LIMIT $3
         """;
 

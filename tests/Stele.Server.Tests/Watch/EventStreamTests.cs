@@ -119,10 +119,58 @@ public sealed class EventStreamTests(HttpServer server) : IClassFixture<HttpServ
         Assert.Equal(HttpStatusCode.Unauthorized, refused.Status);
     }
 
+    [Fact]
+    public async Task Whose_rights_change_while_he_watches_reads_anew_and_hears_no_more_of_what_was_withdrawn()
+    {
+        await Grant("mine.");
+        var account = (await server.Post("/v1/service-accounts", $$"""{"name":"{{prefix}}","role":"{{Role}}"}""")).Is(201)["id"].GetString();
+        var token = (await server.Post("/v1/tokens", $$"""{"name":"{{prefix}}","scopes":[{"permission":"config:read"}],"service_account":"{{account}}"}""")).Is(201)["token"].GetString()!;
+        using var stream = await EventStream.Open(server.Client.BaseAddress!, $"?prefix={prefix}", token);
+        await stream.Named("synced");
+        using var socket = await SocketClient.Open(server.Client.BaseAddress!, token);
+        await socket.Send($$"""{"type":"subscribe","id":"a","prefixes":["{{prefix}}"]}""");
+        await socket.Is("synced", "a");
+        await Both("mine.x");
+
+        // granted more: what was there before is to be read
+        await Grant("mine.", "theirs.");
+        await Reset();
+        await Both("theirs.x");
+
+        await Grant("mine.");
+        await Reset();
+        await Set("theirs.y", "1");
+        await Both("mine.y");
+
+        (await server.Send("PUT", $"/v1/service-accounts/{account}", """{"status":"suspended"}""")).Is(200);
+        Assert.Equal("revoked", (await stream.Named("end")).Data.GetProperty("code").GetString());
+        Assert.Equal(4401, (await socket.Closed()).Code);
+
+        async Task Grant(params string[] prefixes) => (await server.Send("PUT", $"/v1/roles/{Role}",
+            $$"""{"grants":[{{string.Join(',', prefixes.Select(part => $$"""{"permission":"config:read","prefix":"{{prefix}}{{part}}"}"""))}}]}""")).Is(200);
+
+        async Task Both(string key)
+        {
+            var expected = $"{await Set(key, "1")} {prefix}{key}=1";
+            Assert.Equal(expected, await stream.Change());
+            Assert.Equal(expected, EventStream.Text(await socket.Is("change", "a")));
+        }
+
+        async Task Reset()
+        {
+            Assert.Equal("rights", (await stream.Named("reset")).Data.GetProperty("reason").GetString());
+            Assert.Equal("rights", (await socket.Is("reset", "a")).GetProperty("reason").GetString());
+            await stream.Named("synced");
+            await socket.Is("synced", "a");
+        }
+    }
+
+    string Role => prefix.TrimEnd('.');
+
     [Theory]
     [InlineData("?env=nowhere", 404, "not_found")]
     [InlineData("?env=.", 400, "environment.name")]
-    [InlineData("?prefix=a/b", 400, "prefix.characters")]
+    [InlineData("?prefix=a%20b", 400, "prefix.characters")]
     [InlineData("?kinds=config,locks", 400, "kinds.value")]
     [InlineData("?from_cursor=12", 400, "cursor.malformed")]
     [InlineData("?from_revision=-1", 400, "revision.number")]

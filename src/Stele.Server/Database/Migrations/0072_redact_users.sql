@@ -27,7 +27,7 @@ BEGIN
         RAISE EXCEPTION 'event %.% of org % is redacted already', p_revision, p_ordinal, p_org_id USING ERRCODE = 'ST004';
     END IF;
     IF v_event.type = 'user.set' AND NOT EXISTS (
-        SELECT FROM stele.event n WHERE n.org_id = p_org_id AND n.stream = v_event.stream AND n.revision > p_revision AND n.type IN ('user.set', 'user.removed')) THEN
+        SELECT FROM stele.event n WHERE n.org_id::bigint = p_org_id::bigint AND n.stream = v_event.stream AND n.revision > p_revision AND n.type IN ('user.set', 'user.removed')) THEN
         RAISE EXCEPTION 'event %.% of org % made a user what he is', p_revision, p_ordinal, p_org_id USING ERRCODE = 'ST004', HINT = 'Change or remove the user first.';
     END IF;
     -- config/ENVIRONMENT/KEY: both are free of slashes
