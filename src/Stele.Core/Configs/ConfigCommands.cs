@@ -79,6 +79,9 @@ public sealed record ChangeSet(Principal Principal, Guid RequestId, string? Reas
     /// <summary>Those of flags.</summary>
     public IReadOnlyList<FlagChange> Flags { get; init; } = [];
 
+    /// <summary>Whether <see cref="Flags"/> are all that is to be of their environment's, but for its kill switch: what they do not name is deleted.</summary>
+    public FlagReplacement? Replaces { get; init; }
+
     /// <summary>None of the named keys may have changed after this revision. Null: no such condition.</summary>
     public long? ExpectedRevision { get; init; }
 

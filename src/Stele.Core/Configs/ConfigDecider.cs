@@ -37,7 +37,7 @@ public static class ConfigDecider
             if (!refusals.Preconditions(i, environment, entry)) continue;
             if (Event(change, environment, entry, i, refusals) is { } e) events.Add(e);
         }
-        if (command.Flags.Count > 0) return WithFlags(state, command, refusals, events);
+        if (command.Flags.Count > 0 || command.Replaces is not null) return WithFlags(state, command, refusals, events);
         return refusals.Fault is { } fault ? fault : new Decision(events);
     }
 

@@ -1,4 +1,5 @@
 using Stele.Core.Configs;
+using Stele.Core.Faults;
 using Stele.Core.Orgs;
 
 namespace Stele.Core.Flags;
@@ -49,6 +50,10 @@ public sealed record FlagChange
     public string DefinitionPointer { get; init; } = "";
 }
 
+/// <summary>The flags of an environment are replaced whole.</summary>
+/// <param name="Environment">The environment; null: the org's default one.</param>
+public sealed record FlagReplacement(EnvironmentName? Environment);
+
 /// <summary>What an item is to be: its text, with what was compiled of it when it was checked.</summary>
 public sealed class FlagContent
 {
@@ -70,7 +75,48 @@ public sealed class FlagContent
     /// <summary>What the journal or a table holds, or what is not evaluated by itself.</summary>
     public static FlagContent Stored(byte[] text) => new(text, null, null);
 
+    /// <summary>What an item is to be, checked in itself.</summary>
+    /// <param name="key">Which item.</param>
+    /// <param name="text">Canonical JSON bytes, which are kept.</param>
+    /// <param name="pointer">Its JSON pointer in what the caller was sent.</param>
+    /// <param name="problems">Gets every broken rule: those of <see cref="FlagDefinition.Parse"/>, <see cref="SharedRule.Parse"/> and <see cref="FlagFile.ParseMetadata"/>; <c>flag.kill_switch</c>.</param>
+    public static FlagContent? Parse(FlagKey key, byte[] text, string pointer, List<Problem> problems)
+    {
+        switch (key.Kind)
+        {
+            case FlagItemKind.Rule:
+                return SharedRule.Parse(key.Name, text, pointer, problems) is { } rule ? Of(rule) : null;
+            case FlagItemKind.KillSwitch:
+                if (text[0] is (byte)'t' or (byte)'f') return Stored(text);
+                problems.Add(Problem.Body(pointer, "flag.kill_switch", "The definition of a kill switch is true or false."));
+                return null;
+            case FlagItemKind.Metadata:
+                return FlagFile.ParseMetadata(text, pointer, problems) ? Stored(text) : null;
+            default:
+                return FlagDefinition.Parse(text, pointer, problems) is { } definition ? Of(new Flag(key.Name, definition)) : null;
+        }
+    }
+
     internal Flag FlagOf(string name, bool killed) => flag is null ? new Flag(name, Text) { Killed = killed } : new Flag(name, flag.Definition) { Killed = killed };
 
     internal SharedRule RuleOf(string name) => rule ?? SharedRule.Stored(name, Text);
+}
+
+/// <summary>The switches of a flag beside its definition.</summary>
+public static class FlagSwitches
+{
+    /// <summary>Notes where those of a change do not go with what it is of: <c>flag.switch</c>, <c>flag.archived</c>.</summary>
+    /// <param name="key">Which item.</param>
+    /// <param name="killed">Its kill switch, if it is named.</param>
+    /// <param name="archived">Whether it is put away, if that is named.</param>
+    /// <param name="defines">Whether it is defined, too.</param>
+    /// <param name="pointer">The change's JSON pointer.</param>
+    /// <param name="problems">Gets them.</param>
+    public static void Check(FlagKey key, bool? killed, bool? archived, bool defines, string pointer, List<Problem> problems)
+    {
+        if (key.Kind != FlagItemKind.Flag && (killed ?? archived) is not null)
+            problems.Add(Problem.Body($"{pointer}/{(killed is null ? "archived" : "killed")}", "flag.switch", $"{key} is no flag: it has no switches of its own."));
+        else if (archived == true && (defines || killed is not null))
+            problems.Add(Problem.Body($"{pointer}/archived", "flag.archived", "What is archived stays as it is: give archived alone."));
+    }
 }

@@ -29,6 +29,10 @@ public static class FlagChecks
     public static void Refuse(FlagSet set, SharedRule shared, string pointer, List<Problem> problems) =>
         Refuse(set, new Subject(shared.Name, IsRule: true), shared.Rule.Reads, place => pointer + place[place.IndexOf('/', "/$evaluators/".Length)..], problems);
 
+    /// <summary>The shared rules that an item refers to directly.</summary>
+    public static IEnumerable<string> SharedRules(FlagSet set, FlagKey key) => key.Kind is FlagItemKind.Flag or FlagItemKind.Rule
+        ? ReadsOf(set, new Subject(key.Name, key.Kind == FlagItemKind.Rule))?.Shared.Select(reference => reference.Name).Distinct() ?? [] : [];
+
     /// <summary>What reads a flag or a shared rule directly: the flags and shared rules, as a message names them.</summary>
     /// <param name="set">The set in which they are.</param>
     /// <param name="name">What is read; it need not be in the set.</param>

@@ -33,7 +33,29 @@ static class FlagDecider
             working.Apply(change, e, entry);
             events.Add((change.Index, e));
         }
+        if (command.Replaces is { } replaces && Replace(state, command, replaces, touched, refusals, events) is { } refused) return refused;
         foreach (var working in touched.Values) working.Check(state, refusals);
+        return null;
+    }
+
+    /// <summary>What a replacement does not name goes; the kill switch is no part of what is replaced.</summary>
+    static Fault? Replace(OrgState state, ChangeSet command, FlagReplacement replaces, Dictionary<string, Working> touched, ChangeRefusals refusals, List<(int Index, JournalEvent Event)> events)
+    {
+        var name = replaces.Environment?.Text ?? state.DefaultEnvironment;
+        if (name is null || state.Environment(name) is not { } environment) return ConfigDecider.UnknownEnvironment(name);
+        if (!touched.TryGetValue(name, out var working)) touched.Add(name, working = new Working(environment));
+        var named = command.Flags.Select(change => change.Key.Text).ToHashSet(StringComparer.Ordinal);
+        foreach (var entry in environment.Flags.Items)
+        {
+            if (entry.Kind == FlagItemKind.KillSwitch || named.Contains(entry.Key)) continue;
+            if (Authorisation.Check(state.Access, command.Principal, Permission.FlagWrite, name, entry.Key) is { } forbidden) return forbidden;
+            var change = new FlagChange { Op = ChangeOp.Delete, Environment = replaces.Environment, Key = FlagKey.Stored(entry.Key), MayDangle = true, Index = int.MaxValue };
+            var gone = new FlagDeleted(name, entry.Key, entry.Version + 1);
+            working.Apply(change, gone, entry);
+            events.Add((change.Index, gone));
+        }
+        if (events.Count > SteleLimits.ChangeSetChanges.Value)
+            refusals.Add(FaultCode.TooLarge, 3, Problem.Body("", "changes.count", $"This would change {events.Count} flags; one change is at most {SteleLimits.ChangeSetChanges.Value}."));
         return null;
     }
 

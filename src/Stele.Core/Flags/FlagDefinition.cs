@@ -115,6 +115,15 @@ public sealed class FlagDefinition
         return rule.Reads.Prerequisites.Count > 0 ? null : FlagSchedule.Spelled(Full, rule.Reads);
     }
 
+    /// <summary>A flag object with the state DISABLED.</summary>
+    /// <param name="full">Its canonical JSON bytes.</param>
+    public static byte[] Disabled(byte[] full)
+    {
+        var tape = JsonTape.Keep(full);
+        var state = tape.Member(0, "state"u8);
+        return state < 0 ? full : [.. full.AsSpan(0, tape[state].Start), .. "DISABLED"u8, .. full.AsSpan(tape[state].End)];
+    }
+
     /// <summary>A variant by name, or null.</summary>
     public FlagVariant? Variant(string name)
     {

@@ -13,7 +13,7 @@ public readonly record struct FlagName : IParsable<FlagName>
     static readonly string[] lastSegments = ["history", "rollback", "schema", "wrap", "undelete", "destroy", "generate"];
 
     /// <summary>Refused as whole names: <c>/v1/flags/export</c> is no flag.</summary>
-    static readonly string[] whole = ["import", "export", "explain", "compare", "usage"];
+    static readonly string[] whole = ["import", "export", "copy", "explain", "compare", "usage"];
 
     FlagName(string text) => Text = text;
 

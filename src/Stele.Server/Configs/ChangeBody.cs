@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Stele.Core.Configs;
 using Stele.Core.Faults;
+using Stele.Core.Flags;
 using Stele.Core.Json;
 using Stele.Core.Limits;
 using Stele.Core.Orgs;
@@ -14,9 +15,11 @@ internal sealed class ChangeBody
 
     static readonly BodyMembers ChangeMembers = new(
         required: ["op", "key"],
-        optional: ["kind", "environment", "value", "value_type", "expected_version", "schema", "definition", "value_base64"]);
+        optional: ["kind", "environment", "value", "value_type", "expected_version", "schema", "definition", "killed", "archived", "value_base64"]);
 
     public List<Change> Changes { get; } = [];
+
+    public List<FlagChange> Flags { get; } = [];
 
     public string? ChangeLog { get; private set; }
 
@@ -49,23 +52,23 @@ internal sealed class ChangeBody
     /// <param name="problems">Gets them.</param>
     public void RefuseDuplicates(string? defaultEnvironment, List<Problem> problems)
     {
-        var first = new Dictionary<(string?, string), int>(Changes.Count);
-        for (var i = 0; i < Changes.Count; i++)
+        var first = new Dictionary<(bool, string?, string), int>(Changes.Count + Flags.Count);
+        foreach (var (i, change) in Changes.Index()) Take(change.Index ?? i, false, change.Environment, change.Key.Text);
+        foreach (var change in Flags) Take(change.Index, true, change.Environment, change.Key.Text);
+
+        void Take(int index, bool isFlag, EnvironmentName? environment, string key)
         {
-            var change = Changes[i];
-            ref var at = ref CollectionsMarshal.GetValueRefOrAddDefault(first, (change.Environment?.Text ?? defaultEnvironment, change.Key.Text), out var exists);
-            if (!exists)
-            {
-                at = i;
-                continue;
-            }
-            problems.Add(Duplicate(at, i, change));
-            problems.Add(Duplicate(i, at, change));
+            ref var at = ref CollectionsMarshal.GetValueRefOrAddDefault(first, (isFlag, environment?.Text ?? defaultEnvironment, key), out var exists);
+            if (!exists) at = index;
+            else problems.AddRange([Duplicate(at, index, key), Duplicate(index, at, key)]);
         }
     }
 
-    static Problem Duplicate(int index, int other, Change change) =>
-        Problem.Body($"/changes/{index}/key", "changes.duplicate_key", $"{change.Key} is changed twice, here and in /changes/{other}.");
+    /// <summary>Whether some changes name an environment, and others none.</summary>
+    public bool IsMixed => Changes.Select(change => change.Environment is null).Concat(Flags.Select(change => change.Environment is null)).Distinct().Count() > 1;
+
+    static Problem Duplicate(int index, int other, string key) =>
+        Problem.Body($"/changes/{index}/key", "changes.duplicate_key", $"{key} is changed twice, here and in /changes/{other}.");
 
     void TakeScope(ref JsonBody body)
     {
@@ -81,7 +84,7 @@ internal sealed class ChangeBody
         while (body.NextItem())
         {
             // past the limit what comes is only passed over
-            if (count++ < SteleLimits.ChangeSetChanges.Value && Read(ref body, count - 1, environment, problems) is { } change) Changes.Add(change);
+            if (count++ < SteleLimits.ChangeSetChanges.Value) Read(ref body, count - 1, environment, problems);
         }
         if (count > SteleLimits.ChangeSetChanges.Value)
             problems.Add(Problem.Body("/changes", "changes.count", $"A change set has at most {SteleLimits.ChangeSetChanges.Value} changes; this one has {count}."));
@@ -89,41 +92,46 @@ internal sealed class ChangeBody
             problems.Add(Problem.Body("/changes", "changes.empty", "A change set has at least one change."));
     }
 
-    static Change? Read(ref JsonBody body, int index, EnvironmentName? environment, List<Problem> problems)
+    void Read(ref JsonBody body, int index, EnvironmentName? environment, List<Problem> problems)
     {
-        ChangeOp? op = null;
-        ConfigKey? key = null;
-        byte[]? value = null;
-        ConfigValueType? type = null;
-        int? expected = null;
-        var hasValue = false;
-        (bool Is, ConfigSchema? Text) schema = default;
+        var item = new ChangeItem { Index = index, Environment = environment };
         body.BeginObject(ChangeMembers);
         while (body.NextMember(out var name))
             switch (name)
             {
-                case "op": op = Op(ref body); break;
-                case "key": key = Key(ref body); break;
-                case "kind": ConfigBodies.Kind(ref body); break;
-                case "environment": environment = ConfigBodies.Environment(ref body); break;
+                case "op": item.Op = Op(ref body); break;
+                case "key": item.Key = body.ReadString(); break;
+                case "kind": item.IsFlag = ConfigBodies.Kind(ref body) == "flag"; break;
+                case "environment": item.Environment = ConfigBodies.Environment(ref body); break;
                 case "value":
-                    hasValue = true;
-                    value = ConfigBodies.Value(ref body);
+                    item.Named.Add("value");
+                    item.Value = ConfigBodies.Value(ref body);
                     break;
-                case "value_type": type = ConfigBodies.ValueType(ref body); break;
-                case "expected_version": expected = (int?)body.ReadInt64(0, int.MaxValue); break;
-                case "schema": schema = (true, ConfigBodies.Schema(ref body, problems)); break;
+                case "value_type":
+                    item.Named.Add("value_type");
+                    item.ValueType = ConfigBodies.ValueType(ref body);
+                    break;
+                case "expected_version": item.ExpectedVersion = (int?)body.ReadInt64(0, int.MaxValue); break;
+                case "schema":
+                    item.Named.Add("schema");
+                    item.Schema = ConfigBodies.Schema(ref body, problems);
+                    break;
+                case "definition":
+                    item.Named.Add("definition");
+                    item.Definition = body.ReadJson();
+                    break;
+                case "killed":
+                    item.Named.Add("killed");
+                    item.Killed = body.ReadBoolean();
+                    break;
+                case "archived":
+                    item.Named.Add("archived");
+                    item.Archived = body.ReadBoolean();
+                    break;
                 default: ConfigBodies.NotSupported(ref body, name, 0); break;
             }
-        if (op == ChangeOp.Set && !hasValue)
-            problems.Add(Problem.Body($"/changes/{index}/value", "member.required", "A set needs a value."));
-        if (op is ChangeOp.Delete or ChangeOp.Check && (hasValue || type is not null || schema.Is))
-            problems.Add(Problem.Body($"/changes/{index}/{(hasValue ? "value" : schema.Is ? "schema" : "value_type")}", "change.op", $"A {(op == ChangeOp.Check ? "check" : "delete")} takes no value."));
-        if (op is null || key is null) return null;
-        return new Change
-        {
-            Op = op.Value, Environment = environment, Key = key.Value, Value = value, ValueType = type, ExpectedVersion = expected, SetsSchema = schema.Is, Schema = schema.Text,
-        };
+        if (item.IsFlag && item.Flag(problems) is { } flag) Flags.Add(flag);
+        else if (!item.IsFlag && item.Config(problems) is { } change) Changes.Add(change);
     }
 
     static ChangeOp? Op(ref JsonBody body)
@@ -138,13 +146,5 @@ internal sealed class ChangeBody
                 body.Refuse("change.op", "op is set, delete or check.");
                 return null;
         }
-    }
-
-    static ConfigKey? Key(ref JsonBody body)
-    {
-        if (body.ReadString() is not { } text) return null;
-        if (ConfigKey.TryParse(text, out var key, out var rule, out var message)) return key;
-        body.Refuse(rule, message);
-        return null;
     }
 }

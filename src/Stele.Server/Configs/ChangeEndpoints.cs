@@ -35,7 +35,7 @@ internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, Conf
             }
             var command = new ChangeSet(request.Caller.Principal, request.Caller.RequestId, body.ChangeLog, body.Changes)
             {
-                ExpectedRevision = body.ExpectedRevision, ExpectedRevisionCoversEnvironment = body.CoversEnvironment, IsList = true,
+                ExpectedRevision = body.ExpectedRevision, ExpectedRevisionCoversEnvironment = body.CoversEnvironment, IsList = true, Flags = body.Flags,
             };
             var outcome = await journal.Append(request.Caller.Org, command, request.Idempotency, CancellationToken.None);
             await AnswerResults(context, outcome, request.Parameters.Watch is { } waiting && outcome.Fault is null ? await Converge(context, outcome.Value, waiting) : null);
@@ -104,8 +104,7 @@ internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, Conf
     /// <summary>What no environment means: asked for only when a change that names none could touch the key of one that does.</summary>
     async ValueTask<Outcome<EnvironmentState>> DefaultEnvironment(WriteRequest request, ChangeBody body)
     {
-        var unnamed = body.Changes.Exists(change => change.Environment is null);
-        if (request.Parameters.MinCursor is null && !(unnamed && body.Changes.Exists(change => change.Environment is not null))) return NoEnvironment;
+        if (request.Parameters.MinCursor is null && !body.IsMixed) return NoEnvironment;
         var read = await journal.Read(request.Caller.Org, new ReadOptions(Consistency.Local, null, request.Parameters.MinCursor), CancellationToken.None);
         return read.TryGet(out var snapshot, out var fault) ? ConfigView.Environment(snapshot.State, null) : fault;
     }

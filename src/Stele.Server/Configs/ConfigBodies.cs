@@ -53,6 +53,9 @@ internal readonly record struct RollbackBody(int Version, string? ChangeLog, int
 /// <summary>The body of the rollback of a prefix.</summary>
 internal readonly record struct RestoreBody(long Revision, string Prefix, string? ChangeLog)
 {
+    /// <summary>Which kinds; null: all.</summary>
+    public IReadOnlyList<string>? Kinds { get; private init; }
+
     static readonly BodyMembers Members = new(required: ["revision"], optional: ["prefix", "kinds", "change_log"]);
 
     public static RestoreBody Parse(ReadOnlySpan<byte> utf8, List<Problem> problems)
@@ -69,8 +72,11 @@ internal readonly record struct RestoreBody(long Revision, string Prefix, string
                     if (KeyPrefix.Check(result.Prefix) is var (rule, message)) body.Refuse(rule, message);
                     break;
                 default:
+                    var kinds = new List<string>();
                     body.BeginArray();
-                    while (body.NextItem()) ConfigBodies.Kind(ref body);
+                    while (body.NextItem())
+                        if (ConfigBodies.Kind(ref body) is { } kind) kinds.Add(kind);
+                    result = result with { Kinds = kinds };
                     break;
             }
         return result;
@@ -125,11 +131,12 @@ internal static class ConfigBodies
         return null;
     }
 
-    public static void Kind(ref JsonBody body)
+    public static string? Kind(ref JsonBody body)
     {
-        if (body.ReadString() is not (not "config" and { } kind)) return;
-        if (kind is "flag" or "secret") body.Refuse("not_supported", $"The kind {kind} is not supported yet.");
-        else body.Refuse("kind", "A kind is config, flag or secret.");
+        var kind = body.ReadString();
+        if (kind is "secret") body.Refuse("not_supported", $"The kind {kind} is not supported yet.");
+        else if (kind is not (null or "config" or "flag")) body.Refuse("kind", "A kind is config, flag or secret.");
+        return kind;
     }
 
     public static T NotSupported<T>(ref JsonBody body, string name, T result)

@@ -2,6 +2,7 @@ using System.Text;
 using Stele.Core.Faults;
 using Stele.Core.Flags;
 using Stele.Core.Json;
+using Stele.Core.Limits;
 using Stele.Server.Configs;
 
 namespace Stele.Server.Flags;
@@ -53,39 +54,51 @@ internal sealed class FlagBody
         if (problems.Count > before || key.Text is null) return result;
         if (text is not null && members.Length > 0) problems.Add(Problem.Body("/definition", "flag.definition", "A flag stands in the body itself, or in definition, not in both."));
         else if (members.Length > 0) text = Encoding.UTF8.GetBytes($"{{{members}}}");
-        if (text is not null) result.Content = Read(key, text, result.DefinitionPointer, problems);
-        result.CheckSwitches(key, "", problems);
+        if (text is not null) result.Content = FlagContent.Parse(key, text, result.DefinitionPointer, problems);
+        FlagSwitches.Check(key, result.Killed, result.Archived, text is not null, "", problems);
         if (text is null && result.Killed is null && result.Archived is null)
             problems.Add(Problem.Body("", "flag.definition", "The body is flagd's flag object, or the short form with enabled, percentage and target_users; or killed or archived alone."));
         return result;
     }
+}
 
-    /// <summary>What an item is to be, checked in itself.</summary>
-    public static FlagContent? Read(FlagKey key, byte[] text, string pointer, List<Problem> problems)
+/// <summary>The body of <c>POST /v1/flags/copy</c>.</summary>
+internal sealed class FlagCopyBody
+{
+    static readonly BodyMembers Members = new(required: ["from", "to"], optional: ["names", "prefix", "change_log"]);
+
+    public EnvironmentName? From { get; private set; }
+
+    public EnvironmentName? To { get; private set; }
+
+    /// <summary>Which items; null: those under the prefix.</summary>
+    public List<string>? Names { get; private set; }
+
+    public string? Prefix { get; private set; }
+
+    public string? ChangeLog { get; private set; }
+
+    public static FlagCopyBody Parse(ReadOnlySpan<byte> utf8, List<Problem> problems)
     {
-        switch (key.Kind)
-        {
-            case FlagItemKind.Rule:
-                return SharedRule.Parse(key.Name, text, pointer, problems) is { } rule ? FlagContent.Of(rule) : null;
-            case FlagItemKind.KillSwitch:
-                if (text[0] is (byte)'t' or (byte)'f') return FlagContent.Stored(text);
-                problems.Add(Problem.Body(pointer, "flag.kill_switch", "The definition of a kill switch is true or false."));
-                return null;
-            case FlagItemKind.Metadata:
-                return FlagFile.ParseMetadata(text, pointer, problems) ? FlagContent.Stored(text) : null;
-            default:
-                return FlagDefinition.Parse(text, pointer, problems) is { } definition ? FlagContent.Of(new Flag(key.Name, definition)) : null;
-        }
-    }
-
-    void CheckSwitches(FlagKey key, string pointer, List<Problem> problems) => CheckSwitches(key, Killed, Archived, Content is not null || DefinitionPointer.Length > 0, pointer, problems);
-
-    /// <summary>Whether the switches of a change go with what it is of.</summary>
-    public static void CheckSwitches(FlagKey key, bool? killed, bool? archived, bool defines, string pointer, List<Problem> problems)
-    {
-        if (key.Kind != FlagItemKind.Flag && (killed ?? archived) is not null)
-            problems.Add(Problem.Body($"{pointer}/{(killed is null ? "archived" : "killed")}", "flag.switch", $"{key} is no flag: it has no switches of its own."));
-        else if (archived == true && (defines || killed is not null))
-            problems.Add(Problem.Body($"{pointer}/archived", "flag.archived", "What is archived stays as it is: give archived alone."));
+        var result = new FlagCopyBody();
+        var body = new JsonBody(utf8, Members, problems);
+        while (body.NextMember(out var name))
+            switch (name)
+            {
+                case "from": result.From = ConfigBodies.Environment(ref body); break;
+                case "to": result.To = ConfigBodies.Environment(ref body); break;
+                case "prefix": result.Prefix = body.ReadString(); break;
+                case "change_log": result.ChangeLog = ConfigBodies.ChangeLog(ref body); break;
+                default:
+                    result.Names = [];
+                    body.BeginArray();
+                    while (body.NextItem())
+                        if (body.ReadString() is { Length: > 0 } one) result.Names.Add(one);
+                        else body.Refuse("flag.length", "A name is not empty.");
+                    break;
+            }
+        if (result.Names?.Count > SteleLimits.ChangeSetChanges.Value) problems.Add(Problem.Body("/names", "changes.count", $"A copy names at most {SteleLimits.ChangeSetChanges.Value} flags."));
+        if (result is { Names: not null, Prefix: not null }) problems.Add(Problem.Body("/prefix", "parameter.exclusive", "Give names or prefix, not both."));
+        return result;
     }
 }

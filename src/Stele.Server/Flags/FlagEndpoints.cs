@@ -9,10 +9,10 @@ using Stele.Server.Gateway;
 namespace Stele.Server.Flags;
 
 /// <summary>Reads: a flag, lists, a flag's history; now and in the past.</summary>
-internal sealed class FlagEndpoints(ConfigView view, FlagQueries queries, FlagPast past)
+internal sealed class FlagEndpoints(ConfigView view, FlagQueries queries, FlagPast past, FlagUseQueries uses)
 {
     const Parameter GetParameters = Parameter.Env | Parameter.Read | Parameter.Version | Parameter.Revision | Parameter.At;
-    const Parameter ListParameters = Parameter.Env | Parameter.Read | Parameter.Revision | Parameter.At | Parameter.Prefix | Parameter.Archived | Parameter.Page;
+    const Parameter ListParameters = Parameter.Env | Parameter.Read | Parameter.Revision | Parameter.At | Parameter.Prefix | Parameter.Archived | Parameter.Stale | Parameter.Days | Parameter.Page;
     const Parameter HistoryParameters = Parameter.Env | Parameter.Read | Parameter.Page;
 
     /// <summary><c>GET /v1/flags/{name}</c></summary>
@@ -50,7 +50,10 @@ internal sealed class FlagEndpoints(ConfigView view, FlagQueries queries, FlagPa
             context.Response.StatusCode = StatusCodes.Status304NotModified;
             return;
         }
-        await Answer.Send(context, FlagJson.Open(new JsonText(), environment.Name, found).Raw("}"u8));
+        var json = FlagJson.Open(new JsonText(), environment.Name, found);
+        if (!parameters.IsPast && found.Kind == FlagItemKind.Flag)
+            FlagJson.Use(json, (await uses.Of(shown.State.Org, environment.Name, found.Key, FlagUseQueries.DaysDefault, context.RequestAborted)).Of(found), whole: true);
+        await Answer.Send(context, json.Raw("}"u8));
     }
 
     /// <summary><c>GET /v1/flags</c></summary>
@@ -58,27 +61,35 @@ internal sealed class FlagEndpoints(ConfigView view, FlagQueries queries, FlagPa
     {
         List<Problem>? problems = null;
         var parameters = RequestParameters.Parse(context.Request, ListParameters, ref problems);
+        if (parameters is { Days: not null, Stale: false }) (problems ??= []).Add(Problem.Query("days", "days.stale", "days goes with stale=true."));
+        if (parameters.Stale && (parameters.Revision is not null || parameters.At is not null || parameters.Archived))
+            (problems ??= []).Add(Problem.Query("stale", "parameter.exclusive", "What is stale is so now: stale goes without revision, at and archived."));
         if (problems is not null)
         {
             await HttpProblems.Write(context, Fault.Invalid(problems));
             return;
         }
         var prefix = parameters.Prefix ?? "";
-        if (!(await view.Of(context, parameters, Permission.FlagRead, null, "flags", prefix, parameters.Archived ? "archived" : "")).TryGet(out var shown, out var fault))
+        if (!(await view.Of(context, parameters, Permission.FlagRead, null, "flags", prefix, parameters.Archived ? "archived" : parameters.Stale ? $"stale {parameters.Days}" : "")).TryGet(out var shown, out var fault))
         {
             await HttpProblems.Write(context, fault);
             return;
         }
         var flags = await past.At(shown.State, shown.Environment, shown.Place.Revision, context.RequestAborted);
+        // of the past it is not told: counts are by day
+        var used = parameters.IsPast ? null : await uses.Of(shown.State.Org, shown.Environment.Name, null, parameters.Days ?? FlagUseQueries.DaysDefault, context.RequestAborted);
         var json = new JsonText().Raw("{\"items\":["u8);
         var (count, last, more) = (0, "", false);
         foreach (var item in shown.After is { } after ? flags.Items.StartingWith(prefix, after) : flags.Items.StartingWith(prefix))
         {
             if (!IsListed(item, prefix, parameters.Archived) || !shown.Rights.Allows(Permission.FlagRead, shown.Environment.Name, item.Key)) continue;
+            var usage = item.Kind == FlagItemKind.Flag ? used?.Of(item) : null;
+            if (parameters.Stale && usage is not { Status: FlagStatus.Stale }) continue;
             more = count == parameters.Limit || json.Length > SteleLimits.PageBytes.Value;
             if (more) break;
             if (count++ > 0) json.Raw(","u8);
-            FlagJson.Open(json, shown.Environment.Name, item).Raw("}"u8);
+            FlagJson.Open(json, shown.Environment.Name, item);
+            (usage is null ? json : FlagJson.Use(json, usage, parameters.Stale)).Raw("}"u8);
             last = item.Key;
         }
         json.Raw("],\"revision\":"u8).Number(shown.Place.Revision);

@@ -21,7 +21,14 @@ internal static class FlagFeature
         .AddSingleton<FlagQueries>()
         .AddSingleton<FlagPast>()
         .AddSingleton<FlagEndpoints>()
-        .AddSingleton<FlagWriteEndpoints>();
+        .AddSingleton<FlagWrites>()
+        .AddSingleton<FlagWriteEndpoints>()
+        .AddSingleton<FlagFileEndpoints>()
+        .AddSingleton<FlagUse>()
+        .AddSingleton<FlagUseQueries>()
+        .AddSingleton<FlagUseEndpoints>()
+        .AddSingleton<FlagUseFlush>()
+        .AddHostedService(provider => provider.GetRequiredService<FlagUseFlush>());
 
     public static IEndpointRouteBuilder MapFlags(this IEndpointRouteBuilder routes)
     {
@@ -34,6 +41,12 @@ internal static class FlagFeature
         routes.MapPut("/v1/flags/{name}", writes.Put);
         routes.MapDelete("/v1/flags/{name}", writes.Delete);
         routes.MapPost("/v1/flags/{name}/rollback", writes.Rollback);
+
+        var files = routes.ServiceProvider.GetRequiredService<FlagFileEndpoints>();
+        routes.MapPost("/v1/flags/import", files.Import);
+        routes.MapGet("/v1/flags/export", files.Export);
+        routes.MapPost("/v1/flags/copy", files.Copy);
+        routes.MapPost("/v1/flags/usage", routes.ServiceProvider.GetRequiredService<FlagUseEndpoints>().Report);
         return routes;
     }
 }

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using Stele.Core.Flags;
 using Stele.Server.Gateway;
 
@@ -21,6 +23,26 @@ internal static class FlagJson
         if (entry.Killed) json.Raw(",\"killed\":true"u8);
         if (entry.Archived) json.Raw(",\"archived\":true"u8);
         return json;
+    }
+
+    /// <summary>What is known of a flag's use: members more.</summary>
+    public static JsonText Use(JsonText json, FlagUsage usage, bool whole)
+    {
+        if (usage.LastAt is { } at) json.Raw(",\"last_evaluated_at\":"u8).Time(at);
+        if (!whole) return json;
+        json.Raw(",\"use\":{\"status\":\""u8).Ascii(usage.Status.ToString().ToLowerInvariant()).Raw("\""u8);
+        if (usage.Reason is { } reason) json.Raw(",\"reason\":\""u8).Ascii(reason).Raw("\""u8);
+        json.Raw(",\"variants\":["u8);
+        foreach (var (index, (variant, count)) in usage.Variants.OrderBy(pair => pair.Key, StringComparer.Ordinal).Index())
+            (index > 0 ? json.Raw(","u8) : json).Raw("{\"variant\":"u8).Text(variant.Length == 0 ? null : variant).Raw(",\"evaluations\":"u8).Number(count).Raw("}"u8);
+        return json.Raw("]}"u8);
+    }
+
+    /// <summary>What a change moves: two members more.</summary>
+    public static JsonText Moved(JsonText json, FlagMove move)
+    {
+        json.Raw(",\"moved\":"u8).Raw(move.Share is { } share ? Encoding.ASCII.GetBytes(share.ToString("R", CultureInfo.InvariantCulture)) : "null"u8);
+        return move.Reason is null ? json : json.Raw(",\"moved_reason\":"u8).Text(move.Reason);
     }
 
     /// <summary>A version in an item's history, with the definition before it.</summary>

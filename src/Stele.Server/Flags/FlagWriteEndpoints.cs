@@ -11,7 +11,7 @@ using Stele.Server.Journal;
 namespace Stele.Server.Flags;
 
 /// <summary>Writes of one flag. Answers are made from the revision that was written, so that a retry with the same idempotency key gets the same answer.</summary>
-internal sealed class FlagWriteEndpoints(JournalNode journal, FlagQueries queries)
+internal sealed class FlagWriteEndpoints(JournalNode journal, FlagQueries queries, FlagWrites writes)
 {
     /// <summary><c>PUT /v1/flags/{name}</c></summary>
     public async Task Put(HttpContext context)
@@ -103,24 +103,19 @@ internal sealed class FlagWriteEndpoints(JournalNode journal, FlagQueries querie
     async Task AnswerSet(HttpContext context, WriteRequest request, FlagChange change, string? reason)
     {
         var command = await Command(request, context, change, reason, Problem.Body("/expected_version", "expected_version", ""));
-        if (!command.TryGet(out var changes, out var fault) || !(await journal.Append(request.Caller.Org, changes, request.Idempotency, CancellationToken.None)).TryGet(out var applied, out fault))
+        if (!command.TryGet(out var changes, out var fault) || !(await writes.Do(request, changes)).TryGet(out var applied, out fault))
         {
             await HttpProblems.Write(context, fault);
             return;
         }
         var record = applied.Record!;
-        var e = record.Events[0];
-        var stream = e.Stream.Split('/', 3);
-        var before = e.Payload is FlagDefined && e.StreamVersion == 1 ? null
-            : (await queries.History(record.Org, stream[1], stream[2], (int)e.StreamVersion, 1, CancellationToken.None)).FirstOrDefault();
-        var set = e.Payload as FlagDefined;
-        var entry = new FlagEntry(stream[2], set?.Definition ?? before?.Text, (int)e.StreamVersion, record.Revision, record.At, record.Actor, record.Reason, record.At, 0)
-        {
-            Killed = set?.Killed ?? before?.Killed ?? false, Archived = set is null,
-        };
-        Answer.Place(context.Response, new JournalPlace(record.Revision, record.Chain));
-        context.Response.Headers.ETag = EntityTag.Of(entry.Version, applied.State.Incarnation).ToString();
-        await Answer.Send(context, FlagJson.Open(new JsonText(), stream[1], entry).Raw("}"u8));
+        var moves = await writes.Moves(applied, request.Parameters.DryRun, CancellationToken.None);
+        var (environment, before, entry) = moves[0];
+        Answer.Place(context.Response, request.Parameters.DryRun ? applied.State.Place : new JournalPlace(record.Revision, record.Chain));
+        if (!request.Parameters.DryRun) context.Response.Headers.ETag = EntityTag.Of(entry.Version, applied.State.Incarnation).ToString();
+        var json = FlagJson.Open(new JsonText(), environment, entry);
+        if (request.Parameters.DryRun) json.Raw(",\"dry_run\":true"u8);
+        await Answer.Send(context, FlagJson.Moved(json, FlagMove.Between(before, entry)).Raw("}"u8));
     }
 
     /// <summary>One change, unless something is wrong with the request.</summary>

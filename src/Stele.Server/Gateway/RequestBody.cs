@@ -25,7 +25,7 @@ internal sealed class RequestBody : IDisposable
     public static ValueTask<Outcome<RequestBody>> Read(HttpContext context) => Read(context, SteleLimits.ChangeSetBytes);
 
     /// <summary>As the other, up to a limit of its own.</summary>
-    public static ValueTask<Outcome<RequestBody>> Read(HttpContext context, Limit most) => IsJson(context.Request.ContentType) ? ReadAny(context, most)
+    public static ValueTask<Outcome<RequestBody>> Read(HttpContext context, Limit most, bool orYaml = false) => IsJson(context.Request.ContentType) || (orYaml && IsYaml(context.Request.ContentType)) ? ReadAny(context, most)
         : new(new Fault(FaultCode.UnsupportedMediaType, "A body is JSON: send Content-Type: application/json.",
             [Problem.Header("Content-Type", "content_type", "The content type is application/json, in UTF-8.")]));
 
@@ -103,6 +103,10 @@ internal sealed class RequestBody : IDisposable
         length = (int)total;
         return true;
     }
+
+    /// <summary>Whether a content type is YAML (RFC 9512), or one of the names that were used before it.</summary>
+    public static bool IsYaml(string? contentType) => MediaTypeHeaderValue.TryParse(contentType, out var parsed)
+        && parsed.MediaType.Value?.ToLowerInvariant() is "application/yaml" or "application/x-yaml" or "text/yaml" or "text/x-yaml";
 
     static bool IsJson(string? contentType)
     {

@@ -29,10 +29,10 @@ internal sealed class WriteRequest : IDisposable
     /// <summary>Reads a write that has a body. Faults: those of <see cref="RequestBody.Read"/>.</summary>
     public static ValueTask<Outcome<WriteRequest>> Read(HttpContext context, Parameter allowed) => Read(context, allowed, SteleLimits.ChangeSetBytes);
 
-    /// <summary>As the other, with a limit of its own for the body.</summary>
-    public static async ValueTask<Outcome<WriteRequest>> Read(HttpContext context, Parameter allowed, Limit most)
+    /// <summary>As the other, with a limit of its own for the body, which may be YAML where that is read.</summary>
+    public static async ValueTask<Outcome<WriteRequest>> Read(HttpContext context, Parameter allowed, Limit most, bool orYaml = false)
     {
-        if (!(await RequestBody.Read(context, most)).TryGet(out var body, out var fault)) return fault;
+        if (!(await RequestBody.Read(context, most, orYaml)).TryGet(out var body, out var fault)) return fault;
         var request = WithoutBody(context, allowed, body);
         return request;
     }

@@ -7,6 +7,7 @@ using Stele.Core.Journal;
 using Stele.Core.Limits;
 using Stele.Core.Orgs;
 using Stele.Proto.Flagd.Sync.V1;
+using Stele.Server.Flags;
 using Stele.Server.Gateway;
 using Stele.Server.Gateway.Grpc;
 using Stele.Server.Journal;
@@ -20,7 +21,7 @@ namespace Stele.Server.Ofrep;
 /// its own that gives this one environment's flags to whoever reaches it. What a node has is given when the primary is away: who evaluates in
 /// process has chosen to go on.
 /// </summary>
-internal sealed class FlagdSyncGrpc(JournalNode journal, OrgDirectory orgs, SteleOptions options, FlagdLog log)
+internal sealed class FlagdSyncGrpc(JournalNode journal, OrgDirectory orgs, SteleOptions options, FlagUse use, FlagdLog log)
 {
     readonly ConditionalWeakTable<EnvironmentFlags, string> texts = [];
     int streams;
@@ -54,7 +55,11 @@ internal sealed class FlagdSyncGrpc(JournalNode journal, OrgDirectory orgs, Stel
     {
         if (await call.ReadOnly() is not FetchAllFlagsRequest request || !await IsServed(call, request.Selector)) return;
         if (!(await Current()).TryGet(out var state, out var fault) || !FlagsOf(state).TryGet(out var flags, out fault)) call.End(GrpcStatus.Of(fault));
-        else call.Reply = new FetchAllFlagsResponse { FlagConfiguration = TextOf(flags) };
+        else
+        {
+            use.Of(state.Org).Serving(EnvironmentOf(state), 0);
+            call.Reply = new FetchAllFlagsResponse { FlagConfiguration = TextOf(flags) };
+        }
     }
 
     /// <summary><c>GetMetadata</c></summary>
@@ -80,6 +85,8 @@ internal sealed class FlagdSyncGrpc(JournalNode journal, OrgDirectory orgs, Stel
             call.End(GrpcStatus.Of(fault));
             return;
         }
+        var (served, environment) = (use.Of(state.Org), EnvironmentOf(state));
+        served.Serving(environment, 1);
         try
         {
             await call.Start();
@@ -101,6 +108,7 @@ internal sealed class FlagdSyncGrpc(JournalNode journal, OrgDirectory orgs, Stel
         }
         finally
         {
+            served.Serving(environment, -1);
             followed.Unfollow(onChange);
         }
     }

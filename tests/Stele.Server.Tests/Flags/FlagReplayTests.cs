@@ -62,7 +62,7 @@ public sealed class FlagReplayTests
     static FlagContent Content(string key, string text)
     {
         var problems = new List<Stele.Core.Faults.Problem>();
-        var content = Stele.Server.Flags.FlagBody.Read(Key(key), System.Text.Encoding.UTF8.GetBytes(text), "", problems);
+        var content = FlagContent.Parse(Key(key), System.Text.Encoding.UTF8.GetBytes(text), "", problems);
         Assert.Empty(problems);
         return content!;
     }

@@ -23,7 +23,9 @@ internal static class GrpcFields
     public static bool IsJson(FieldDescriptor field) => field.FieldType == FieldType.String && field.Name.EndsWith(JsonSuffix, StringComparison.Ordinal);
 
     /// <summary>The member that a field is.</summary>
-    public static string MemberOf(FieldDescriptor field) => members.GetOrAdd(field, static field => IsJson(field) ? field.Name[..^JsonSuffix.Length] : field.Name);
+    public static string MemberOf(FieldDescriptor field) => members.GetOrAdd(field, static field =>
+        // what no field can be called is said by json_name
+        field.JsonName.StartsWith('$') ? field.JsonName : IsJson(field) ? field.Name[..^JsonSuffix.Length] : field.Name);
 
     /// <summary>The field of a member, or null.</summary>
     public static FieldDescriptor? Find(MessageDescriptor type, string member) =>

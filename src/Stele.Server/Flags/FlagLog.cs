@@ -1,0 +1,7 @@
+namespace Stele.Server.Flags;
+
+internal static partial class FlagLog
+{
+    [LoggerMessage(EventId = 7_100, Level = LogLevel.Warning, Message = "What flags answered could not be written, and is kept: {Reason}")]
+    public static partial void UseFails(this ILogger<FlagUseFlush> log, string reason);
+}
