@@ -93,7 +93,7 @@ internal static class CommandLine
             foreach (var alias in help.Aliases.Where(alias => alias[0] == '/').ToList()) help.Aliases.Remove(alias);
         foreach (var verb in new Func<Surroundings, GlobalOptions, Command>[]
         {
-            GetVerb.Make, SetVerb.Make, DeleteVerb.Make, ListVerb.Make, HistoryVerb.Make, RollbackVerb.Make, DiffVerb.Make, ImportVerb.Make, ExportVerb.Make,
+            GetVerb.Make, SetVerb.Make, DeleteVerb.Make, ListVerb.Make, HistoryVerb.Make, RollbackVerb.Make, DiffVerb.Make, ImportVerb.Make, ExportVerb.Make, FlagVerb.Make,
             EnvironmentsVerb.Make, SettingsVerb.Make, OrgVerb.Make, EventsVerb.Make, WatchVerb.Make, SubscriptionsVerb.Make, TokenVerb.Make, MemberVerb.MakeUser, MemberVerb.MakeServiceAccount, RoleVerb.Make, RoleVerb.MakeAccess, WebhookVerb.Make,
             SchemaVerb.Make, AuditVerb.Make, UsageVerb.Make, StatusVerb.Make, LimitsVerb.Make, ReadOnlyVerb.Make, CompletionVerb.Make,
         })

@@ -66,6 +66,14 @@ namespace Stele.Client;
 [JsonSerializable(typeof(WebhookTestResult))]
 [JsonSerializable(typeof(WebhookRotation))]
 [JsonSerializable(typeof(WebhookReplay))]
+[JsonSerializable(typeof(FlagItem))]
+[JsonSerializable(typeof(FlagPage))]
+[JsonSerializable(typeof(FlagHistory))]
+[JsonSerializable(typeof(FlagWrite))]
+[JsonSerializable(typeof(FlagsWritten))]
+[JsonSerializable(typeof(FlagCopy))]
+[JsonSerializable(typeof(FlagUsageReport))]
+[JsonSerializable(typeof(FlagUsageTaken))]
 [JsonSerializable(typeof(JsonElement))]
 internal sealed partial class SteleJson : JsonSerializerContext;
 

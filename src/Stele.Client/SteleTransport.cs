@@ -19,7 +19,7 @@ internal sealed class SteleTransport(HttpClient http, SteleClientOptions options
     internal Task<T> Write<T, TBody>(HttpMethod method, string path, TBody body, JsonTypeInfo<TBody> type, JsonTypeInfo<T> answer, CancellationToken cancellation) =>
         Call(method, path, JsonSerializer.SerializeToUtf8Bytes(body, type), answer, cancellation);
 
-    internal async Task<T> Call<T>(HttpMethod method, string path, byte[]? body, JsonTypeInfo<T> answer, CancellationToken cancellation)
+    internal async Task<T> Call<T>(HttpMethod method, string path, byte[]? body, JsonTypeInfo<T> answer, CancellationToken cancellation, string? contentType = null)
     {
         var key = method == HttpMethod.Get ? null : Guid.CreateVersion7(options.Clock.GetUtcNow()).ToString("N");
         for (var attempt = 1; ; attempt++)
@@ -27,7 +27,7 @@ internal sealed class SteleTransport(HttpClient http, SteleClientOptions options
             SteleException failure;
             try
             {
-                return await Attempt(method, path, body, key, answer, cancellation);
+                return await Attempt(method, path, body, key, answer, contentType, cancellation);
             }
             catch (SteleException e) when (attempt < options.Attempts && IsTransient(e))
             {
@@ -60,11 +60,11 @@ internal sealed class SteleTransport(HttpClient http, SteleClientOptions options
         }
     }
 
-    async Task<T> Attempt<T>(HttpMethod method, string path, byte[]? body, string? key, JsonTypeInfo<T> answer, CancellationToken cancellation)
+    async Task<T> Attempt<T>(HttpMethod method, string path, byte[]? body, string? key, JsonTypeInfo<T> answer, string? contentType, CancellationToken cancellation)
     {
         using var timeout = new CancellationTokenSource(options.AttemptTimeout, options.Clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, timeout.Token);
-        using var request = Request(method, path, body, key);
+        using var request = Request(method, path, body, key, contentType);
         try
         {
             using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, either.Token);
@@ -82,13 +82,13 @@ internal sealed class SteleTransport(HttpClient http, SteleClientOptions options
         }
     }
 
-    internal HttpRequestMessage Request(HttpMethod method, string path, byte[]? body, string? key)
+    internal HttpRequestMessage Request(HttpMethod method, string path, byte[]? body, string? key, string? contentType = null)
     {
         var request = new HttpRequestMessage(method, new Uri(options.Url, path));
         if (options.Token is { } token) request.Headers.TryAddWithoutValidation("Authorization", $"Bearer {token}");
         if (options.Organization is { } organization) request.Headers.TryAddWithoutValidation("Stele-Org", organization);
         if (key is not null) request.Headers.Add("Idempotency-Key", key);
-        if (body is not null) request.Content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
+        if (body is not null) request.Content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue(contentType ?? "application/json") } };
         return request;
     }
 

@@ -136,15 +136,18 @@ public sealed record ChangeSet(Principal Principal, Guid RequestId, string? Reas
 /// <param name="Reason">The change log, or null.</param>
 /// <param name="Environment">Which environment; null: the default one.</param>
 /// <param name="Prefix">The prefix; empty: everything.</param>
-/// <param name="Then">What was there, by key; what is under the prefix now and not in it is deleted.</param>
+/// <param name="Then">What was there, by key; what is under the prefix now and not in it is deleted. Null: configuration stays as it is.</param>
 public sealed record RestoreConfigs(
-    Principal Principal, Guid RequestId, string? Reason, EnvironmentName? Environment, string Prefix, IReadOnlyDictionary<string, RestoredValue> Then)
+    Principal Principal, Guid RequestId, string? Reason, EnvironmentName? Environment, string Prefix, IReadOnlyDictionary<string, RestoredValue>? Then)
     : Command(Principal, RequestId, Reason)
 {
+    /// <summary>The flags that were there, and the rules that they share; null: flags stay as they are.</summary>
+    public EnvironmentFlags? FlagsThen { get; init; }
+
     /// <inheritdoc/>
     public override Command Prepare(OrgState state)
     {
-        if ((Environment?.Text ?? state.DefaultEnvironment) is not { } name || state.Environment(name) is not { } environment) return this;
+        if (Then is null || (Environment?.Text ?? state.DefaultEnvironment) is not { } name || state.Environment(name) is not { } environment) return this;
         Dictionary<string, RestoredValue>? prepared = null;
         foreach (var (key, then) in Then)
             if (then.Value is { } value && then.SchemaInForce(environment, key) is { } schema && environment.Config(key)?.Holds(value, then.ValueType) != true)
@@ -153,10 +156,10 @@ public sealed record RestoreConfigs(
     }
 
     /// <inheritdoc/>
-    public override bool BringsValues => Then.Count > 0;
+    public override bool BringsValues => Then is { Count: > 0 } || FlagsThen is { Items.Count: > 0 };
 
     /// <inheritdoc/>
-    public override long Bytes => Then.Values.Sum(value => value.Value?.Length ?? 0L);
+    public override long Bytes => (Then?.Values.Sum(value => value.Value?.Length ?? 0L) ?? 0) + (FlagsThen?.TextBytes ?? 0);
 }
 
 /// <summary>A value as it was.</summary>

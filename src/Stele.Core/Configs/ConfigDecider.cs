@@ -54,9 +54,20 @@ public static class ConfigDecider
     public static Outcome<Decision> Decide(OrgState state, RestoreConfigs command)
     {
         var name = command.Environment?.Text ?? state.DefaultEnvironment;
-        if (Authorisation.CheckSome(state.Access, command.Principal, Permission.ConfigRollback, name) is { } forbidden) return forbidden;
+        if (Authorisation.CheckSome(state.Access, command.Principal, command.Then is null ? Permission.FlagWrite : Permission.ConfigRollback, name) is { } forbidden) return forbidden;
         if (name is null || state.Environment(name) is not { } environment) return UnknownEnvironment(name);
-        var events = new List<JournalEvent>();
+        if (!Configs(state, command, environment).TryGet(out var events, out var fault)) return fault;
+        if (command.FlagsThen is not null && FlagDecider.Restore(state, command, environment, events) is { } refused) return refused;
+        if (events.Count > SteleLimits.ChangeSetChanges.Value)
+            return new Fault(FaultCode.TooLarge, $"This would change {events.Count} keys and flags; one change is at most {SteleLimits.ChangeSetChanges.Value}. Roll back by narrower prefixes.");
+        return new Decision(events);
+    }
+
+    /// <summary>What a restore does to configuration.</summary>
+    static Outcome<List<JournalEvent>> Configs(OrgState state, RestoreConfigs command, EnvironmentState environment)
+    {
+        var (name, events) = (environment.Name, new List<JournalEvent>());
+        if (command.Then is null) return events;
         var broken = new List<Problem>();
         foreach (var entry in environment.Configs.StartingWith(command.Prefix))
             if (!command.Then.ContainsKey(entry.Key))
@@ -81,9 +92,7 @@ public static class ConfigDecider
             if (!rights.Allows(Permission.ConfigRollback, name, e is ConfigSet set ? set.Key : ((ConfigDeleted)e).Key))
                 return new Fault(FaultCode.Forbidden, $"{command.Principal.ActorId} may not {Permissions.Name(Permission.ConfigRollback)} all of what would change in {name}. Roll back by narrower prefixes.");
         if (broken.Count > 0) return new Fault(FaultCode.SchemaViolation, "Values of then do not keep to the schemas that their keys have today; nothing was restored.", broken);
-        if (events.Count > SteleLimits.ChangeSetChanges.Value)
-            return new Fault(FaultCode.TooLarge, $"This would change {events.Count} keys; one change is at most {SteleLimits.ChangeSetChanges.Value}. Roll back by narrower prefixes.");
-        return new Decision(events);
+        return events;
     }
 
     /// <summary>The refusal of an environment that is not there.</summary>

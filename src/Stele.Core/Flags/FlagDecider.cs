@@ -59,6 +59,32 @@ static class FlagDecider
         return null;
     }
 
+    /// <summary>Puts the flags under a prefix back as they were, but for kill switches, which were meant to be where they are; the refusal, or null.</summary>
+    public static Fault? Restore(OrgState state, RestoreConfigs command, EnvironmentState environment, List<JournalEvent> events)
+    {
+        var changes = new List<FlagChange>();
+        foreach (var item in environment.Flags.Items.StartingWith(command.Prefix))
+            if (item.Kind != FlagItemKind.KillSwitch && command.FlagsThen!.Item(item.Key) is null) changes.Add(Change(item.Key) with { Op = ChangeOp.Delete, MayDangle = false });
+        foreach (var then in command.FlagsThen!.Items.StartingWith(command.Prefix))
+        {
+            var now = environment.Flags.Item(then.Key);
+            if (then.Kind == FlagItemKind.KillSwitch || (now is not null && now.Archived == then.Archived && now.Text.AsSpan().SequenceEqual(then.Text))) continue;
+            // what was put away then and is gone now was of no use to anybody
+            if (!then.Archived) changes.Add(Change(then.Key) with { Content = FlagContent.Stored(then.Text!) });
+            else if (now is { Archived: false }) changes.Add(Change(then.Key) with { Archived = true });
+        }
+        var set = new ChangeSet(command.Principal, command.RequestId, command.Reason, []) { Flags = changes };
+        var (refusals, flags) = (new ChangeRefusals(set), new List<(int, JournalEvent Event)>());
+        if (Decide(state, set, refusals, flags) is { } forbidden)
+            // without naming it: he may not know that it is there
+            return forbidden.Code != FaultCode.Forbidden ? forbidden : new Fault(FaultCode.Forbidden, $"{command.Principal.ActorId} may not {Permissions.Name(Permission.FlagWrite)} all of what would change in {environment.Name}. Roll back by narrower prefixes, or the kind config alone.");
+        if (refusals.Fault is { } fault) return fault;
+        events.AddRange(flags.Select(flag => flag.Event));
+        return null;
+
+        FlagChange Change(string key) => new() { Op = ChangeOp.Set, Environment = command.Environment, Key = FlagKey.Stored(key), Pointer = "/revision", DefinitionPointer = "/revision" };
+    }
+
     /// <summary>The state after the flag events of a revision.</summary>
     public static OrgState Evolve(OrgState state, RevisionRecord revision)
     {

@@ -27,10 +27,16 @@ public readonly record struct FlagMove(double? Share, string? Reason)
         if (after is not { Deleted: false, Archived: false }) return new FlagMove(null, "The flag goes: nobody has a variant of it any more.");
         var (from, to) = (Side.Of(before), Side.Of(after));
         if (from.Same is { } a && to.Same is { } b) return Spread.Between(a, b);
-        if (from.Same is not null || to.Same is not null) return new FlagMove(null, Conditions);
-        if (from.Default != to.Default) return new FlagMove(null, "The default variant changes: who moves depends on who comes to it.");
         var pairs = new List<FlagMove>();
-        if (!Compare(from, from.Root, to, to.Root, isOutcome: true, pairs)) return new FlagMove(null, Conditions);
+        if (from.Same is { } all) return Against(to, to.Root, all, isBefore: false, pairs) ? Told(pairs) : new FlagMove(null, Conditions);
+        if (to.Same is { } everybody) return Against(from, from.Root, everybody, isBefore: true, pairs) ? Told(pairs) : new FlagMove(null, Conditions);
+        if (from.Default != to.Default) return new FlagMove(null, "The default variant changes: who moves depends on who comes to it.");
+        return Compare(from, from.Root, to, to.Root, isOutcome: true, pairs) ? Told(pairs) : new FlagMove(null, Conditions);
+    }
+
+    /// <summary>What the splits in which two rules differ come to.</summary>
+    static FlagMove Told(List<FlagMove> pairs)
+    {
         if (pairs.Find(pair => pair.Share is null) is { Reason: not null } unknown) return unknown;
         var moving = pairs.Where(pair => pair.Share > 0).ToList();
         return moving.Count switch
@@ -41,6 +47,28 @@ public readonly record struct FlagMove(double? Share, string? Reason)
         };
     }
 
+    /// <summary>Goes through a rule whose other side is one spread for everybody; false: not all that it comes to is known.</summary>
+    static bool Against(Side side, int node, Spread other, bool isBefore, List<FlagMove> pairs)
+    {
+        if (Spread.Of(side, node, out var reason) is { } spread) pairs.Add(Nested(spread, other, isBefore));
+        else if (reason is not null) pairs.Add(new FlagMove(null, reason));
+        else if (side.Tape[node].Kind == JsonKind.Object && side.Tape[node].Count == 1 && side.Tape.String(node + 1) is "if" or "?:")
+        {
+            var items = side.Items(node + 2);
+            // without an else the default variant counts
+            if (items.Count % 2 == 0) pairs.Add(Nested(Spread.Everybody(side.Default), other, isBefore));
+            for (var i = 0; i < items.Count; i++)
+                if ((i % 2 == 1 || i == items.Count - 1) && !Against(side, items[i], other, isBefore, pairs)) return false;
+        }
+        else return false;
+        return true;
+    }
+
+    // where everybody who comes gets another variant, the number would be that of who comes
+    static FlagMove Nested(Spread spread, Spread other, bool isBefore) =>
+        spread.AnyKey && other.AnyKey && spread.Shares[0].Variant != other.Shares[0].Variant ? new FlagMove(null, Conditions)
+        : isBefore ? Spread.Between(spread, other) : Spread.Between(other, spread);
+
     /// <summary>Goes through two rules side by side, down to the splits in which they differ; false: they differ elsewhere.</summary>
     static bool Compare(Side from, int a, Side to, int b, bool isOutcome, List<FlagMove> pairs)
     {
@@ -48,7 +76,7 @@ public readonly record struct FlagMove(double? Share, string? Reason)
         string? reason = null;
         if (isOutcome && Spread.Of(from, a, out reason) is { } one && Spread.Of(to, b, out reason) is { } other)
         {
-            pairs.Add(Spread.Between(one, other));
+            pairs.Add(Nested(one, other, isBefore: true));
             return true;
         }
         if (isOutcome && reason is not null)

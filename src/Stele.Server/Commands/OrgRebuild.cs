@@ -109,7 +109,8 @@ internal sealed class OrgRebuild(string ownerConnectionString, IJournalStore jou
         DELETE FROM stele.org WHERE org_id = $1
         """;
 
-    static async Task<long> Lock(NpgsqlConnection connection, OrgId org, CancellationToken cancellation)
+    /// <summary>Holds an org's head against appends until the end of the transaction; the revision at which it is.</summary>
+    internal static async Task<long> Lock(NpgsqlConnection connection, OrgId org, CancellationToken cancellation)
     {
         await using var batch = new NpgsqlBatch(connection);
         batch.BatchCommands.Add(PostgresParameters.SetOrg(org));

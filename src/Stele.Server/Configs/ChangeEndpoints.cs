@@ -4,6 +4,7 @@ using Stele.Core.Faults;
 using Stele.Core.Journal;
 using Stele.Core.Limits;
 using Stele.Core.Orgs;
+using Stele.Server.Flags;
 using Stele.Server.Gateway;
 using Stele.Server.Journal;
 using Stele.Server.Watch;
@@ -11,7 +12,7 @@ using Stele.Server.Watch;
 namespace Stele.Server.Configs;
 
 /// <summary>Writes of many keys as one revision: change sets, and the rollback of a prefix.</summary>
-internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, ConfigQueries queries, WatchConvergence convergence)
+internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, ConfigQueries queries, FlagPast flags, WatchConvergence convergence)
 {
     /// <summary><c>POST /v1/changes</c></summary>
     public async Task Post(HttpContext context)
@@ -79,7 +80,8 @@ internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, Conf
         var read = await journal.Read(caller.Org, new ReadOptions(Consistency.Strong, null, request.Parameters.MinCursor), context.RequestAborted);
         if (!read.TryGet(out var snapshot, out var fault)) return fault;
         var state = snapshot.State;
-        if (ConfigView.Refused(state, caller.Principal, Permission.ConfigRollback, request.Parameters.Env?.Text, null) is { } forbidden) return forbidden;
+        var (configs, flagsToo) = (body.Kinds?.Contains("config") ?? true, body.Kinds?.Contains("flag") ?? true);
+        if (ConfigView.Refused(state, caller.Principal, configs ? Permission.ConfigRollback : Permission.FlagWrite, request.Parameters.Env?.Text, null) is { } forbidden) return forbidden;
         if (!ConfigView.Environment(state, request.Parameters.Env?.Text).TryGet(out var environment, out fault)) return fault;
         var blamed = Problem.Body("/revision", "revision", "");
         if (!(await view.Place(state, body.Revision, blamed, context.RequestAborted)).TryGet(out var place, out fault)) return fault;
@@ -87,7 +89,7 @@ internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, Conf
             return Fault.Invalid(blamed with { Rule = "revision.before_environment", Message = $"{environment.Name} was made at {environment.CreatedAt}, after revision {body.Revision}." });
         var then = new Dictionary<string, RestoredValue>(StringComparer.Ordinal);
         long bytes = 0;
-        await foreach (var version in queries.At(state, environment, body.Prefix, null, body.Revision, context.RequestAborted))
+        await foreach (var version in configs ? queries.At(state, environment, body.Prefix, null, body.Revision, context.RequestAborted) : AsyncEnumerable.Empty<ConfigVersion>())
         {
             var entry = version.Entry;
             if (version.Redacted)
@@ -98,7 +100,10 @@ internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, Conf
             if (bytes > SteleLimits.ChangeSetBytes.Value)
                 return new Fault(FaultCode.TooLarge, $"This would restore more than {SteleLimits.ChangeSetBytes.Value} bytes. Roll back by narrower prefixes.");
         }
-        return new RestoreConfigs(caller.Principal, caller.RequestId, body.ChangeLog, request.Parameters.Env, body.Prefix, then);
+        return new RestoreConfigs(caller.Principal, caller.RequestId, body.ChangeLog, request.Parameters.Env, body.Prefix, configs ? then : null)
+        {
+            FlagsThen = flagsToo ? await flags.At(state, environment, body.Revision, context.RequestAborted) : null,
+        };
     }
 
     /// <summary>What no environment means: asked for only when a change that names none could touch the key of one that does.</summary>

@@ -2,16 +2,18 @@ using System.Globalization;
 using Stele.Core.Access;
 using Stele.Core.Configs;
 using Stele.Core.Faults;
+using Stele.Core.Flags;
 using Stele.Core.Journal;
 using Stele.Core.Limits;
 using Stele.Core.Orgs;
+using Stele.Server.Flags;
 using Stele.Server.Gateway;
 using Stele.Server.Journal;
 
 namespace Stele.Server.Configs;
 
 /// <summary>What differs between two moments, two environments, or both.</summary>
-internal sealed class DiffEndpoints(JournalNode journal, ConfigView view, ConfigQueries queries, ConfigValues values)
+internal sealed class DiffEndpoints(JournalNode journal, ConfigView view, ConfigQueries queries, ConfigValues values, FlagPast flags)
 {
     /// <summary><c>GET /v1/diff</c></summary>
     public async Task Get(HttpContext context)
@@ -37,7 +39,9 @@ internal sealed class DiffEndpoints(JournalNode journal, ConfigView view, Config
         json.Raw(",\"items\":["u8);
         var (count, last, more) = (0, "", false);
         var rights = compared.Snapshot.State.Access.RightsOf(Caller.Of(context).Principal);
-        await foreach (var (before, after) in Pairs(compared, prefix, context.RequestAborted))
+        // configuration first, and then flags: no key of configuration begins like a place among them
+        var isAmongFlags = compared.After?.StartsWith(FlagPlace, StringComparison.Ordinal) == true;
+        await foreach (var (before, after) in isAmongFlags ? AsyncEnumerable.Empty<(ConfigVersion?, ConfigVersion?)>() : Pairs(compared, prefix, context.RequestAborted))
         {
             // on both sides, or a key that is hidden on one would seem to be added or removed
             var key = (before ?? after)!.Entry.Key;
@@ -55,11 +59,54 @@ internal sealed class DiffEndpoints(JournalNode journal, ConfigView view, Config
             if (count++ > 0) json.Raw(","u8);
             WriteItem(json, last, from_, to_);
         }
+        if (!more)
+            foreach (var (before, after) in await Flags(compared, rights, prefix, isAmongFlags ? compared.After![FlagPlace.Length..] : null, context.RequestAborted))
+            {
+                more = count == parameters.Limit || json.Length > SteleLimits.PageBytes.Value;
+                if (more) break;
+                last = FlagPlace + (before ?? after)!.Key;
+                if (count++ > 0) json.Raw(","u8);
+                WriteItem(json, before, after);
+            }
         json.Raw("]"u8);
         if (more)
             json.Raw(",\"next_cursor\":"u8).Text(new PageCursor(compared.From.Place.Revision, compared.To.Place.Revision, last).Encode(compared.Scope));
         Answer.Place(context.Response, compared.Snapshot, parameters.Consistency);
         await Answer.Send(context, json.Raw("}"u8));
+    }
+
+    const string FlagPlace = "flag:";
+
+    /// <summary>The items of flags that differ, in order; those that may be read on both sides.</summary>
+    async Task<List<(FlagEntry? From, FlagEntry? To)>> Flags(Comparison compared, Rights rights, string prefix, string? after, CancellationToken cancellation)
+    {
+        var from = await flags.At(compared.Snapshot.State, compared.From.Environment, compared.From.Place.Revision, cancellation);
+        var to = await flags.At(compared.Snapshot.State, compared.To.Environment, compared.To.Place.Revision, cancellation);
+        var differ = new List<(FlagEntry?, FlagEntry?)>();
+        foreach (var key in from.Items.StartingWith(prefix).Select(item => item.Key).Union(to.Items.StartingWith(prefix).Select(item => item.Key)).Order(StringComparer.Ordinal))
+        {
+            if (after is not null && string.CompareOrdinal(key, after) <= 0) continue;
+            var (one, other) = (from.Item(key), to.Item(key));
+            if (one is not null && other is not null && one.SameAs(other)) continue;
+            if (rights.Allows(Permission.FlagRead, compared.From.Environment.Name, key) && rights.Allows(Permission.FlagRead, compared.To.Environment.Name, key)) differ.Add((one, other));
+        }
+        return differ;
+    }
+
+    static void WriteItem(JsonText json, FlagEntry? from, FlagEntry? to)
+    {
+        json.Raw("{\"kind\":\"flag\",\"key\":\""u8).Ascii((from ?? to)!.Key)
+            .Raw("\",\"op\":\""u8).Ascii(from is null ? "added" : to is null ? "removed" : "changed").Raw("\""u8);
+        if (from is not null) Side(json.Raw(",\"from\":"u8), from, to);
+        if (to is not null) Side(json.Raw(",\"to\":"u8), to, from);
+        json.Raw("}"u8);
+
+        // where the definitions are equal, what differs is a switch
+        static void Side(JsonText json, FlagEntry entry, FlagEntry? other)
+        {
+            if (other is null || !entry.Text.AsSpan().SequenceEqual(other.Text)) json.Raw(entry.Text!);
+            else json.Raw("{\"killed\":"u8).Boolean(entry.Killed).Raw(",\"archived\":"u8).Boolean(entry.Archived).Raw("}"u8);
+        }
     }
 
     /// <summary>Both sides on one state, each at its revision. Pages after the first keep the revisions of the first.</summary>
@@ -82,7 +129,8 @@ internal sealed class DiffEndpoints(JournalNode journal, ConfigView view, Config
     async Task<Outcome<Resolved>> Resolve(HttpContext context, OrgState state, Side side, long? revision)
     {
         var blamed = Problem.Query(side.Parameter, "environment.unknown", $"There is no environment '{side.Environment}'.");
-        if (ConfigView.Refused(state, Caller.Of(context).Principal, Permission.ConfigRead, side.Environment.Text, null) is { } forbidden) return forbidden;
+        if (ConfigView.Refused(state, Caller.Of(context).Principal, Permission.ConfigRead, side.Environment.Text, null) is { } forbidden
+            && ConfigView.Refused(state, Caller.Of(context).Principal, Permission.FlagRead, side.Environment.Text, null) is not null) return forbidden;
         // what was deleted since still has its past
         var isPast = side.At is not null || side.Revision is not null || revision is not null;
         if ((isPast ? state.EnvironmentEver(side.Environment.Text) : state.Environment(side.Environment.Text)) is not { } environment) return new Fault(FaultCode.NotFound, blamed.Message, [blamed]);

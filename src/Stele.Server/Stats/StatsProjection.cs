@@ -1,5 +1,6 @@
 using Npgsql;
 using Stele.Core.Configs;
+using Stele.Core.Flags;
 using Stele.Core.Journal;
 using Stele.Server.Journal;
 
@@ -25,6 +26,7 @@ internal static class StatsProjection
                 {
                     ConfigSet set => set.Environment,
                     ConfigDeleted deleted => deleted.Environment,
+                    FlagDefined or FlagArchived or FlagDeleted => e.Stream.Split('/', 3)[1],
                     // a redacted change was a change
                     null when e.Stream.Split('/', 3) is ["config", var name, _] => name,
                     _ => null,

@@ -41,6 +41,8 @@ public sealed class FlagMoveTests
     [Theory]
     [InlineData("""{"fractional":[{"var":"org"},["a",20],["b",80]]}""", """{"fractional":[["a",30],["b",70]]}""", "bucket key")]
     [InlineData("""{"if":[{"==":[{"var":"x"},1]},"a","b"]}""", """{"if":[{"==":[{"var":"x"},2]},"a","b"]}""", "Conditions")]
+    [InlineData("""{"if":[{"==":[{"var":"x"},1]},"a","b"]}""", """{"if":[{"==":[{"var":"x"},1]},"c","b"]}""", "Conditions")]
+    [InlineData("""{"enabled":false}""", """{"enabled":true,"target_users":["a"]}""", "Conditions")]
     [InlineData("""{"enabled":true,"target_users":["a"]}""", """{"enabled":true,"target_users":["a","b"]}""", "Conditions")]
     [InlineData("""{"fractional":[["a",20],["b",80]]}""", """{"fractional":[["a",{"var":"w"}],["b",80]]}""", "")]
     [InlineData("""{"enabled":true,"percentage":5}""", """{"enabled":true,"schedule":[["2026-01-01T00:00:00Z",5]]}""", "")]

@@ -119,6 +119,38 @@ public sealed class FlagFileTests(HttpServer server) : IClassFixture<HttpServer>
     }
 
     [Fact]
+    public async Task Flags_are_compared_and_put_back_with_configuration()
+    {
+        foreach (var name in (string[])["diff-a", "diff-b"]) (await server.Post("/v1/environments", $$"""{"name":"{{name}}"}""")).Is(201);
+        (await server.Put("same.key", """{"value":1}""", "?env=diff-a")).Is(200);
+        var then = (await server.Post("/v1/flags/import?env=diff-a", File)).Is(200)["revision"].GetInt64();
+        (await server.Post("/v1/flags/copy", """{"from":"diff-a","to":"diff-b","names":["brief"]}""")).Is(200);
+        Assert.Equal(["config same.key removed", "flag $evaluators/staff removed", "flag $metadata removed", "flag colour removed", "flag welcome removed"], await Diff("from=diff-a&to=diff-b"));
+        Assert.Equal(["flag colour removed"], await Diff("from=diff-a&to=diff-b&prefix=colour"));
+        (await server.Send("PUT", "/v1/flags/brief?env=diff-a", """{"enabled":false}""")).Is(200);
+        (await server.Send("PUT", "/v1/flags/new?env=diff-a", """{"enabled":false}""")).Is(200);
+        (await server.Send("DELETE", "/v1/flags/colour?env=diff-a", null)).Is(200);
+        (await server.Put("same.key", """{"value":2}""", "?env=diff-a")).Is(200);
+        Assert.Equal(["config same.key changed", "flag brief changed", "flag colour removed", "flag new added"], await Diff($"from=diff-a@{then}&to=diff-a&limit=2"));
+        Assert.Equal(3, (await server.Post("/v1/rollback?env=diff-a", $$"""{"revision":{{then}},"kinds":["flag"]}""")).Is(200)["results"].GetArrayLength());
+        Assert.Equal(["config same.key changed"], await Diff($"from=diff-a@{then}&to=diff-a"));
+        Assert.Equal(1, (await server.Post("/v1/rollback?env=diff-a", $$"""{"revision":{{then}}}""")).Is(200)["results"].GetArrayLength());
+        Assert.Empty(await Diff($"from=diff-a@{then}&to=diff-a"));
+
+        async Task<List<string>> Diff(string query)
+        {
+            var found = new List<string>();
+            for (string? cursor = null; ;)
+            {
+                var page = (await server.Get($"/v1/diff?{query}{(cursor is null ? "" : $"&cursor={cursor}")}")).Is(200);
+                found.AddRange(page["items"].EnumerateArray().Select(item => $"{item.GetProperty("kind").GetString()} {item.GetProperty("key").GetString()} {item.GetProperty("op").GetString()}"));
+                if (!page.Json.TryGetProperty("next_cursor", out var next)) return found;
+                cursor = next.GetString();
+            }
+        }
+    }
+
+    [Fact]
     public async Task Flags_are_copied_with_the_rules_that_they_need()
     {
         foreach (var name in (string[])["copy-from", "copy-to"]) (await server.Post("/v1/environments", $$"""{"name":"{{name}}"}""")).Is(201);
@@ -139,7 +171,7 @@ public sealed class FlagFileTests(HttpServer server) : IClassFixture<HttpServer>
         var deep = string.Concat(Enumerable.Repeat("{\"!\":[", 10_000)) + "1" + string.Concat(Enumerable.Repeat("]}", 10_000));
         foreach (var (body, rule) in new[]
         {
-            (Ruled(deep), "json.depth"), (Ruled($$"""{"in":["x","{{new string('y', 1 << 20)}}"]}"""), "flag.bytes@"), (Ruled("""{"fractional":[["on",2147483647],["off",1]]}"""), "flag.fractional@/targeting/fractional"),
+            (Ruled(deep), "json.depth"), (Ruled($$"""{"in":["x","{{new string('y', 1 << 20)}}"]}"""), "flag.bytes@"), (Ruled("""{"fractional":[["on",2147483647],["off",1]]}"""), "flag.fractional@/targeting"),
             (Ruled("""{"if":[true,"maybe"]}"""), "flag.variant@/targeting/if/1"), (Ruled("""{"matches":[{"var":"email"},"(a+)+$"]}"""), "flag.operation@/targeting"),
             ("""{"enabled":true,"percentage":101}""", "flag.percentage@/percentage"), ("""{"enabled":"yes"}""", "member.type@/enabled"), ("{}", "flag.definition@"),
         })

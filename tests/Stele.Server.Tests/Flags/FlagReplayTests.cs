@@ -1,8 +1,11 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using Stele.Core.Access;
 using Stele.Core.Configs;
 using Stele.Core.Flags;
 using Stele.Core.Journal;
 using Stele.Core.Orgs;
+using Stele.Server.Commands;
+using Stele.Server.Database;
 using Stele.Server.Tests.Fixtures;
 using Xunit;
 
@@ -42,7 +45,21 @@ public sealed class FlagReplayTests
             foreach (var name in (string[])["staging", "brief"]) Same(state.EnvironmentEver(name)!, loaded.EnvironmentEver(name)!);
         }
         Assert.Equal(2, loaded.EnvironmentEver("brief")!.Flags.LastVersion("x"));
+
+        // and the tables can be made anew from the journal, row for row
+        await using var superuser = await db.As();
+        var before = await Rows(superuser);
+        Assert.Equal(16, before.Count);
+        await superuser.Execute("DELETE FROM stele.flag_history WHERE version = 1");
+        await superuser.Execute("UPDATE stele.flag SET definition = 'null', killed = false WHERE NOT deleted");
+        await using var pools = await DatabaseConnections.Open(new DatabaseOptions { Owner = db.Owner, App = db.App, Tail = db.Tail }, NullLoggerFactory.Instance, CancellationToken.None);
+        await using var output = new StringWriter();
+        Assert.Equal(0, await ProjectionsCommand.Run(["rebuild", "flags"], pools, db.Owner, output, new ProgressText(null, live: false), CancellationToken.None));
+        Assert.Equal(before, await Rows(superuser));
     }
+
+    static async Task<List<string>> Rows(TestSession session) =>
+        [.. await session.Rows("SELECT f::text FROM stele.flag f ORDER BY f.environment, f.name"), .. await session.Rows("SELECT h::text FROM stele.flag_history h ORDER BY h.id")];
 
     static void Same(EnvironmentState a, EnvironmentState b)
     {

@@ -42,7 +42,7 @@ public sealed partial class FolderTests
             "ArchiveCommand", "ArchiveDatabase", "ArchiveException", "ArchiveFile", "ArchiveReader", "ArchiveVerification", "ArchiveWriter", "JournalArchiver", "JournalRestorer",
             "MonthExport", "RedactCommand", "UserRedaction",
         ],
-        ["Commands"] = ["ConfigurationRebuild", "JournalReplay", "OrgRebuild", "ProjectionsCommand", "ServerWords", "UpgradeCommand"],
+        ["Commands"] = ["ConfigurationRebuild", "FlagRebuild", "JournalReplay", "OrgRebuild", "ProjectionsCommand", "ServerWords", "UpgradeCommand"],
         ["Database"] =
         [
             "DatabaseConnections", "DatabaseLog", "DatabaseLogins", "DatabaseOptions", "DatabaseRoles", "DatabaseSetupException", "DatabaseStart",
@@ -101,8 +101,8 @@ public sealed partial class FolderTests
         ["Access"] = ["Audit", "Database", "Gateway", "Identity", "Journal", "Limits", "Operation"],
         ["Archive"] = ["Database", "Journal"],
         ["Audit"] = ["Access", "Database", "Gateway", "Journal", "Limits", "Operation", "Options", "Usage"],
-        ["Commands"] = ["Access", "Archive", "Audit", "Configs", "Database", "Journal", "Operation", "Options", "Orgs", "Outbound/Webhooks", "Stats"],
-        ["Configs"] = ["Database", "Gateway", "Journal", "Operation", "Watch"],
+        ["Commands"] = ["Access", "Archive", "Audit", "Configs", "Database", "Flags", "Journal", "Operation", "Options", "Orgs", "Outbound/Webhooks", "Stats"],
+        ["Configs"] = ["Database", "Flags", "Gateway", "Journal", "Operation", "Watch"],
         ["Database"] = ["Database/Embedded", "Options"],
         ["Flags"] = ["Configs", "Database", "Gateway", "Journal", "Operation", "Usage"],
         ["Gateway"] = ["Access", "Gateway/Grpc", "Journal", "Limits", "Transport"],
