@@ -19,7 +19,10 @@ internal sealed class Peer(string name, Uri address, ChildProcess process, IRead
     }
 
     /// <summary>Waits until the path answers 200; throws if the process ends or a minute passes.</summary>
-    public async Task<TimeSpan> WaitUntilReady(string path, CancellationToken cancellation)
+    public Task<TimeSpan> WaitUntilReady(string path, CancellationToken cancellation) => WaitUntilReady(path, 1, cancellation);
+
+    /// <summary>The same, for one that takes longer to start.</summary>
+    public async Task<TimeSpan> WaitUntilReady(string path, int minutes, CancellationToken cancellation)
     {
         var watch = Stopwatch.StartNew();
         using var client = NewClient();
@@ -36,7 +39,7 @@ internal sealed class Peer(string name, Uri address, ChildProcess process, IRead
                 // Not listening yet.
             }
             if (process.HasExited) throw new InvalidOperationException($"{name} ended before it was ready; see its log");
-            if (watch.Elapsed > TimeSpan.FromMinutes(1)) throw new TimeoutException($"{name} was not ready within a minute; see its log");
+            if (watch.Elapsed > TimeSpan.FromMinutes(minutes)) throw new TimeoutException($"{name} was not ready within {minutes} min; see its log");
             await pause.WaitForNextTickAsync(cancellation);
         }
     }

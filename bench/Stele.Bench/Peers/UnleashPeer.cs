@@ -31,7 +31,8 @@ internal static class UnleashPeer
         };
         var process = ChildProcess.Start("node", [Server], environment, Path.Combine(work, $"{name}.log"));
         var peer = new Peer(name, new Uri($"http://127.0.0.1:{port}"), process, new Dictionary<string, string> { ["Authorization"] = Frontend, ["Content-Type"] = "application/json" });
-        await peer.WaitUntilReady("/health", cancellation);
+        // some four hundred migrations, each with a commit
+        await peer.WaitUntilReady("/api/frontend", 5, cancellation);
         await Seed(peer, flags, cancellation);
         await WaitForFlags(peer, flags, cancellation);
         return peer;

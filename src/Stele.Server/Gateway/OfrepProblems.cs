@@ -13,8 +13,11 @@ internal static class OfrepProblems
     /// <summary>Where the protocol's paths begin.</summary>
     public const string Root = "/ofrep/";
 
+    /// <summary>The path of a bulk evaluation.</summary>
+    public const string BulkPath = "/ofrep/v1/evaluate/flags";
+
     /// <summary>The path of a single evaluation, before the key.</summary>
-    public const string KeyPath = "/ofrep/v1/evaluate/flags/";
+    public const string KeyPath = BulkPath + "/";
 
     /// <summary>Whether a request is one of the protocol's.</summary>
     public static bool IsOfrep(HttpRequest request) => request.Path.Value is { } path && path.StartsWith(Root, StringComparison.Ordinal);
@@ -42,7 +45,7 @@ internal static class OfrepProblems
         if (fault.RetryAfterSeconds is { } seconds) response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
         if (fault.Code == FaultCode.Unauthenticated) response.Headers.WWWAuthenticate = "Bearer";
         var key = KeyOf(context);
-        var (status, code) = Of(fault, key is not null);
+        var (status, code) = Of(fault, key is not null, context.Request.Path.Value == BulkPath);
         var details = fault.Problems is { Count: > 1 } problems ? string.Join(' ', problems.Select(problem => problem.Message)) : fault.Detail;
         return Write(context, fault, status, code, details);
     }
@@ -51,7 +54,8 @@ internal static class OfrepProblems
     public static Task Write(HttpContext context, FlagErrorCode code, string details)
     {
         var status = code == FlagErrorCode.FlagNotFound ? StatusCodes.Status404NotFound : StatusCodes.Status400BadRequest;
-        return Write(context, new Fault(code == FlagErrorCode.FlagNotFound ? FaultCode.NotFound : FaultCode.Invalid, details), status, code, details);
+        // what gRPC says has no other place for the code
+        return Write(context, new Fault(code == FlagErrorCode.FlagNotFound ? FaultCode.NotFound : FaultCode.Invalid, $"{code.Name()}: {details}"), status, code, details);
     }
 
     static Task Write(HttpContext context, Fault fault, int status, FlagErrorCode code, string details)
@@ -66,10 +70,11 @@ internal static class OfrepProblems
     }
 
     // the protocol's statuses are few: what is wrong with the request is 400, also where Stele has a finer one
-    static (int Status, FlagErrorCode Code) Of(Fault fault, bool hasKey) => fault.Code switch
+    static (int Status, FlagErrorCode Code) Of(Fault fault, bool hasKey, bool isBulk) => fault.Code switch
     {
         FaultCode.NotFound when hasKey => (404, FlagErrorCode.FlagNotFound),
-        FaultCode.NotFound or FaultCode.UnsupportedMediaType => (400, FlagErrorCode.General),
+        // an environment that is not there
+        FaultCode.NotFound when isBulk => (400, FlagErrorCode.General),
         FaultCode.TooLarge => (400, FlagErrorCode.InvalidContext),
         _ => (HttpProblems.Of(fault.Code).Status, FlagErrorCode.General),
     };

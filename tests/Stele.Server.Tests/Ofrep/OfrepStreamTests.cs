@@ -11,7 +11,7 @@ namespace Stele.Server.Tests.Ofrep;
 /// <summary>The stream that bulk answers name: who is let in by its address, and when it speaks.</summary>
 public sealed class OfrepStreamTests(HttpServer server) : IClassFixture<HttpServer>
 {
-    const string Bulk = "/ofrep/v1/evaluate/flags";
+    const string Bulk = "/ofrep/v1/evaluate/flags", Ada = """{"context":{"targetingKey":"ada"}}""";
 
     [Fact]
     public async Task A_change_of_a_flag_is_told_and_nothing_else()
@@ -40,6 +40,22 @@ public sealed class OfrepStreamTests(HttpServer server) : IClassFixture<HttpServ
         while (await stream.Next() is not null) { }
         using var late = await EventStream.Open(address);
         Assert.Equal(HttpStatusCode.Unauthorized, late.Status);
+    }
+
+    [Fact]
+    public async Task A_step_of_a_schedule_is_told_when_it_comes()
+    {
+        (await server.Post("/v1/environments", """{"name":"ramp"}""")).Is(201);
+        var step = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() + 3;
+        var written = (await server.Send("PUT", "/v1/flags/ramp?env=ramp", $$$"""{"definition":{"enabled":true,"schedule":[[{{{step}}},100]]}}""")).Is(200)["revision"].GetInt64();
+        var before = (await server.Post(Bulk + "?env=ramp", Ada)).Is(200);
+        Assert.False(before["flags"][0].GetProperty("value").GetBoolean());
+        using var stream = await EventStream.Open(before["eventStreams"][0].GetProperty("url").GetString()!);
+        await Refetch(stream);
+        Assert.True((await Refetch(stream)).Revision >= written);
+        Assert.True(TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() >= step);
+        var after = (await server.Post(Bulk + "?env=ramp", Ada, ("If-None-Match", before.Headers["ETag"]))).Is(200);
+        Assert.True(after["flags"][0].GetProperty("value").GetBoolean());
     }
 
     [Fact]
