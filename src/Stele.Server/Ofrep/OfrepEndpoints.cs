@@ -63,15 +63,16 @@ internal sealed class OfrepEndpoints(JournalNode journal, OfrepPast past, OfrepU
         if (set.Find(key) is not { } flag) return OfrepProblems.Write(context, FlagErrorCode.FlagNotFound, $"There is no flag '{key}' in {moment.Environment}.");
         // an answer that is the same for everybody still says when a context is none
         if (OfrepBody.Read(utf8, out var subject) is { } invalid) return OfrepProblems.Write(context, invalid.Code, invalid.Details);
+        use.Count(caller.Org, moment, 1);
         var json = new JsonText(AroundBytes);
         if (flag.IsStatic)
         {
-            use.Count(caller.Org, moment, flag.Flag, flag.StaticVariant);
+            use.Count(caller.Org, moment, flag, flag.StaticVariant);
             flag.WriteStatic(json);
             return Answer.Send(context, json);
         }
         var answer = set.Flags.Evaluate(flag.Flag, subject, moment.At);
-        use.Count(caller.Org, moment, flag.Flag, answer.Variant);
+        use.Count(caller.Org, moment, flag, answer.Variant);
         flag.Write(json, answer);
         if (answer.Error == FlagErrorCode.None) return Answer.Send(context, json);
         caller.Refusal = new Fault(FaultCode.Invalid, $"{answer.Error.Name()}: {answer.Message}");
@@ -149,16 +150,17 @@ internal sealed class OfrepEndpoints(JournalNode journal, OfrepPast past, OfrepU
             var flag = flags[i];
             if (flag.IsStatic)
             {
-                use.Count(caller.Org, moment, flag.Flag, flag.StaticVariant);
+                use.Count(caller.Org, moment, flag, flag.StaticVariant);
                 flag.WriteStatic(json);
                 continue;
             }
             // each flag's work is bounded, and there may be many
             if (i % FlagsAtOnce == FlagsAtOnce - 1 && time.GetElapsedTime(began) > OfrepFeature.EvaluationTime) return false;
             var answer = set.Flags.Evaluate(flag.Flag, subject, moment.At);
-            use.Count(caller.Org, moment, flag.Flag, answer.Variant);
+            use.Count(caller.Org, moment, flag, answer.Variant);
             flag.Write(json, answer);
         }
+        use.Count(caller.Org, moment, flags.Length);
         return true;
     }
 

@@ -1,4 +1,5 @@
 using Stele.Core.Flags;
+using Stele.Server.Flags;
 using Stele.Server.Gateway;
 
 namespace Stele.Server.Ofrep;
@@ -8,6 +9,7 @@ internal sealed class OfrepFlag
 {
     readonly byte[] head, tail;
     readonly byte[]? whole;
+    Counted[] counted = [];
 
     /// <param name="flag">The flag.</param>
     /// <param name="metadata">Members of its metadata and of the set's, as JSON with a comma behind each.</param>
@@ -44,6 +46,21 @@ internal sealed class OfrepFlag
         else WriteParts(json, answer);
     }
 
+    /// <summary>Where answers of a variant are counted, if it was asked for before.</summary>
+    public FlagUseCell? KnownCell(FlagVariant? variant)
+    {
+        foreach (var known in Volatile.Read(ref counted))
+            if (ReferenceEquals(known.Variant, variant)) return known.Cell;
+        return null;
+    }
+
+    /// <summary>Keeps where answers of a variant are counted. Of two that do so at once one may be forgotten, and kept the next time.</summary>
+    public FlagUseCell Keep(FlagVariant? variant, FlagUseCell cell)
+    {
+        if (counted.Length < CountedMax) Volatile.Write(ref counted, [.. counted, new Counted(variant, cell)]);
+        return cell;
+    }
+
     void WriteParts(JsonText json, in FlagAnswer answer)
     {
         json.Raw(head);
@@ -60,4 +77,9 @@ internal sealed class OfrepFlag
         if (answer.Bucket is { } bucket) json.Raw(",\"bucket\":"u8).Number(bucket);
         json.Raw("}}"u8);
     }
+
+    // flags with more variants than are worth looking through are rare
+    const int CountedMax = 16;
+
+    readonly record struct Counted(FlagVariant? Variant, FlagUseCell Cell);
 }

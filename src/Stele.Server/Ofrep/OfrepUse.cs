@@ -8,10 +8,15 @@ namespace Stele.Server.Ofrep;
 /// <summary>Counts evaluations, of what is now: who looks at the past uses nothing.</summary>
 internal sealed class OfrepUse(UsageCounters usage, FlagUse use)
 {
-    public void Count(OrgId org, OfrepMoment moment, Flag flag, FlagVariant? variant)
+    /// <summary>A flag answered.</summary>
+    public void Count(OrgId org, OfrepMoment moment, OfrepFlag flag, FlagVariant? variant)
     {
-        if (moment.IsPast) return;
-        usage.Of(org).AddEvaluations(1);
-        use.Of(org).Count(moment.Environment, flag.Name, variant?.Name);
+        if (!moment.IsPast) (flag.KnownCell(variant) ?? flag.Keep(variant, use.Of(org).CellOf(new FlagUseKey(moment.Environment, flag.Flag.Name, variant?.Name ?? "")))).Add(1, moment.At);
+    }
+
+    /// <summary>So many did.</summary>
+    public void Count(OrgId org, OfrepMoment moment, int count)
+    {
+        if (!moment.IsPast) usage.Of(org).AddEvaluations(count);
     }
 }

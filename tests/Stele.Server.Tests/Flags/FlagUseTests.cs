@@ -13,8 +13,8 @@ public sealed class FlagUseTests(HttpServer server) : IClassFixture<HttpServer>
     {
         (await Put("counted")).Is(200);
         var use = server.Service<FlagUse>().Of(OrgId.Default);
-        for (var i = 0; i < 3; i++) use.Count("development", "counted", "on");
-        use.Count("development", "counted", null);
+        for (var i = 0; i < 3; i++) use.Add(new FlagUseKey("development", "counted", "on"), 1, Timestamp.From(TimeProvider.System.GetUtcNow()));
+        use.Add(new FlagUseKey("development", "counted", ""), 1, Timestamp.From(TimeProvider.System.GetUtcNow()));
         var shown = (await server.Get("/v1/flags/counted")).Is(200);
         Assert.Equal(4, shown["use"].GetProperty("variants").EnumerateArray().Sum(variant => variant.GetProperty("evaluations").GetInt32()));
         Assert.True(await server.Service<FlagUseFlush>().RunOnce(CancellationToken.None));
@@ -43,9 +43,9 @@ public sealed class FlagUseTests(HttpServer server) : IClassFixture<HttpServer>
         await server.Execute("UPDATE stele.flag SET updated_at = now() - interval '40 days' WHERE name LIKE 'stale/%' AND name <> 'stale/young'");
         await using var later = await server.Another();
         var use = later.Service<FlagUse>().Of(OrgId.Default);
-        use.Count("staging", "stale/one", "on");
-        use.Count("staging", "stale/two", "on");
-        use.Count("staging", "stale/two", "off");
+        use.Add(new FlagUseKey("staging", "stale/one", "on"), 1, Timestamp.From(TimeProvider.System.GetUtcNow()));
+        use.Add(new FlagUseKey("staging", "stale/two", "on"), 1, Timestamp.From(TimeProvider.System.GetUtcNow()));
+        use.Add(new FlagUseKey("staging", "stale/two", "off"), 1, Timestamp.From(TimeProvider.System.GetUtcNow()));
         Assert.Equal(["stale/none not_evaluated", "stale/one one_variant"], await Stale(later));
         Assert.Empty(await Stale(later, "&days=60"));
         // a provider evaluates in its own process, and tells nothing
