@@ -12,7 +12,7 @@ using Stele.Server.Watch;
 namespace Stele.Server.Configs;
 
 /// <summary>Writes of many keys as one revision: change sets, and the rollback of a prefix.</summary>
-internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, ConfigQueries queries, FlagPast flags, WatchConvergence convergence)
+internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, ConfigQueries queries, FlagPast flags, WatchPeers watchers)
 {
     /// <summary><c>POST /v1/changes</c></summary>
     public async Task Post(HttpContext context)
@@ -47,7 +47,7 @@ internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, Conf
     async Task<Convergence> Converge(HttpContext context, Applied applied, WatchParameters waiting)
     {
         var (least, timeout) = (waiting.MinSubscribers ?? 0, waiting.Timeout ?? WaitDefault);
-        return applied.Record is { } record ? await convergence.Wait(applied.State.Org, record, least, timeout, context.RequestAborted) : new Convergence(0, 0, [], [], least == 0);
+        return applied.Record is { } record ? await watchers.Wait(applied.State.Org, record, least, timeout, context.RequestAborted) : Convergence.Sum([], 0, least);
     }
 
     static readonly TimeSpan WaitDefault = TimeSpan.FromSeconds(30);
@@ -121,7 +121,7 @@ internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, Conf
         var place = applied.Record is { } record ? new JournalPlace(record.Revision, record.Chain) : applied.State.Place;
         Answer.Place(context.Response, place);
         var json = ConfigJson.Results(new JsonText(), applied.Record, place);
-        return Answer.Send(context, (converged?.Write(json) ?? json).Raw("}"u8));
+        return Answer.Send(context, (converged?.Write(json.Raw(","u8)) ?? json).Raw("}"u8));
     }
 
     static readonly EnvironmentState NoEnvironment = new("", null, 0, 0, Timestamp.Epoch, 0);

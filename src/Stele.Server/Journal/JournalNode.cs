@@ -30,6 +30,9 @@ internal readonly record struct ReadOptions(Consistency Consistency, TimeSpan? M
 /// <param name="ConfirmedAgo">How long ago the primary confirmed that nothing newer was there.</param>
 internal readonly record struct Snapshot(OrgState State, TimeSpan ConfirmedAgo);
 
+/// <summary>Somewhere near where a local read of an org that is not in memory may be answered; null: it is not.</summary>
+internal delegate Task<Snapshot?> NearbyRead(OrgId org, Principal principal, ReadOptions read, string? environment, string key, bool primaryIsAway);
+
 /// <summary>
 /// The journal as the features see it. Everything that reads current state or writes goes through these calls; reads of the
 /// past go to SQL. An org is loaded on first use, kept current by the tail, and dropped when it is not used (<see cref="LoadedOrgs"/>).
@@ -45,6 +48,8 @@ internal sealed class JournalNode
     readonly LoadedOrgs orgs;
     Action<OrgId, long> committed = static (_, _) => { };
     Func<Command, Fault?> refuse = static _ => null;
+    NearbyRead? nearby;
+    Action<OrgId, Principal, OrgState> onShown = static (_, _, _) => { };
 
     public JournalNode(IJournalStore store, TimeProvider time, JournalOptions options, JournalMetrics metrics, JournalLog log)
     {
@@ -63,6 +68,9 @@ internal sealed class JournalNode
 
     /// <summary>Called after each commit of this node, off the request's path: what carries hints to other nodes.</summary>
     public void OnCommitted(Action<OrgId, long> hook) => committed = hook;
+
+    /// <summary>Asked first for local reads of an org that is not in memory, and told what SQL showed of one to whom.</summary>
+    public void LookNearby(NearbyRead read, Action<OrgId, Principal, OrgState> shown) => (nearby, onShown) = (read, shown);
 
     /// <summary>Asked before a command is queued: a maintenance mode refuses it here, when what was committed before can still be answered.</summary>
     public void RefuseWrites(Func<Command, Fault?> hook) => refuse = hook;
@@ -274,6 +282,7 @@ internal sealed class JournalNode
             if (ended.TryGet(out var ready, out var refused)) return await Read(ready.Journal, read);
             if (refused.Code == FaultCode.NotFound) return refused;
         }
+        if (await Nearby(org, principal, read, environment, key, primaryIsAway: false) is { } near) return Shown(near.State, near.ConfirmedAgo, read.EvenArchived);
         try
         {
             var sentAt = time.GetTimestamp();
@@ -284,14 +293,23 @@ internal sealed class JournalNode
             if (reached && state.Format <= JournalFormat.Newest && orgs.Show(org, state.Revision))
             {
                 metrics.AnsweredBySql();
+                onShown(org, principal, state);
                 return Shown(state, time.GetElapsedTime(sentAt), read.EvenArchived);
             }
         }
         catch (Exception e) when (e is StoreUnavailableException or TimeoutException)
         {
+            if (await Nearby(org, principal, read, environment, key, primaryIsAway: true) is { } away) return Shown(away.State, away.ConfirmedAgo, read.EvenArchived);
             return Fault.Unavailable("The primary is away and this organization is not in memory.");
         }
         return (await orgs.Open(org)).TryGet(out var loaded, out var fault) ? await Read(loaded.Journal, read) : fault;
+    }
+
+    async ValueTask<Snapshot?> Nearby(OrgId org, Principal principal, ReadOptions read, string? environment, string key, bool primaryIsAway)
+    {
+        if (nearby is null || read.Consistency != Consistency.Local || await nearby(org, principal, read, environment, key, primaryIsAway) is not { } near) return null;
+        // who was shown this does not go back when the org is in memory
+        return orgs.Show(org, near.State.Revision) ? near : null;
     }
 
     Fault Full(long bytes) => new(FaultCode.QuotaExceeded,

@@ -94,7 +94,7 @@ internal sealed class OutboundCheckpoints(DatabaseConnections connections, Outbo
         Ask(PostgresParameters.Command(connection, FindSql, checkpoint, orgs.Select(org => org.Value).ToArray()), cancellation);
 
     const string FindSql = """
-        SELECT h.org_id, o.name, h.incarnation, c.counter, h.revision, o.archived_at IS NOT NULL, p.incarnation, p.revision
+        SELECT h.org_id, o.name, h.incarnation, c.counter, h.revision, o.archived_at IS NOT NULL, p.incarnation, p.revision, h.chain
         FROM stele.cluster c CROSS JOIN stele.journal_head h JOIN stele.org o ON o.org_id = h.org_id
             LEFT JOIN stele.projection_checkpoint p ON p.org_id = h.org_id AND p.projection = $1
         WHERE h.org_id = ANY ($2)
@@ -109,7 +109,7 @@ internal sealed class OutboundCheckpoints(DatabaseConnections connections, Outbo
             var lags = new List<OutboundLag>();
             while (await reader.ReadAsync(cancellation))
                 lags.Add(new OutboundLag(
-                    new OutboundOrg(new OrgId(reader.GetInt32(0)), reader.GetString(1), reader.GetGuid(2), reader.GetInt64(3), reader.GetInt64(4), reader.GetBoolean(5)),
+                    new OutboundOrg(new OrgId(reader.GetInt32(0)), reader.GetString(1), reader.GetGuid(2), reader.GetInt64(3), reader.GetInt64(4), reader.GetBoolean(5)) { Chain = (byte[])reader[8] },
                     reader.IsDBNull(6) ? null : new OutboundCheckpoint(reader.GetGuid(6), reader.GetInt64(7))));
             return lags;
         }
@@ -124,7 +124,7 @@ internal sealed class OutboundLead(NpgsqlConnection connection, string checkpoin
         OutboundCheckpoints.Ask(PostgresParameters.Command(connection, BehindSql, checkpoint, afterOrg, options.OrgsPage), cancellation);
 
     const string BehindSql = """
-        SELECT h.org_id, o.name, h.incarnation, c.counter, h.revision, o.archived_at IS NOT NULL, p.incarnation, p.revision
+        SELECT h.org_id, o.name, h.incarnation, c.counter, h.revision, o.archived_at IS NOT NULL, p.incarnation, p.revision, h.chain
         FROM stele.cluster c CROSS JOIN stele.journal_head h JOIN stele.org o ON o.org_id = h.org_id
             LEFT JOIN stele.projection_checkpoint p ON p.org_id = h.org_id AND p.projection = $1
         WHERE h.org_id > $2 AND (p.revision IS NULL OR p.incarnation <> h.incarnation OR p.revision < h.revision)

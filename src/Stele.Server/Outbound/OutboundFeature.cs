@@ -35,10 +35,11 @@ internal static class OutboundFeature
 /// <summary>Runs every sink that was registered, for as long as the server runs.</summary>
 internal sealed class OutboundLoops(IEnumerable<OutboundSink> sinks, HintExchange hints, IServiceProvider services) : BackgroundService
 {
+    readonly OutboundRunner[] runners = [.. sinks.Select(sink => ActivatorUtilities.CreateInstance<OutboundRunner>(services, sink))];
+
     /// <inheritdoc/>
     protected override Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        OutboundRunner[] runners = [.. sinks.Select(sink => ActivatorUtilities.CreateInstance<OutboundRunner>(services, sink))];
         foreach (var runner in runners) hints.OnHint(runner.Hear);
         return Task.WhenAll(runners.Select(runner => Task.Run(() => runner.Run(stoppingToken), CancellationToken.None)));
     }

@@ -55,8 +55,8 @@ internal sealed class OutboundMetrics(Metrics metrics, TimeProvider time)
             metrics.AddCounter("stele_outbound_rewrites_total", "Times that an organization was written whole to a sink.", "sink", sink),
             metrics.AddCounter("stele_outbound_failures_total", "Attempts to write to a sink that failed, and were made again after a pause.", "sink", sink));
         metrics.AddGauge("stele_outbound_leads", "1 on the node that writes to the sink, 0 on the others.", () => gauges.Leads ? 1 : 0, "sink", sink);
-        metrics.AddGauge("stele_outbound_lag_revisions", "Revisions that are still to be written to the sink, of all organizations; only on the node that writes.", () => gauges.Leads ? gauges.Revisions : double.NaN, "sink", sink);
-        metrics.AddGauge("stele_outbound_lag_seconds", "How long the sink has not been level; only on the node that writes.", () => gauges.Leads ? gauges.LagSeconds : double.NaN, "sink", sink);
+        metrics.AddGauge("stele_outbound_lag_revisions", "Revisions that are still to be written to the sink, of all organizations; 0 on a node that does not write to it.", () => gauges.Leads ? gauges.Revisions : 0, "sink", sink);
+        metrics.AddGauge("stele_outbound_lag_seconds", "How long the sink has not been level; 0 on a node that does not write to it.", () => gauges.Leads ? gauges.LagSeconds : 0, "sink", sink);
         return gauges;
     }
 }

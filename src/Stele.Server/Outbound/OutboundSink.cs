@@ -66,7 +66,11 @@ internal enum RewriteReason
 /// <param name="Counter">Counts incarnations and promotions: with a revision, the place of what is written.</param>
 /// <param name="Head">Its last revision when the runner looked.</param>
 /// <param name="IsArchived">Whether it is archived, and read by nobody.</param>
-internal sealed record OutboundOrg(OrgId Id, string Name, Guid Incarnation, long Counter, long Head, bool IsArchived);
+internal sealed record OutboundOrg(OrgId Id, string Name, Guid Incarnation, long Counter, long Head, bool IsArchived)
+{
+    /// <summary>The chain at the head.</summary>
+    public byte[] Chain { get; init; } = [];
+}
 
 /// <summary>The outside does not answer.</summary>
 internal sealed class OutboundAwayException(string message, Exception? inner = null) : Exception(message, inner);

@@ -1,4 +1,5 @@
 using Stele.Server.Gateway.Grpc;
+using Stele.Server.Peers;
 using Stele.Server.Usage;
 
 namespace Stele.Server.Watch;
@@ -22,11 +23,13 @@ namespace Stele.Server.Watch;
 internal static class WatchFeature
 {
     public static IServiceCollection AddWatch(this IServiceCollection services) => services
+        .AddPeers()
         .AddSingleton<WatchOptions>()
         .AddSingleton<WatchMetrics>()
         .AddSingleton<WatchLog>()
         .AddSingleton<WatchEngine>()
         .AddSingleton<WatchConvergence>()
+        .AddSingleton<WatchPeers>()
         .AddSingleton<KeyWait>()
         .AddSingleton<WatchEndpoints>()
         .AddSingleton<SocketEndpoints>()

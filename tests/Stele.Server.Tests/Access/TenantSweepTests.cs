@@ -224,6 +224,8 @@ public sealed partial class TenantSweepTests(HttpServer server) : IClassFixture<
         "INSERT INTO stele.audit_entry (org_id, sequence, at, action, actor, outcome, times, request_id, chain) VALUES (93, 1, now(), 'x', 'x', 'refused', 1, gen_random_uuid(), sha256('x')) ON CONFLICT DO NOTHING",
         "INSERT INTO stele.audit_dropped (org_id, month, first_sequence, last_sequence, chain_before, chain_after, dropped_at) VALUES (93, '2020-01-01', 1, 1, sha256('x'), sha256('x'), now())",
         "INSERT INTO stele.node_flush (org_id, log, node, number, at) VALUES (93, 'usage', gen_random_uuid(), 1, now())",
+        "INSERT INTO stele.peer_ask (org_id, ask_id, node_id, kind, body, asked_at, until_at) VALUES (93, gen_random_uuid(), gen_random_uuid(), 'x', 'x', now(), now() + interval '1 hour')",
+        "INSERT INTO stele.peer_answer (org_id, ask_id, node_id, body, is_final, answered_at) VALUES (93, gen_random_uuid(), gen_random_uuid(), 'x', true, now())",
         "INSERT INTO stele.usage (org_id, day, updated_at) VALUES (93, '2020-01-01', now())",
         "INSERT INTO stele.projection_checkpoint (org_id, projection, incarnation, revision, updated_at) VALUES (93, 'x', gen_random_uuid(), 1, now()) ON CONFLICT DO NOTHING",
         "INSERT INTO stele.flag_use (org_id, environment, flag, day, variant, evaluations, last_at) VALUES (93, 'x', 'x', '2020-01-01', '', 1, now())",

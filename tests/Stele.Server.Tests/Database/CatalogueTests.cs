@@ -7,10 +7,10 @@ namespace Stele.Server.Tests.Database;
 public sealed class CatalogueTests
 {
     /// <summary>Tables that are not a tenant's: design 3.12 names those whose keys are over all orgs.</summary>
-    static readonly string[] Global = ["cluster", "schema_migration"];
+    static readonly string[] Global = ["cluster", "node", "schema_migration"];
 
     /// <summary>Keys that may do without org_id.</summary>
-    static readonly string[] GlobalKeys = ["cluster_pkey", "schema_migration_pkey", "org_name_key", "org_name_pkey", "token_lookup_pkey"];
+    static readonly string[] GlobalKeys = ["cluster_pkey", "schema_migration_pkey", "org_name_key", "org_name_pkey", "token_lookup_pkey", "node_pkey"];
 
     static readonly string[] Roles = ["stele_app", "stele_tail", "stele_journal", "stele_owner", "stele_reader", "stele_backup"];
 

@@ -57,6 +57,10 @@ sealed class TestNode : IAsyncDisposable
         await DatabaseConnections.Open(new DatabaseOptions { Owner = database.Owner, App = database.App, Tail = database.Tail },
             NullLoggerFactory.Instance, CancellationToken.None), new JournalOptions(), listen, carriers is { Length: > 0 } ? carriers : null);
 
+    public static async Task<TestNode> Start(TestDatabase database, JournalOptions options) => new(
+        await DatabaseConnections.Open(new DatabaseOptions { Owner = database.Owner, App = database.App, Tail = database.Tail },
+            NullLoggerFactory.Instance, CancellationToken.None), options, listen: false, null);
+
     /// <summary>The org with development, staging and production; does nothing if it is there.</summary>
     public async Task CreateOrg()
     {

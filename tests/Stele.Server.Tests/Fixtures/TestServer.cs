@@ -59,10 +59,11 @@ sealed class TestServer : IAsyncDisposable
     /// <param name="origins">STELE_CORS_ORIGINS.</param>
     /// <param name="flagd">Whether it serves flagd's providers, of which organization and environment.</param>
     /// <param name="kafka">STELE_KAFKA, and what goes with it.</param>
+    /// <param name="redis">STELE_REDIS.</param>
     /// <param name="hints">STELE_HINTS.</param>
     /// <param name="issuers">Whose JWTs it believes.</param>
     public static async Task<TestServer> Start(TestDatabase db, string? token = Token, string? data = null, JournalOptions? journal = null, LimitOptions? limits = null, bool readOnly = false,
-        TlsOptions? tls = null, string[]? origins = null, (string Org, string? Environment)? flagd = null, KafkaOptions? kafka = null, string[]? hints = null, params TokenIssuer[] issuers)
+        TlsOptions? tls = null, string[]? origins = null, (string Org, string? Environment)? flagd = null, KafkaOptions? kafka = null, string? redis = null, string[]? hints = null, params TokenIssuer[] issuers)
     {
         var logs = new CapturedLogs();
         var options = new SteleOptions
@@ -72,7 +73,7 @@ sealed class TestServer : IAsyncDisposable
             Data = data ?? Directory.CreateTempSubdirectory("stele-test-").FullName, SlowStatement = TimeSpan.Zero,
             Issuers = issuers, Tls = tls, Https = tls is null ? null : new IPEndPoint(IPAddress.Loopback, 0), HstsSeconds = 31_536_000, CorsOrigins = origins ?? [],
             Flagd = flagd is null ? null : new IPEndPoint(IPAddress.Loopback, 0), FlagdOrg = flagd?.Org ?? "default", FlagdEnvironment = flagd?.Environment,
-            Kafka = kafka, Hints = hints,
+            Kafka = kafka, Redis = redis, Hints = hints,
             // receivers of tests are on this machine
             WebhookNetworks = [IPNetwork.Parse("127.0.0.0/8"), IPNetwork.Parse("::1/128")], WebhookHttp = true,
         };

@@ -9,6 +9,7 @@ using Stele.Server.Outbound;
 using Stele.Server.Outbound.Redis;
 using Stele.Server.Redis;
 using Stele.Server.Tests.Fixtures;
+using Xunit;
 
 namespace Stele.Server.Tests.Outbound;
 
@@ -51,6 +52,13 @@ sealed class RedisNode : IAsyncDisposable
 
     /// <summary>From now on it looks by itself, as a server's does.</summary>
     public void Run() => running = Runner.Run(ending.Token);
+
+    /// <summary>Waits for something that comes of its looking, which goes on meanwhile.</summary>
+    public Task Until(Func<Task<bool>> condition, string what) => Wait.Until(async () =>
+    {
+        if (!IsRunning) await Record.ExceptionAsync(Look);
+        return await condition();
+    }, what);
 
     public Task Look() => Runner.RunOnce(CancellationToken.None);
 

@@ -52,6 +52,16 @@ public sealed class RedisOutTests
     }
 
     [Fact]
+    public void What_an_event_of_a_flag_makes_is_its_definition_disabled_when_it_is_killed()
+    {
+        Assert.Equal("""{"state":"ENABLED","x":1.0}""", Text(RedisEntry.FlagValue("""{"state":"ENABLED","x":1.0}"""u8.ToArray(), killed: false)));
+        Assert.Equal("""{"state":"DISABLED","x":1.0}""", Text(RedisEntry.FlagValue("""{"state":"ENABLED","x":1.0}"""u8.ToArray(), killed: true)));
+        Assert.Equal("""{"enabled":false,"percentage":5}""", Text(RedisEntry.FlagValue("""{"enabled":true,"percentage":5}"""u8.ToArray(), killed: true)));
+
+        static string Text(byte[] utf8) => System.Text.Encoding.UTF8.GetString(utf8);
+    }
+
+    [Fact]
     public async Task Another_org_has_its_name_before_each_and_an_environment_keeps_to_itself()
     {
         await using var redis = await RedisServer.Start();
@@ -72,7 +82,7 @@ public sealed class RedisOutTests
         // it is called something else from now on: what was under its name goes, and those who listen hear of it
         Assert.Null((await node.Node.Journal.Append(acme, new RenameOrg(Principal.Root, Guid.CreateVersion7(), OrgName.Parse("emca", null), null), null, CancellationToken.None)).Fault);
         await node.Look();
-        await Wait.Until(async () => await node.Value("acme/config:app.k:development") is null && await node.Value("emca/config:app.k:development") is not null, "its keys moved");
+        await node.Until(async () => await node.Value("acme/config:app.k:development") is null && await node.Value("emca/config:app.k:development") is not null, "its keys moved");
         await Wait.Until(() => heard.Any(one => one.Contains("\"deleted\":true", StringComparison.Ordinal)), "the old ones are told to be deleted");
         Assert.Contains("ours", await node.Value("config:app.k:development"), StringComparison.Ordinal);
     }
@@ -180,8 +190,8 @@ public sealed class RedisOutTests
         await node.Keys.KeyExpireAsync("config:app.k:development", TimeSpan.FromSeconds(60));
         await node.Keys.KeyDeleteAsync("config:version:app.k:development");
         await node.Look();
-        await Wait.Until(async () => (await node.Keys.KeyTimeToLiveAsync("config:app.k:development"))!.Value.TotalSeconds > 3_500, "it is refreshed");
-        await Wait.Until(async () => await node.Value("config:version:app.k:development") is not null, "what was evicted is back");
+        await node.Until(async () => (await node.Keys.KeyTimeToLiveAsync("config:app.k:development"))!.Value.TotalSeconds > 3_500, "it is refreshed");
+        await node.Until(async () => await node.Value("config:version:app.k:development") is not null, "what was evicted is back");
     }
 
     [Fact]
@@ -204,7 +214,7 @@ public sealed class RedisOutTests
         Assert.True(await node.Node.Store.BeginIncarnation(cluster.Incarnation, Guid.NewGuid(), CancellationToken.None));
         await node.Look();
         await IsRight(node);
-        await Wait.Until(async () => await node.Value("config:app.lost:development") is null && await node.Value("config:version:app.lost:development") is null, "what is lost goes");
+        await node.Until(async () => await node.Value("config:app.lost:development") is null && await node.Value("config:version:app.lost:development") is null, "what is lost goes");
         await Wait.Until(() => heard.Count == 2, "both are told");
         Assert.Contains(heard, one => one.StartsWith("config:updates:app.k ", StringComparison.Ordinal) && one.Contains("\"version\":1,", StringComparison.Ordinal));
         Assert.Contains(heard, one => one.StartsWith("config:updates:app.lost ", StringComparison.Ordinal) && one.Contains("\"deleted\":true", StringComparison.Ordinal));
@@ -221,14 +231,14 @@ public sealed class RedisOutTests
         Assert.Null((await node.Node.Journal.Append(acme, TestNode.SetOf("app.k", "1"), null, CancellationToken.None)).Fault);
         await node.Set("app.k", "1");
         await node.Look();
-        await Wait.Until(async () => await node.Value("acme/config:app.k:development") is not null, "it is there");
+        await node.Until(async () => await node.Value("acme/config:app.k:development") is not null, "it is there");
         Assert.Null((await node.Node.Journal.Append(acme, new ArchiveOrg(Principal.Root, Guid.CreateVersion7(), true, null), null, CancellationToken.None)).Fault);
         await node.Look();
-        await Wait.Until(async () => await node.Value("acme/config:app.k:development") is null, "it is gone");
+        await node.Until(async () => await node.Value("acme/config:app.k:development") is null, "it is gone");
         await IsRight(node);
         Assert.Null((await node.Node.Journal.Append(acme, new ArchiveOrg(Principal.Root, Guid.CreateVersion7(), false, null), null, CancellationToken.None)).Fault);
         await node.Look();
-        await Wait.Until(async () => await node.Value("acme/config:app.k:development") is not null, "it is back");
+        await node.Until(async () => await node.Value("acme/config:app.k:development") is not null, "it is back");
     }
 
     [Fact]
@@ -271,9 +281,8 @@ public sealed class RedisOutTests
         string? wrong = null;
         try
         {
-            await Wait.Until(async () =>
+            await node.Until(async () =>
             {
-                if (!node.IsRunning) await Record.ExceptionAsync(node.Look);
                 foreach (var (key, value) in expected)
                     if ((cluster is null ? await Quiet(node, key) : await cluster.Ask("GET", key)) is var found && found != value)
                     {

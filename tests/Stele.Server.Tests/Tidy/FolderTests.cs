@@ -30,7 +30,7 @@ public sealed partial class FolderTests
         ["Usage"] = ["UsageCounters", "UsageFlush"],
         ["Watch"] =
         [
-            "KeyWait", "OrgWatch", "OrgWatch.Follow", "SocketMessage", "Subscriber", "WatchConvergence", "WatchEnd", "WatchEngine", "WatchIndex", "WatchMetrics", "WatchOptions", "WatchOutbox", "WatchReplay", "WatchSignal", "WatchSocket",
+            "KeyWait", "OrgWatch", "OrgWatch.Follow", "SocketMessage", "Subscriber", "SubscriptionJson", "WatchConvergence", "WatchEnd", "WatchEngine", "WatchIndex", "WatchMetrics", "WatchOptions", "WatchOutbox", "WatchPeerJson", "WatchPeers", "WatchReplay", "WatchSignal", "WatchSocket",
         ],
     };
 
@@ -89,8 +89,9 @@ public sealed partial class FolderTests
         ["Outbound"] = ["OutboundCheckpoints", "OutboundFeature", "OutboundLog", "OutboundMetrics", "OutboundOptions", "OutboundRunner", "OutboundSink"],
         ["Outbound/Redis"] =
         [
-            "RedisEntry", "RedisMarkers", "RedisNames", "RedisOutFeature", "RedisOutLog", "RedisOutOptions", "RedisPipeline", "RedisSink", "RedisState", "RedisSweep", "RedisWriter",
+            "RedisEntry", "RedisMarkers", "RedisNames", "RedisOutFeature", "RedisOutLog", "RedisOutOptions", "RedisPipeline", "RedisReads", "RedisSink", "RedisState", "RedisSweep", "RedisWriter",
         ],
+        ["Peers"] = ["PeerExchange", "PeerFeature", "PeerLog", "PeerOptions", "PeerStore", "PeerWait"],
         ["Redis"] = ["RedisFeature", "RedisHints", "RedisLink", "RedisLog"],
         ["Transport"] = ["AnswerHeaders", "ClientCertificates", "TlsCertificates", "TransportFeature", "TransportLog"],
     };
@@ -115,14 +116,15 @@ public sealed partial class FolderTests
         ["Operation"] = ["Audit", "Database", "Gateway", "Journal", "Options"],
         ["Orgs"] = ["Access", "Database", "Gateway", "Journal", "Operation"],
         ["Outbound"] = ["Database", "Journal", "Journal/Hints", "Operation", "Options", "Outbound/Kafka", "Outbound/Redis", "Outbound/Webhooks", "Redis"],
-        ["Outbound/Redis"] = ["Configs", "Database", "Gateway", "Journal", "Options", "Redis"],
+        ["Outbound/Redis"] = ["Configs", "Database", "Gateway", "Journal", "Operation", "Options", "Redis"],
         ["Outbound/Kafka"] = ["Gateway", "Journal", "Journal/Hints", "Options"],
         ["Outbound/Webhooks"] = ["Access", "Database", "Gateway", "Journal", "Journal/Hints", "Operation", "Options"],
+        ["Peers"] = ["Database", "Journal", "Journal/Hints", "Options"],
         ["Redis"] = ["Journal/Hints", "Options"],
         ["Stats"] = ["Database", "Gateway", "Journal"],
         ["Transport"] = ["Gateway/Grpc", "Ofrep", "Operation", "Options"],
         ["Usage"] = ["Database", "Gateway", "Journal", "Operation"],
-        ["Watch"] = ["Access", "Gateway", "Gateway/Grpc", "Journal", "Limits", "Operation", "Usage"],
+        ["Watch"] = ["Access", "Gateway", "Gateway/Grpc", "Journal", "Limits", "Operation", "Peers", "Usage"],
     };
 
     [Fact]

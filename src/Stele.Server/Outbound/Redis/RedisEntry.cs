@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Text;
+using System.Text.Json.Nodes;
 using Stele.Core.Journal;
 using Stele.Server.Gateway;
 
@@ -18,6 +20,18 @@ namespace Stele.Server.Outbound.Redis;
 internal sealed record RedisEntry(string Kind, string Key, string Environment, byte[]? Value, string ValueType, long Version, long Revision, Timestamp At, string By, string? Log)
 {
     const int AroundBytes = 256;
+
+    /// <summary>Whether it has a schema, which is not in Redis.</summary>
+    public bool HasSchema { get; init; }
+
+    /// <summary>A flag's definition; one whose kill switch is on is written as disabled, so that nobody who evaluates it serves it.</summary>
+    public static byte[] FlagValue(byte[] definition, bool killed)
+    {
+        if (!killed || JsonNode.Parse(definition) is not JsonObject flag) return definition;
+        if (flag.ContainsKey("enabled")) flag["enabled"] = false;
+        else flag["state"] = "DISABLED";
+        return Encoding.UTF8.GetBytes(flag.ToJsonString());
+    }
 
     /// <summary>What its key holds.</summary>
     public byte[] Text()

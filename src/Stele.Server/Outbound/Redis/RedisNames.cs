@@ -12,6 +12,12 @@ internal readonly record struct RedisNames(string Prefix)
     /// <summary>Kinds of things, as names begin.</summary>
     public const string Config = "config", Flag = "flag";
 
+    /// <summary>Until when all orgs were level, in milliseconds since 1970.</summary>
+    public const string Level = "stele:level";
+
+    /// <summary>Up to where an org is there: revision and chain.</summary>
+    public static string Reached(OrgId org) => $"stele:reached:{org.Value}";
+
     const string GuardStart = "stele:at:{";
 
     /// <summary>What every guard matches.</summary>

@@ -1,5 +1,6 @@
 using StackExchange.Redis;
 using Stele.Core.Configs;
+using Stele.Core.Flags;
 using Stele.Core.Journal;
 using Stele.Core.Orgs;
 using Stele.Server.Redis;
@@ -20,6 +21,9 @@ internal sealed class RedisSink(RedisLink link, RedisState state, RedisSweep swe
 {
     RedisMarkers markers = new();
     long? wholeAt;
+    long attendedAt;
+    // in which everything was last asked to be written
+    Guid history;
     volatile bool wantsWhole;
 
     /// <inheritdoc/>
@@ -28,7 +32,7 @@ internal sealed class RedisSink(RedisLink link, RedisState state, RedisSweep swe
     /// <inheritdoc/>
     public override Task Begin(CancellationToken cancellation)
     {
-        (markers, wholeAt, wantsWhole) = (new RedisMarkers(), null, true);
+        (markers, wholeAt, wantsWhole, attendedAt) = (new RedisMarkers(), null, true, 0);
         return Task.CompletedTask;
     }
 
@@ -36,6 +40,9 @@ internal sealed class RedisSink(RedisLink link, RedisState state, RedisSweep swe
     public override async Task<bool> Attend(CancellationToken cancellation)
     {
         var redis = await Open(cancellation);
+        // all was level after the look that ended then
+        await Guarded(redis, RedisPipeline.Bounded(redis.GetDatabase().StringSetAsync(RedisNames.Level, attendedAt, options.Life), options.Patience));
+        attendedAt = time.GetUtcNow().ToUnixTimeMilliseconds();
         if (!wantsWhole && await AreGone(redis))
         {
             wantsWhole = true;
@@ -45,6 +52,7 @@ internal sealed class RedisSink(RedisLink link, RedisState state, RedisSweep swe
         if (since < options.WholePause || (!wantsWhole && since < options.Refresh)) return false;
         // before anything is written: what is forgotten from here on is noticed
         await Guarded(redis, RedisPipeline.Bounded(markers.Set(redis, options.Life), options.Patience));
+        history = (await state.History(cancellation)).Incarnation;
         (wholeAt, wantsWhole) = (time.GetTimestamp(), false);
         return true;
     }
@@ -63,6 +71,7 @@ internal sealed class RedisSink(RedisLink link, RedisState state, RedisSweep swe
                 if (!org.IsArchived && EntryOf(revision, e) is { } entry) await Guarded(redis, writer.Put(pipeline, org, entry, RedisWrite.Change).AsTask());
             }
         await Guarded(redis, pipeline.Flush());
+        await Guarded(redis, RedisPipeline.Bounded(writer.Reached(org.Id, revisions[^1].Revision, revisions[^1].Chain), options.Patience));
     }
 
     /// <inheritdoc/>
@@ -76,14 +85,16 @@ internal sealed class RedisSink(RedisLink link, RedisState state, RedisSweep swe
         var writer = new RedisWriter(redis.GetDatabase(), options);
         var pipeline = new RedisPipeline(options);
         await foreach (var entry in state.Configs(org.Id, cancellation)) await Guarded(redis, writer.Put(pipeline, org, entry, how).AsTask());
+        await foreach (var entry in state.Flags(org.Id, cancellation)) await Guarded(redis, writer.Put(pipeline, org, entry, how).AsTask());
         await Guarded(redis, pipeline.Flush());
+        await Guarded(redis, RedisPipeline.Bounded(writer.Reached(org.Id, org.Head, org.Chain), options.Patience));
     }
 
     /// <inheritdoc/>
     public override async Task Rewritten(CancellationToken cancellation)
     {
         var redis = await Open(cancellation);
-        var sweeping = sweep.RunOnce(redis, cancellation);
+        var sweeping = sweep.RunOnce(redis, history, cancellation);
         await Guarded(redis, RedisPipeline.Bounded(sweeping, Timeout.InfiniteTimeSpan));
         if (await sweeping is var removed and > 0) log.Swept(removed);
     }
@@ -91,8 +102,12 @@ internal sealed class RedisSink(RedisLink link, RedisState state, RedisSweep swe
     /// <summary>The entry that an event makes; null: none that goes to Redis, or one whose value was redacted.</summary>
     internal static RedisEntry? EntryOf(RevisionRecord revision, EventRecord e) => e.Payload switch
     {
-        ConfigSet set => new(RedisNames.Config, set.Key, set.Environment, set.Value, set.ValueType.Name(), set.Version, revision.Revision, revision.At, revision.Actor, revision.Reason),
+        ConfigSet set => new(RedisNames.Config, set.Key, set.Environment, set.Value, set.ValueType.Name(), set.Version, revision.Revision, revision.At, revision.Actor, revision.Reason) { HasSchema = set.Schema is not null },
         ConfigDeleted deleted => new(RedisNames.Config, deleted.Key, deleted.Environment, null, "", deleted.Version, revision.Revision, revision.At, revision.Actor, revision.Reason),
+        FlagDefined flag => new(RedisNames.Flag, flag.Name, flag.Environment, RedisEntry.FlagValue(flag.Definition, flag.Killed), "", flag.Version, revision.Revision, revision.At, revision.Actor, revision.Reason),
+        // one that is put away is evaluated by nobody
+        FlagArchived flag => new(RedisNames.Flag, flag.Name, flag.Environment, null, "", flag.Version, revision.Revision, revision.At, revision.Actor, revision.Reason),
+        FlagDeleted flag => new(RedisNames.Flag, flag.Name, flag.Environment, null, "", flag.Version, revision.Revision, revision.At, revision.Actor, revision.Reason),
         _ => null,
     };
 

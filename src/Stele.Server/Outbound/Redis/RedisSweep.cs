@@ -12,10 +12,12 @@ internal sealed class RedisSweep(RedisState state, RedisOutOptions options, Time
 {
     const int PageKeys = 1_000;
 
-    /// <summary>One walk over all guards; how many keys were removed.</summary>
-    public async Task<long> RunOnce(ConnectionMultiplexer redis, CancellationToken cancellation)
+    /// <summary>
+    /// One walk over all guards, after everything was written in a history; how many keys were removed. It ends when the database has another history than
+    /// that: then all will be written again, and walked over again.
+    /// </summary>
+    public async Task<long> RunOnce(ConnectionMultiplexer redis, Guid incarnation, CancellationToken cancellation)
     {
-        var (incarnation, counter) = await state.History(cancellation);
         long removed = 0;
         foreach (var master in RedisMarkers.Masters(redis).ToList())
         {
@@ -23,19 +25,31 @@ internal sealed class RedisSweep(RedisState state, RedisOutOptions options, Time
             var pages = master.Keys(redis.GetDatabase().Database, RedisNames.GuardPattern, PageKeys).Chunk(PageKeys).GetEnumerator();
             while (await Task.Run(pages.MoveNext, cancellation))
             {
-                var names = pages.Current.Select(guard => RedisNames.Guarded((string)guard!)).OfType<string>().Distinct(StringComparer.Ordinal).ToList();
-                var live = await state.Live([.. names.Select(RedisNames.OrgOf).OfType<string>().Distinct(StringComparer.Ordinal)], cancellation);
-                var removing = Task.WhenAll(names.Select(name => Remove(redis.GetDatabase(), name, incarnation, counter, !live.Contains(RedisNames.OrgOf(name) ?? ""))));
-                await RedisPipeline.Bounded(removing, options.Patience);
-                removed += (await removing).Sum();
+                var page = Page(new RedisWriter(redis.GetDatabase(), options), redis.GetDatabase(), [.. pages.Current.Select(guard => RedisNames.Guarded((string)guard!)).OfType<string>().Distinct(StringComparer.Ordinal)], incarnation, cancellation);
+                await RedisPipeline.Bounded(page, options.Patience);
+                if (await page is not { } some) return removed;
+                removed += some;
             }
         }
         return removed;
     }
 
-    async Task<int> Remove(IDatabase redis, string name, Guid incarnation, long counter, bool whatever)
+    // null: the database has another history by now
+    async Task<long?> Page(RedisWriter writer, IDatabase redis, List<string> names, Guid incarnation, CancellationToken cancellation)
     {
-        if (await new RedisWriter(redis, options).Remove(name, incarnation, counter, whatever) is not { } text) return 0;
+        var written = await Task.WhenAll(names.Select(writer.Written));
+        // after the above: what a later history wrote is not among it
+        var (now, counter) = await state.History(cancellation);
+        if (now != incarnation) return null;
+        var live = await state.Live([.. names.Select(RedisNames.OrgOf).OfType<string>().Distinct(StringComparer.Ordinal)], cancellation);
+        var current = incarnation.ToString("N");
+        var removing = names.Zip(written).Where(one => one.Second != current || !live.Contains(RedisNames.OrgOf(one.First) ?? ""));
+        return (await Task.WhenAll(removing.Select(one => Remove(writer, redis, one.First, one.Second, incarnation, counter)))).Sum();
+    }
+
+    async Task<long> Remove(RedisWriter writer, IDatabase redis, string name, string written, Guid incarnation, long counter)
+    {
+        if (await writer.Remove(name, written, incarnation, counter) is not { } text) return 0;
         if (RedisNames.Parse(name) is not var (kind, key, environment)) return 1;
         using var before = JsonDocument.Parse(text);
         if (before.RootElement.GetProperty("deleted").GetBoolean()) return 1;

@@ -1,4 +1,6 @@
+using System.Globalization;
 using StackExchange.Redis;
+using Stele.Core.Journal;
 
 namespace Stele.Server.Outbound.Redis;
 
@@ -31,17 +33,20 @@ internal sealed class RedisWriter(IDatabase redis, RedisOutOptions options)
             Put(name, org, entry.Revision, text, how,
                 tells ? names.Updates(entry.Kind, entry.Key) : "", tells ? entry.Message() : [],
                 tells && entry.Kind == RedisNames.Config ? names.Service(entry.Key) : "", tells ? entry.VersionMessage() : "",
-                "t", entry.ValueType, "u", entry.At.Microseconds, "b", entry.By, "l", entry.Log ?? "", "L", entry.Log is null ? 0 : 1),
+                "t", entry.ValueType, "u", entry.At.Microseconds, "b", entry.By, "l", entry.Log ?? "", "L", entry.Log is null ? 0 : 1, "s", entry.HasSchema ? 1 : 0),
             Put(names.Version(entry.Kind, entry.Key, entry.Environment), org, entry.Revision, entry.VersionText(), how, "", "", "", "")));
     }
 
-    /// <summary>
-    /// Removes a key that nothing stands behind any more; what was there, or null. One that was written in the present history stays, unless
-    /// <paramref name="whatever"/> its history is. The guard stays, so that nothing of before is written in its place.
-    /// </summary>
-    public async Task<string?> Remove(string name, Guid incarnation, long counter, bool whatever) =>
+    /// <summary>Removes a key that was written in some history, unless it has been written in another one since; what was there, or null. The guard stays, so that nothing of before comes back.</summary>
+    public async Task<string?> Remove(string name, string written, Guid incarnation, long counter) =>
         (string?)await redis.ScriptEvaluateAsync(RemoveScript, [name, RedisNames.Guard(name)],
-            [counter, incarnation.ToString("N"), whatever ? 1 : 0, (long)(options.Life + options.GuardLife).TotalMilliseconds]);
+            [written, counter, incarnation.ToString("N"), (long)(options.Life + options.GuardLife).TotalMilliseconds]);
+
+    /// <summary>The history in which what stands at a key was written; empty: none.</summary>
+    public async Task<string> Written(string name) => (string?)await redis.HashGetAsync(RedisNames.Guard(name), "i") ?? "";
+
+    /// <summary>Everything of an org up to a revision is there.</summary>
+    public Task Reached(OrgId org, long revision, byte[] chain) => redis.StringSetAsync(RedisNames.Reached(org), string.Create(CultureInfo.InvariantCulture, $"{revision}:{Convert.ToHexString(chain)}"), options.Life);
 
     Task Put(string name, OutboundOrg org, long revision, RedisValue text, RedisWrite how, params RedisValue[] rest) => redis.ScriptEvaluateAsync(PutScript, [name, RedisNames.Guard(name)],
         [org.Counter, revision, org.Incarnation.ToString("N"), text, (long)options.Life.TotalMilliseconds, (long)(options.Life + options.GuardLife).TotalMilliseconds, (int)how, .. rest]);
@@ -76,10 +81,10 @@ internal sealed class RedisWriter(IDatabase redis, RedisOutOptions options)
         """;
 
     const string RemoveScript = """
-        if redis.call('HGET', KEYS[2], 'i') == ARGV[2] and ARGV[3] == '0' then return false end
+        if redis.call('HGET', KEYS[2], 'i') ~= ARGV[1] then return false end
         local before = redis.pcall('GET', KEYS[1])
         redis.call('DEL', KEYS[1], KEYS[2])
-        redis.call('HSET', KEYS[2], 'c', ARGV[1], 'r', 0, 'i', ARGV[2])
+        redis.call('HSET', KEYS[2], 'c', ARGV[2], 'r', 0, 'i', ARGV[3])
         redis.call('PEXPIRE', KEYS[2], ARGV[4])
         if type(before) == 'string' then return before end
         return false
