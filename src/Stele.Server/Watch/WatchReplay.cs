@@ -6,13 +6,14 @@ namespace Stele.Server.Watch;
 
 /// <summary>
 /// Brings one subscriber level: from the ring; else, when much happened since, asks an index which revisions the filter wants
-/// and reads those; else reads all in order. As fast as the client takes it, and with no more in memory than two pages and its buffer.
+/// and reads those; else reads all in order. As fast as the client takes it, and with no more in memory than a few pages and its buffer.
 /// </summary>
 internal sealed class WatchReplay(OrgWatch watch, Subscriber subscriber, int generation, IJournalStore store, TimeProvider time, WatchOptions options, WatchLog log)
 {
     readonly IReadOnlyList<(string From, string To)> streams = subscriber.Filter.Streams();
     Queue<long>? wanted;
-    (long After, Task<IReadOnlyList<RevisionRecord>> Page)? ahead;
+    readonly Queue<(long After, Task<IReadOnlyList<RevisionRecord>> Page)> ahead = new();
+    long aheadTo;
     Cursor target;
     Cursor? reached;
 
@@ -32,7 +33,8 @@ internal sealed class WatchReplay(OrgWatch watch, Subscriber subscriber, int gen
             {
                 // whoever resumes while PostgreSQL is away waits for it, and goes on after what waits for him already
                 from = reached ?? from;
-                (wanted, target, ahead) = (null, default, null);
+                (wanted, target) = (null, default);
+                ahead.Clear();
             }
             catch (Exception e)
             {
@@ -130,15 +132,20 @@ internal sealed class WatchReplay(OrgWatch watch, Subscriber subscriber, int gen
         return ([.. page.Where(record => record.Revision <= target.Revision)], page[^1].Revision <= target.Revision ? page[^1].Cursor : target);
     }
 
-    // while a page is handed over the one after it is read
-    async Task<IReadOnlyList<RevisionRecord>> NextPage(long after)
+    // while a page is handed over those after it are read: revisions have no gaps, so where each begins is known
+    Task<IReadOnlyList<RevisionRecord>> NextPage(long after)
     {
-        var page = await (ahead is (var begun, var reading) && begun == after ? reading : Read(after));
-        ahead = page.Count == options.ReadRevisions && page[^1].Revision < target.Revision ? (page[^1].Revision, Read(page[^1].Revision)) : null;
-        return page;
+        if (!ahead.TryPeek(out var first) || first.After != after)
+        {
+            ahead.Clear();
+            aheadTo = after;
+        }
+        for (; ahead.Count <= PagesAhead && (ahead.Count == 0 || aheadTo < target.Revision); aheadTo += options.ReadRevisions)
+            ahead.Enqueue((aheadTo, store.Read(watch.Org, aheadTo, options.ReadRevisions, CancellationToken.None)));
+        return ahead.Dequeue().Page;
     }
 
-    Task<IReadOnlyList<RevisionRecord>> Read(long after) => store.Read(watch.Org, after, options.ReadRevisions, CancellationToken.None);
+    const int PagesAhead = 2;
 
     async Task<(IReadOnlyList<RevisionRecord>? Page, Cursor Through)> NextWanted()
     {

@@ -99,6 +99,19 @@ public sealed partial class TenantSweepTests(HttpServer server) : IClassFixture<
         ["PUT /v1/roles/{name}"] = ["""/v1/roles/NAME {"grants":[],"expected_version":1}""", """/v1/roles/NAME {"grants":[]}"""],
         ["DELETE /v1/roles/{name}"] = ["/v1/roles/NAME-other"],
         ["POST /v1/access/explain"] = ["""/v1/access/explain {"permission":"config:read","user":"ID-USER"}""", """/v1/access/explain {"permission":"config:read","token":"ID-TOKEN"}"""],
+        ["GET /v1/webhooks"] = ["/v1/webhooks"],
+        ["POST /v1/webhooks"] = ["""/v1/webhooks {"url":"https://NAME.example.com/x","environment":"NAME","enabled":false}"""],
+        ["GET /v1/webhooks/{id}"] = ["/v1/webhooks/ID-WEBHOOK"],
+        ["PUT /v1/webhooks/{id}"] = ["""/v1/webhooks/ID-WEBHOOK {"enabled":false}"""],
+        ["DELETE /v1/webhooks/{id}"] = ["/v1/webhooks/ID-WEBHOOK"],
+        ["POST /v1/webhooks/{id}/rotate"] = ["""/v1/webhooks/ID-WEBHOOK/rotate {}"""],
+        ["POST /v1/webhooks/{id}/test"] = ["/v1/webhooks/ID-WEBHOOK/test"],
+        ["GET /v1/webhooks/{id}/deliveries"] = ["/v1/webhooks/ID-WEBHOOK/deliveries"],
+        ["POST /v1/webhooks/{id}/deliveries/{revision}/redeliver"] = ["/v1/webhooks/ID-WEBHOOK/deliveries/2/redeliver"],
+        ["GET /v1/webhooks/{id}/dead-letters"] = ["/v1/webhooks/ID-WEBHOOK/dead-letters"],
+        ["POST /v1/webhooks/{id}/dead-letters/discard"] = ["/v1/webhooks/ID-WEBHOOK/dead-letters/discard"],
+        ["POST /v1/webhooks/{id}/replay"] = ["""/v1/webhooks/ID-WEBHOOK/replay {"after_revision":1}"""],
+        ["POST /v1/webhooks/{id}/resume"] = ["/v1/webhooks/ID-WEBHOOK/resume"],
         ["GET /v1/session"] = ["/v1/session"],
         ["POST /v1/session"] = ["""/v1/session {"org":"NAME-org","email":"NAME@example.com","password":"NAME"}"""],
         ["DELETE /v1/session"] = ["/v1/session"],
@@ -232,6 +245,8 @@ public sealed partial class TenantSweepTests(HttpServer server) : IClassFixture<
         "INSERT INTO stele.flag_served (org_id, environment, day, reported) VALUES (93, 'x', '2020-01-01', true)",
         "INSERT INTO stele.redaction (org_id, revision, ordinal, at, actor, reason, redacted_at) VALUES (93, 1, 0, now(), 'a', 'b', now())",
         "INSERT INTO stele.session (org_id, hash, user_id, created_at, used_at, expires_at) VALUES (93, sha256('x'), gen_random_uuid(), now(), now(), now() + interval '1 day')",
+        "INSERT INTO stele.webhook_place (org_id, webhook_id, revision, chain, incarnation) VALUES (93, gen_random_uuid(), 1, sha256('x'), gen_random_uuid()) ON CONFLICT DO NOTHING",
+        "INSERT INTO stele.webhook_letter (org_id, webhook_id, revision, state, attempts, last_at) VALUES (93, gen_random_uuid(), 1, 'dead', 1, now())",
         "INSERT INTO stele.token_use (org_id, token_id, last_used_at) VALUES (93, gen_random_uuid(), now())",
     ];
 
@@ -250,12 +265,14 @@ public sealed partial class TenantSweepTests(HttpServer server) : IClassFixture<
         foreach (var role in (string[])["canary", "canary-other"]) (await server.Send("PUT", $"/v1/roles/{role}", """{"grants":[]}""", there)).Is(200);
         var account = (await server.Post("/v1/service-accounts", """{"name":"canary","role":"viewer"}""", there)).Is(201)["id"].GetString()!;
         var token = (await server.Post("/v1/tokens", """{"name":"canary","scopes":[{"permission":"config:read"}]}""", there)).Is(201)["id"].GetString()!;
-        return new Dictionary<string, string> { ["ID-USER"] = user, ["ID-ACCOUNT"] = account, ["ID-TOKEN"] = token };
+        // disabled: nothing is to be sent to anybody
+        var webhook = (await server.Post("/v1/webhooks", """{"url":"https://canary.example.com/x","enabled":false}""", there)).Is(201)["id"].GetString()!;
+        return new Dictionary<string, string> { ["ID-WEBHOOK"] = webhook, ["ID-USER"] = user, ["ID-ACCOUNT"] = account, ["ID-TOKEN"] = token };
     }
 
     async Task<(int Status, string Said)> Ask(string method, string request, string name, Dictionary<string, string>? ids, (string, string) token, string? org = null)
     {
-        foreach (var kind in (string[])["ID-USER", "ID-ACCOUNT", "ID-TOKEN"])
+        foreach (var kind in (string[])["ID-USER", "ID-ACCOUNT", "ID-TOKEN", "ID-WEBHOOK"])
             request = request.Replace(kind, ids?[kind] ?? Guid.NewGuid().ToString(), StringComparison.Ordinal);
         request = request.Replace("NAME", name, StringComparison.Ordinal);
         var space = request.IndexOf(' ', StringComparison.Ordinal);
@@ -264,6 +281,6 @@ public sealed partial class TenantSweepTests(HttpServer server) : IClassFixture<
         return ((int)answer.Status, Varying().Replace(answer.Text, "#").Replace(name, "NAME", StringComparison.Ordinal).Replace(TokenText.Prefix, "", StringComparison.Ordinal));
     }
 
-    [GeneratedRegex("""[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|"token":"[^"]*"|"(\w+_)?cursor":"[^"]*"|"events?":\[.*|\d{4}-\d\d-\d\dT[\d:.]+Z|\d+""")]
+    [GeneratedRegex("""[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|"(token|secret)":"[^"]*"|"(\w+_)?cursor":"[^"]*"|"events?":\[.*|\d{4}-\d\d-\d\dT[\d:.]+Z|\d+""")]
     private static partial Regex Varying();
 }

@@ -90,7 +90,7 @@ public sealed class SocketTests(HttpServer server) : IClassFixture<HttpServer>
     [InlineData("""{"type":"subscribe"}""", "member.required")]
     [InlineData("""{"type":"subscribe","id":"x","colour":1}""", "member.unknown")]
     [InlineData("""{"type":"subscribe","id":""}""", "text.length")]
-    [InlineData("""{"type":"subscribe","id":"x","prefixes":["a/b"]}""", "prefix.characters")]
+    [InlineData("""{"type":"subscribe","id":"x","prefixes":["a b"]}""", "prefix.characters")]
     [InlineData("""{"type":"subscribe","id":"x","kinds":[]}""", "kinds.value")]
     [InlineData("""{"type":"subscribe","id":"x","kinds":["lock"]}""", "kinds.value")]
     [InlineData("""{"type":"subscribe","id":"x","from_cursor":"12"}""", "cursor.malformed")]
