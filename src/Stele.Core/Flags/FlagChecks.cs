@@ -16,9 +16,10 @@ public static class FlagChecks
     /// <param name="flag">The flag.</param>
     /// <param name="pointer">The definition's JSON pointer in what the caller was sent. In a short form there is nothing that refers.</param>
     /// <param name="problems">Gets them.</param>
-    public static void Refuse(FlagSet set, Flag flag, string pointer, List<Problem> problems)
+    /// <param name="isRead">Whether anything may read it (<see cref="ReadKeys"/>): what does may become too deep by it.</param>
+    public static void Refuse(FlagSet set, Flag flag, string pointer, List<Problem> problems, bool isRead = true)
     {
-        if (flag.Definition.Rule is { } rule) Refuse(set, new Subject(flag.Name, IsRule: false), rule.Reads, place => pointer + place, problems);
+        if (flag.Definition.Rule is { } rule) Refuse(set, new Subject(flag.Name, IsRule: false), rule.Reads, place => pointer + place, problems, isRead);
     }
 
     /// <summary>Notes what is wrong with a shared rule's references in the set that it is to be in.</summary>
@@ -26,12 +27,32 @@ public static class FlagChecks
     /// <param name="shared">The shared rule.</param>
     /// <param name="pointer">The rule's JSON pointer in what the caller was sent.</param>
     /// <param name="problems">Gets them.</param>
-    public static void Refuse(FlagSet set, SharedRule shared, string pointer, List<Problem> problems) =>
-        Refuse(set, new Subject(shared.Name, IsRule: true), shared.Rule.Reads, place => pointer + place[place.IndexOf('/', "/$evaluators/".Length)..], problems);
+    /// <param name="isRead">Whether anything may read it (<see cref="ReadKeys"/>): what does may become too deep by it.</param>
+    public static void Refuse(FlagSet set, SharedRule shared, string pointer, List<Problem> problems, bool isRead = true) =>
+        Refuse(set, new Subject(shared.Name, IsRule: true), shared.Rule.Reads, place => pointer + place[place.IndexOf('/', "/$evaluators/".Length)..], problems, isRead);
 
     /// <summary>The shared rules that an item refers to directly.</summary>
     public static IEnumerable<string> SharedRules(FlagSet set, FlagKey key) => key.Kind is FlagItemKind.Flag or FlagItemKind.Rule
         ? ReadsOf(set, new Subject(key.Name, key.Kind == FlagItemKind.Rule))?.Shared.Select(reference => reference.Name).Distinct() ?? [] : [];
+
+    /// <summary>The keys of all that is read by something in a set, in one pass: of most flags nothing is.</summary>
+    public static HashSet<string> ReadKeys(FlagSet set)
+    {
+        var keys = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var flag in set.Flags)
+            if (Refers(flag.Text.Span)) Add(flag.Definition.Rule?.Reads);
+        foreach (var rule in set.Rules)
+            if (Refers(rule.Text.Span)) Add(rule.Rule.Reads);
+        return keys;
+
+        // almost no text does: only those that do are compiled
+        static bool Refers(ReadOnlySpan<byte> text) => text.IndexOf("\"$ref\":"u8) >= 0 || text.IndexOf("\"flag\":"u8) >= 0;
+
+        void Add(RuleReads? reads)
+        {
+            foreach (var (next, _) in Next(reads)) keys.Add(next.IsRule ? FlagKey.RulePrefix + next.Name : next.Name);
+        }
+    }
 
     /// <summary>What reads a flag or a shared rule directly: the flags and shared rules, as a message names them.</summary>
     /// <param name="set">The set in which they are.</param>
@@ -53,7 +74,7 @@ public static class FlagChecks
     static int Height(FlagSet set, Subject subject, int level = 0) =>
         level > SteleLimits.FlagLevels.Value ? level : Readers(set, subject).Select(reader => Height(set, reader, level + 1)).DefaultIfEmpty(level).Max();
 
-    static void Refuse(FlagSet set, Subject subject, RuleReads reads, Func<string, string> at, List<Problem> problems)
+    static void Refuse(FlagSet set, Subject subject, RuleReads reads, Func<string, string> at, List<Problem> problems, bool isRead)
     {
         var before = problems.Count;
         foreach (var (next, place) in Next(reads))
@@ -67,7 +88,7 @@ public static class FlagChecks
         if (problems.Count > before || Depth(set, subject, []) is not (> 0 and var depth)) return;
         if (depth > SteleLimits.FlagLevels.Value)
             problems.Add(Problem.Body(at(Next(reads).First().Place), "flag.levels", $"Shared rules and prerequisites nest at most {SteleLimits.FlagLevels.Value} levels; from here it is more."));
-        else if (depth + Height(set, subject) is > 0 and var whole && whole > SteleLimits.FlagLevels.Value)
+        else if (isRead && depth + Height(set, subject) is > 0 and var whole && whole > SteleLimits.FlagLevels.Value)
             problems.Add(Problem.Body(at(Next(reads).First().Place), "flag.levels", $"Shared rules and prerequisites nest at most {SteleLimits.FlagLevels.Value} levels; for what reads this it would be {whole}."));
     }
 

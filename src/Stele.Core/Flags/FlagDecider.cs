@@ -143,7 +143,11 @@ static class FlagDecider
     {
         readonly List<(FlagChange Change, JournalEvent Event)> changes = [];
         FlagSet set = environment.Flags.Set;
+        HashSet<string>? read;
         int added;
+
+        /// <summary>Whether something in the set as it is in the end reads an item. Asked for each change: a set of ten thousand is looked through once.</summary>
+        bool IsRead(FlagKey key) => (read ??= FlagChecks.ReadKeys(set)).Contains(key.Text);
 
         public void Apply(FlagChange change, JournalEvent e, FlagEntry? before)
         {
@@ -172,8 +176,8 @@ static class FlagDecider
         {
             // what changes only a switch or comes back refers to what it referred to: but that may be gone
             var problems = new List<Problem>();
-            if (change.Key.Kind == FlagItemKind.Rule) FlagChecks.Refuse(set, set.Rules.TryGetValue(change.Key.Name, out var rule) ? rule : throw new InvalidOperationException(), change.DefinitionPointer, problems);
-            else if (change.Key.Kind == FlagItemKind.Flag) FlagChecks.Refuse(set, set.Flags.TryGetValue(change.Key.Name, out var flag) ? flag : throw new InvalidOperationException(), change.DefinitionPointer, problems);
+            if (change.Key.Kind == FlagItemKind.Rule) FlagChecks.Refuse(set, set.Rules.TryGetValue(change.Key.Name, out var rule) ? rule : throw new InvalidOperationException(), change.DefinitionPointer, problems, IsRead(change.Key));
+            else if (change.Key.Kind == FlagItemKind.Flag) FlagChecks.Refuse(set, set.Flags.TryGetValue(change.Key.Name, out var flag) ? flag : throw new InvalidOperationException(), change.DefinitionPointer, problems, IsRead(change.Key));
             foreach (var problem in problems)
                 if (!(change.MayDangle && problem.Rule == "flag.reference")) refusals.Add(FaultCode.Invalid, 3, problem);
         }
@@ -181,7 +185,7 @@ static class FlagDecider
         /// <summary>What is to go is not read by anything that stays.</summary>
         void CheckReferrers(FlagChange change, ChangeRefusals refusals)
         {
-            if (change.Key.Kind is not (FlagItemKind.Flag or FlagItemKind.Rule) || change.MayDangle) return;
+            if (change.Key.Kind is not (FlagItemKind.Flag or FlagItemKind.Rule) || change.MayDangle || !IsRead(change.Key)) return;
             var readers = FlagChecks.Readers(set, change.Key.Name, isRule: change.Key.Kind == FlagItemKind.Rule).Take(5).ToList();
             if (readers.Count == 0) return;
             refusals.Add(FaultCode.Conflict, 3, Problem.Body(change.Pointer, "flag.referenced", $"{change.Key} in {environment.Name} is read by {string.Join(", ", readers)}: change what reads it first, or in the same change."));

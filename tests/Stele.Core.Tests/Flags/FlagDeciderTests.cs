@@ -55,6 +55,16 @@ public sealed class FlagDeciderTests
     }
 
     [Fact]
+    public void Ten_thousand_flags_that_share_a_rule_are_decided_in_bounded_time()
+    {
+        var flag = """{"state":"ENABLED","variants":{"on":true},"targeting":{"if":[{"$ref":"r"},"on"]}}""";
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        Done([Set("$evaluators/r", """{"var":"x"}"""), .. Enumerable.Range(1, 9_999).Select(i => Set($"f{i}", flag) with { Index = i })]);
+        Assert.Equal(9_999, Flags.Set.Flags.Count);
+        Assert.InRange(watch.Elapsed.TotalSeconds, 0, 10);
+    }
+
+    [Fact]
     public void Events_are_read_as_they_were_written()
     {
         foreach (var e in (JournalEvent[])[new FlagDefined("production", "a/b", """{"enabled":true}"""u8.ToArray(), 3) { Killed = true }, new FlagArchived("production", "a", 4), new FlagDeleted("production", "$evaluators/x", 5)])
