@@ -148,6 +148,30 @@ public sealed class SeveralNodesTests
         Assert.Equal(1, convergence.GetProperty("unanswered_nodes").GetInt32());
     }
 
+    [Theory(Explicit = true)]
+    [InlineData("notify", 500)]
+    [InlineData("redis", 500)]
+    [InlineData("none", 40)]
+    public async Task How_long_a_commit_on_one_node_takes_to_a_subscriber_on_the_other(string carrier, int writes)
+    {
+        await using var redis = await RedisServer.Start();
+        await using var pair = await Pair.Start(carrier == "none" ? [] : [carrier], new JournalOptions(), redis.Configuration);
+        using var stream = await pair.Watch("?prefix=app.");
+        await stream.Named("synced");
+        if (pair.IsHinted) await pair.UntilHinted();
+        var committed = new System.Collections.Concurrent.ConcurrentDictionary<long, long>();
+        pair.A.Service<Stele.Server.Journal.Hints.HintExchange>().OnHint(hint => committed.TryAdd(hint.Revision ?? 0, Stopwatch.GetTimestamp()));
+        var took = new List<double>();
+        for (var i = 0; i < writes; i++)
+        {
+            await pair.A.Put("app.k", $"{i}");
+            var revision = (await stream.Named("change")).Data.GetProperty("revision").GetInt64();
+            took.Add(Stopwatch.GetElapsedTime(committed[revision]).TotalMilliseconds);
+        }
+        took.Sort();
+        TestContext.Current.TestOutputHelper!.WriteLine($"{carrier}: p50 {took[writes / 2]:0.0} ms, p99 {took[writes * 99 / 100]:0.0} ms, max {took[^1]:0.0} ms of {writes}");
+    }
+
     static string[] Ids(JsonElement page) => [.. page.GetProperty("items").EnumerateArray().Select(item => item.GetProperty("id").GetString()!)];
 
     /// <summary>One of the servers.</summary>
