@@ -109,14 +109,30 @@ public sealed class KafkaOutTests
         Assert.DoesNotContain(one.Logs.Lines.Concat(other.Logs.Lines), line => line.Contains("secret-of-a-broker", StringComparison.Ordinal));
     }
 
-    static async Task<List<KafkaLine>> Read(MockKafka kafka, string topic, int distinct)
+    [Fact]
+    public async Task After_a_lost_history_it_is_said_and_all_that_there_is_comes_again()
+    {
+        using var kafka = new MockKafka();
+        await using var db = await Postgres.NewDatabase();
+        await using var server = await TestServer.Start(db, kafka: new KafkaOptions { Servers = kafka.Servers });
+        for (var n = 0; n < 5; n++) await Put(server, "lost.a", n);
+        var events = await Events(server);
+        await Read(kafka, "stele.changes", events.Count);
+        await using (var owner = await db.As()) await owner.Execute("UPDATE stele.projection_checkpoint SET incarnation = gen_random_uuid() WHERE projection = 'outbound.kafka'");
+        var lines = await Read(kafka, "stele.changes", events.Count + 1, least: 2 * events.Count + 1);
+        var reset = lines.Single(line => line.Json.GetProperty("type").GetString() == "stele.reset");
+        Assert.Equal(("default/", "history"), (reset.Key, reset.Data.GetProperty("reason").GetString()));
+        Assert.All(lines.Where(line => line != reset).GroupBy(line => line.Id), copies => Assert.Equal(2, copies.Count()));
+    }
+
+    static async Task<List<KafkaLine>> Read(MockKafka kafka, string topic, int distinct, int least = 0)
     {
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         while (true)
         {
             // each question is a process of its own
             var lines = await Task.Run(() => kafka.Read(topic), patience.Token);
-            if (lines.Select(line => line.Id).Distinct().Count() >= distinct) return lines;
+            if (lines.Select(line => line.Id).Distinct().Count() >= distinct && lines.Count >= least) return lines;
             patience.Token.ThrowIfCancellationRequested();
         }
     }

@@ -207,6 +207,29 @@ public sealed class WebhookDeliveryTests(HttpServer server) : IClassFixture<Http
         Assert.Equal(40, receiver.All.Count);
     }
 
+    [Fact]
+    public async Task After_a_lost_history_it_says_so_once_and_goes_on_from_now()
+    {
+        await using var receiver = await WebhookReceiver.Start();
+        var (id, secret) = await Make(receiver, "lost.");
+        (await server.Put("lost.a", """{"value":1}""")).Is(200);
+        await receiver.Next();
+        await Level(id);
+        // the place is one of a history that is not this one
+        await server.Execute($"UPDATE stele.webhook_place SET incarnation = gen_random_uuid(), chain = sha256('another') WHERE webhook_id = '{id}'");
+        var reset = await receiver.Next();
+        Assert.Equal(("stele.reset", "history", 1), (reset.Type, reset.Data.GetProperty("reason").GetString(), reset.SignedWith(secret)));
+        await Level(id);
+        (await server.Put("lost.b", """{"value":1}""")).Is(200);
+        Assert.Equal(["lost.b"], (await receiver.Next()).Keys);
+
+        // a new incarnation whose history holds the place is no reason to
+        await server.Execute($"UPDATE stele.webhook_place SET incarnation = gen_random_uuid() WHERE webhook_id = '{id}'");
+        await Eventually(async () => (await server.Rows($"SELECT p.incarnation = h.incarnation FROM stele.webhook_place p JOIN stele.journal_head h USING (org_id) WHERE p.webhook_id = '{id}'")).Single() is "True" or "t" or "true");
+        (await server.Put("lost.c", """{"value":1}""")).Is(200);
+        Assert.Equal(["lost.c"], (await receiver.Next()).Keys);
+    }
+
     async Task<(string Id, string Secret)> Make(WebhookReceiver receiver, string prefix)
     {
         var made = (await server.Post("/v1/webhooks", $$"""{"url":"{{receiver.Url}}","prefixes":["{{prefix}}"]}""")).Is(201);
