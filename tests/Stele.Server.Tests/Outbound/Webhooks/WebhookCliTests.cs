@@ -26,7 +26,7 @@ public sealed class WebhookCliTests(HttpServer server) : IClassFixture<HttpServe
         Assert.Equal(0, (await server.Run("webhook", "replay", id, "1")).Code);
         Assert.Equal(["cli.a"], (await receiver.Next()).Keys);
         foreach (var word in (string[])["deliveries", "dead-letters", "resume", "discard"]) Assert.Equal(0, (await server.Run("webhook", word, id)).Code);
-        Assert.Equal(1, (await server.Run("webhook", "redeliver", id, "1")).Code);
+        Assert.Equal(3, (await server.Run("webhook", "redeliver", id, "1")).Code);
         Assert.Contains("disabled", (await server.Run("webhook", "update", id, "--enabled", "false")).Out, StringComparison.Ordinal);
         Assert.Contains("disabled", (await server.Run("webhook", "list")).Out, StringComparison.Ordinal);
         Assert.Equal(0, (await server.Run("webhook", "delete", id)).Code);
