@@ -6,7 +6,7 @@ namespace Stele.Server.Journal;
 /// <summary>The reading half: heads and revisions.</summary>
 internal sealed partial class PostgresJournalStore
 {
-    public Task<HeadsAnswer> Heads(IReadOnlyCollection<OrgId> orgs, CancellationToken cancellation) => Guard("heads", async () =>
+    public Task<HeadsAnswer> Heads(IReadOnlyCollection<OrgId> orgs, CancellationToken cancellation) => Read("heads", async () =>
     {
         var line = Interlocked.Exchange(ref spareLine, null) ?? await HeadLine.Open(tail, SecondsForHeads, cancellation);
         try
@@ -20,7 +20,7 @@ internal sealed partial class PostgresJournalStore
             // one that broke, or a second one
             if (line is not null) await line.DisposeAsync();
         }
-    });
+    }, tail);
 
     public Task<IReadOnlyList<RevisionRecord>> Read(OrgId org, long afterRevision, int limit, CancellationToken cancellation) =>
         Revisions("read_revisions", org, sql => PostgresParameters.Command(sql, org.Value, afterRevision, afterRevision + limit), ReadSql, ReadEventsSql, cancellation);

@@ -276,7 +276,7 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
     /// A statement that only reads: where the connection that the pool gave had been ended before (PostgreSQL was restarted, or an
     /// administrator ended its sessions), it is asked once more on a new one, since nothing is lost by asking twice.
     /// </summary>
-    Task<T> Read<T>(string statement, Func<Task<T>> run) => Guard(statement, async () =>
+    Task<T> Read<T>(string statement, Func<Task<T>> run, NpgsqlDataSource? pool = null) => Guard(statement, async () =>
     {
         try
         {
@@ -284,7 +284,7 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
         }
         catch (Exception e) when (StoreFaults.IsEnded(e))
         {
-            app.Clear();
+            (pool ?? app).Clear();
             return await run();
         }
     });

@@ -87,7 +87,8 @@ public sealed class FaultTests
         for (var round = 0; round < 5; round++)
         {
             await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => node.Store.Read(OrgId.Default, 0, 10, CancellationToken.None)));
-            await owner.Execute("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'stele_app' AND datname = current_database()");
+            await owner.Execute("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename IN ('stele_app', 'stele_tail') AND datname = current_database()");
+            Assert.Equal(1, (await node.Read()).Revision);
             Assert.Single(await node.Store.Read(OrgId.Default, 0, 10, CancellationToken.None));
         }
     }
