@@ -159,7 +159,7 @@ internal sealed class Judge(SimulatedScheduler scheduler, SimulatedDatabase data
         }
     }
 
-    public void Report(string rule, string detail) => Violations.Add(new Violation(rule, detail, scheduler.Now));
+    public void Report(string rule, string detail) => Violations.Add(new Violation(rule, detail, scheduler.Elapsed));
 
     void Committed(OrgHistory.Place? before, RevisionRecord revision)
     {

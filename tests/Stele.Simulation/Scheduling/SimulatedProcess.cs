@@ -55,7 +55,7 @@ internal sealed class SimulatedProcess : SynchronizationContext
 
     public override SynchronizationContext CreateCopy() => this;
 
-    public override string ToString() => $"[{TimeSpan.FromTicks(scheduler.Now - TimeSpan.TicksPerHour).TotalMilliseconds:0.000} ms] {Name}";
+    public override string ToString() => $"[{scheduler.Elapsed.TotalMilliseconds:0.000} ms] {Name}";
 }
 
 /// <summary>A continuation that waits to run.</summary>

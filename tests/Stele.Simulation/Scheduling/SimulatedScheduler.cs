@@ -17,6 +17,9 @@ internal sealed class SimulatedScheduler(ulong seed)
     /// <summary>True time in ticks of 100 ns. Never 0, which code may take for "not yet".</summary>
     public long Now { get; private set; } = TimeSpan.TicksPerHour;
 
+    /// <summary>True time since the beginning.</summary>
+    public TimeSpan Elapsed => TimeSpan.FromTicks(Now - TimeSpan.TicksPerHour);
+
     /// <summary>How many pieces of work have run.</summary>
     public long Steps { get; private set; }
 
