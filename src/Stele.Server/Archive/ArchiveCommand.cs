@@ -6,13 +6,13 @@ using Stele.Server.Database;
 namespace Stele.Server.Archive;
 
 /// <summary>
-/// <c>stele archive</c> lists the months; <c>--before DATE [--to DIR] [--check]</c> moves those that ended by then into files;
+/// <c>stele archive</c> lists the months; <c>--before DATE [--to DIR] [--past SINK] [--check]</c> moves those that ended by then into files;
 /// <c>--restore FILE|DIR</c> puts them back. Exit codes as <see cref="MigrateCommand"/>: with --check, 3 says that there are some.
 /// </summary>
 internal static class ArchiveCommand
 {
     /// <summary>The line that says how.</summary>
-    public const string Usage = "usage: stele archive [--json] | --before DATE [--to DIR] [--check] | --restore FILE|DIR";
+    public const string Usage = "usage: stele archive [--json] | --before DATE [--to DIR] [--past SINK] [--check] | --restore FILE|DIR";
 
     /// <summary>Runs the command on the database of the owner's connection string.</summary>
     /// <param name="args">What follows the word.</param>
@@ -37,7 +37,7 @@ internal static class ArchiveCommand
             if (asked.Restore is { } from) return await Restore(database, Path.GetFullPath(from), output, told, cancellation);
             if (asked.Before is { } before)
             {
-                var archiver = new JournalArchiver(database, Path.GetFullPath(asked.To ?? directory), projections, told, TimeProvider.System);
+                var archiver = new JournalArchiver(database, Path.GetFullPath(asked.To ?? directory), projections, told, TimeProvider.System) { Past = asked.Past };
                 return await Archive(archiver, before, asked, Path.GetFullPath(asked.To ?? directory), output, cancellation);
             }
             await List(database, asked.Json, output, cancellation);
@@ -120,7 +120,7 @@ internal static class ArchiveCommand
 
     static bool TryParse(string[] args, out Asked asked)
     {
-        asked = new Asked(null, null, null, false, false);
+        asked = new Asked(null, null, null, false, false) { Past = [] };
         for (var i = 0; i < args.Length; i++)
         {
             var value = i + 1 < args.Length ? args[i + 1] : null;
@@ -132,6 +132,10 @@ internal static class ArchiveCommand
                     break;
                 case "--to" when value is { Length: > 0 }:
                     asked = asked with { To = value };
+                    i++;
+                    break;
+                case "--past" when value is "redis" or "kafka" or ArchiveArrears.Webhooks:
+                    asked = asked with { Past = [.. asked.Past, value] };
                     i++;
                     break;
                 case "--restore" when value is { Length: > 0 }:
@@ -148,8 +152,11 @@ internal static class ArchiveCommand
                     return false;
             }
         }
-        return asked.Before is null ? asked is { To: null, Check: false } && !(asked.Restore is not null && asked.Json) : asked is { Restore: null, Json: false };
+        return asked.Before is null ? asked is { To: null, Check: false, Past: [] } && !(asked.Restore is not null && asked.Json) : asked is { Restore: null, Json: false };
     }
 
-    sealed record Asked(DateOnly? Before, string? To, string? Restore, bool Check, bool Json);
+    sealed record Asked(DateOnly? Before, string? To, string? Restore, bool Check, bool Json)
+    {
+        public required IReadOnlyList<string> Past { get; init; }
+    }
 }

@@ -28,6 +28,9 @@ internal sealed class JournalArchiver(ArchiveDatabase database, string directory
     const int LockAttempts = 30;
     const int LaggardsShown = 5;
 
+    /// <summary>Sinks that are not asked whether they have had what is archived: redis, kafka, webhooks.</summary>
+    public IReadOnlyList<string> Past { get; init; } = [];
+
     /// <summary>Called at each step; a test throws here.</summary>
     public Action<ArchiveStep> Reached { get; init; } = static _ => { };
 
@@ -78,7 +81,7 @@ internal sealed class JournalArchiver(ArchiveDatabase database, string directory
         }
     }
 
-    /// <summary>Refuses a month that an asynchronous projection has yet to read.</summary>
+    /// <summary>Refuses a month that an asynchronous projection, or something outside, has yet to read.</summary>
     async Task RequireProcessed(DateOnly month, CancellationToken cancellation)
     {
         await using var command = PostgresParameters.Command(database.Connection, LaggardsSql, projections.ToArray(), month.AddMonths(1).ToDateTime(TimeOnly.MinValue, DateTimeKind.Utc), LaggardsShown);
@@ -87,6 +90,9 @@ internal sealed class JournalArchiver(ArchiveDatabase database, string directory
         while (await reader.ReadAsync(cancellation)) behind.Add($"{reader.GetString(1)} of {reader.GetString(0)} is at revision {reader.GetInt64(2)}, and {ArchiveFile.Text(month)} ends with {reader.GetInt64(3)}");
         if (behind.Count > 0)
             throw new ArchiveException($"Projections have not read {ArchiveFile.Text(month)} yet: {string.Join("; ", behind)}. Let a server run until they have (./stele projections). Nothing of that month was archived.");
+        await reader.DisposeAsync();
+        if (await ArchiveArrears.Find(database.Connection, month.AddMonths(1).ToDateTime(TimeOnly.MinValue, DateTimeKind.Utc), Past, cancellation) is { Count: > 0 } arrears)
+            throw new ArchiveException($"Not everybody outside has had {ArchiveFile.Text(month)} yet: {string.Join("; ", arrears)}. Let a server run until they have; or leave {arrears[0].Sink} out (--past {arrears[0].Sink}), and what is archived does not come there. Nothing of that month was archived.");
     }
 
     // the last revision of each org that is earlier than the month's end, against every checkpoint; what is archived already cannot be missed

@@ -21,7 +21,7 @@ internal static class ServerWords
           checkpoint [--org NAME] [--key FILE] [--public-key]
                                          print a signed statement of how far journal and audit log are, to keep elsewhere
           archive                        list the months of the journal
-          archive --before DATE [--to DIR] [--check]
+          archive --before DATE [--to DIR] [--past SINK] [--check]
                                          move the months that ended by then into files; the first revision left is the floor
           archive --restore FILE|DIR     put archived months back, newest first
           redact KEY --env ENV --version N --reason TEXT [--org NAME] [--yes]

@@ -2,6 +2,7 @@ using System.Text;
 using Stele.Core.Access;
 using Stele.Core.Faults;
 using Stele.Core.Journal;
+using Stele.Server.Archive;
 using Stele.Server.Audit;
 using Stele.Server.Database;
 using Stele.Server.Gateway;
@@ -10,7 +11,7 @@ using Stele.Server.Journal;
 namespace Stele.Server.Operation;
 
 /// <summary>What orchestrators, Prometheus and tools ask.</summary>
-internal sealed class OperationEndpoints(JournalNode journal, MonthPartitions partitions, AuditRetention audit, Metrics metrics, IHostApplicationLifetime lifetime)
+internal sealed class OperationEndpoints(JournalNode journal, MonthPartitions partitions, AuditRetention audit, ArchiveArrears arrears, Metrics metrics, IHostApplicationLifetime lifetime)
 {
     const string PrometheusText = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -39,7 +40,7 @@ internal sealed class OperationEndpoints(JournalNode journal, MonthPartitions pa
         }
         var json = new JsonText().Raw("{\"status\":\"ready\""u8);
         // reads go on whatever this says, so it is no reason to take the node out
-        var warnings = new[] { partitions.Warning, audit.Months.Warning }.OfType<string>().ToList();
+        var warnings = new[] { partitions.Warning, audit.Months.Warning, arrears.Warning }.OfType<string>().ToList();
         foreach (var (index, warning) in warnings.Index()) json.Raw(index == 0 ? ",\"warnings\":["u8 : ","u8).Text(warning);
         if (warnings.Count > 0) json.Raw("]"u8);
         await Answer.Send(context, json.Raw("}"u8));

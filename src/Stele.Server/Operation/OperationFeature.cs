@@ -1,3 +1,4 @@
+using Stele.Server.Archive;
 using Stele.Server.Audit;
 using Stele.Server.Database;
 using Stele.Server.Options;
@@ -20,6 +21,8 @@ internal static class OperationFeature
         .AddSingleton(provider => ActivatorUtilities.CreateInstance<StatementTimer>(provider, provider.GetRequiredService<SteleOptions>().SlowStatement))
         .AddSingleton(provider => MonthPartitions.OfEvents(provider.GetRequiredService<DatabaseConnections>().Tail,
             provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<MonthPartitions>>()))
+        .AddSingleton(provider => new ArchiveArrears(provider.GetRequiredService<DatabaseConnections>().Tail,
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<ArchiveArrears>>()))
         .AddHostedService<Bootstrap>()
         .AddHostedService<Upkeep>();
 
@@ -36,6 +39,10 @@ internal static class OperationFeature
         services.GetRequiredService<Metrics>().AddGauge("stele_audit_partition_horizon_timestamp_seconds",
             "From when on the audit log has no partition, so that nothing is put on record: seconds since the Unix epoch.",
             () => Seconds(audit));
+        var arrears = services.GetRequiredService<ArchiveArrears>();
+        services.GetRequiredService<Metrics>().AddGauge("stele_archive_arrears",
+            "Sinks and webhooks, five at most, that have not had what was written before this month: they hold the archive of the journal back.",
+            () => arrears.Count);
         var (lifetime, log) = (services.GetRequiredService<IHostApplicationLifetime>(), services.GetRequiredService<ILogger<Bootstrap>>());
         lifetime.ApplicationStopping.Register(log.Stopping);
         lifetime.ApplicationStopped.Register(log.Stopped);

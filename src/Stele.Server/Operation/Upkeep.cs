@@ -1,11 +1,12 @@
 using Npgsql;
+using Stele.Server.Archive;
 using Stele.Server.Audit;
 using Stele.Server.Database;
 
 namespace Stele.Server.Operation;
 
 /// <summary>What every node does now and then: root tokens taken over, partitions made, old months of the audit log dropped, old idempotency records swept.</summary>
-internal sealed class Upkeep(TokenStore tokens, MonthPartitions partitions, AuditRetention audit, DatabaseConnections pools, StatementTimer statements, TimeProvider time, ILogger<Upkeep> log) : BackgroundService
+internal sealed class Upkeep(TokenStore tokens, MonthPartitions partitions, AuditRetention audit, ArchiveArrears arrears, DatabaseConnections pools, StatementTimer statements, TimeProvider time, ILogger<Upkeep> log) : BackgroundService
 {
     static readonly TimeSpan TokensPause = TimeSpan.FromSeconds(5);
     static readonly TimeSpan PartitionsPause = TimeSpan.FromHours(6);
@@ -34,16 +35,18 @@ internal sealed class Upkeep(TokenStore tokens, MonthPartitions partitions, Audi
         Repeat("Reading root tokens", TokensPause, tokens.RunOnce, stoppingToken),
         Repeat("Making event partitions", PartitionsPause, partitions.RunOnce, stoppingToken),
         Repeat("Making and dropping months of the audit log", PartitionsPause, audit.RunOnce, stoppingToken),
+        Repeat("Looking what holds the archive back", SweepPause, arrears.RunOnce, stoppingToken, atOnce: true),
         Repeat("Sweeping idempotency records", SweepPause, Sweep, stoppingToken));
 
-    async Task Repeat(string what, TimeSpan pause, Func<CancellationToken, Task> run, CancellationToken stopping)
+    async Task Repeat(string what, TimeSpan pause, Func<CancellationToken, Task> run, CancellationToken stopping, bool atOnce = false)
     {
         using var timer = new PeriodicTimer(pause, time);
         var failed = false;
         try
         {
-            while (await timer.WaitForNextTickAsync(stopping))
+            while (atOnce || await timer.WaitForNextTickAsync(stopping))
             {
+                atOnce = false;
                 try
                 {
                     await run(stopping);

@@ -273,6 +273,8 @@ public sealed class ArchiveTests
     [InlineData("--before", "2026-01-01", "--restore", "x")]
     [InlineData("--to", "x")]
     [InlineData("--restore", "x", "--check")]
+    [InlineData("--past", "kafka")]
+    [InlineData("--before", "2026-01-01", "--past", "elsewhere")]
     [InlineData("--nothing")]
     public async Task Wrong_usage_is_shown_the_right_one(params string[] args)
     {

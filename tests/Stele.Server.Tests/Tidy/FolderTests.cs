@@ -39,7 +39,7 @@ public sealed partial class FolderTests
     {
         ["Archive"] =
         [
-            "ArchiveCommand", "ArchiveDatabase", "ArchiveException", "ArchiveFile", "ArchiveReader", "ArchiveVerification", "ArchiveWriter", "JournalArchiver", "JournalRestorer",
+            "ArchiveArrears", "ArchiveCommand", "ArchiveDatabase", "ArchiveException", "ArchiveFile", "ArchiveLog", "ArchiveReader", "ArchiveVerification", "ArchiveWriter", "JournalArchiver", "JournalRestorer",
             "MonthExport", "RedactCommand", "UserRedaction",
         ],
         ["Commands"] = ["ConfigurationRebuild", "FlagRebuild", "JournalReplay", "OrgRebuild", "ProjectionsCommand", "ServerWords", "UpgradeCommand"],
@@ -113,7 +113,7 @@ public sealed partial class FolderTests
         ["Journal/Hints"] = ["Database", "Operation"],
         ["Limits"] = ["Database", "Gateway", "Journal", "Operation", "Options", "Redis"],
         ["Ofrep"] = ["Access", "Configs", "Flags", "Gateway", "Gateway/Grpc", "Journal", "Limits", "Options", "Usage", "Watch"],
-        ["Operation"] = ["Audit", "Database", "Gateway", "Journal", "Options"],
+        ["Operation"] = ["Archive", "Audit", "Database", "Gateway", "Journal", "Options"],
         ["Orgs"] = ["Access", "Database", "Gateway", "Journal", "Operation"],
         ["Outbound"] = ["Database", "Journal", "Journal/Hints", "Operation", "Options", "Outbound/Kafka", "Outbound/Redis", "Outbound/Webhooks", "Redis"],
         ["Outbound/Redis"] = ["Configs", "Database", "Gateway", "Journal", "Operation", "Options", "Redis"],

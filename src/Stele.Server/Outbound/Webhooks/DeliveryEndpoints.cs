@@ -49,8 +49,10 @@ internal sealed class DeliveryEndpoints(JournalNode journal, JournalQueries revi
             await Do(context, async (state, webhook) =>
             {
                 if (after > state.Revision) return Fault.Invalid(Problem.Body("/after_revision", "revision.future", $"The organization is at revision {state.Revision}."));
-                var place = after == 0 ? new PastPlace(new JournalPlace(0, RevisionChain.Genesis), default) : await revisions.Place(state.Org, after, context.RequestAborted);
+                // of the beginning there is no row, and its floor is that of the first revision
+                var place = await revisions.Place(state.Org, Math.Max(after, 1), context.RequestAborted);
                 if (place is null || after < place.Floor) return Fault.BelowFloor(after, place?.Floor ?? after + 1, Problem.Body("/after_revision", "", ""));
+                if (after == 0) place = place with { Place = new JournalPlace(0, RevisionChain.Genesis) };
                 await queries.Replay(state.Org, webhook.Id, state.Incarnation, after, place.Place.Chain, CancellationToken.None);
                 runner.Wake();
                 return await Show(state, webhook);
