@@ -19,7 +19,7 @@ internal sealed record BenchArguments
     /// <summary>Of the run that watches: the most subscribers.</summary>
     public int Subscribers { get; init; } = 10_000;
     /// <summary>By what two nodes tell each other that something was written.</summary>
-    public IReadOnlyList<string> Carriers { get; init; } = ["notify", "redis", "none"];
+    public IReadOnlyList<string> Carriers { get; init; } = ["notify", "redis", "kafka", "none"];
     public int Port { get; init; }
     public string? Like { get; init; }
     public IReadOnlyList<string> Only { get; init; } = [];

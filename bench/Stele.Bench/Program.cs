@@ -33,6 +33,8 @@ switch (verb)
         return await FloodRun.Load(arguments);
     case "limiter":
         return LimiterRun.Run(arguments);
+    case "kafka-brokers":
+        return await KafkaBrokers.Run();
     case "million":
         return await MillionRun.Run(arguments);
     case "ofrep":

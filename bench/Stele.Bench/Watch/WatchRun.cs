@@ -18,6 +18,7 @@ internal sealed class WatchRun(BenchArguments arguments, string work)
     static readonly double[] rates = [1, 5];
 
     readonly StringBuilder report = new("| server | subscribers | changes/s | p50 ms | p99 ms | max ms | last of all: p50 ms | p90 ms | kB each |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n");
+    readonly StringBuilder more = new();
     readonly string token = PeerStarts.NewToken();
     int number;
 
@@ -29,6 +30,8 @@ internal sealed class WatchRun(BenchArguments arguments, string work)
         {
             foreach (var peer in arguments.Peers.Where(peer => arguments.Only.Count == 0 || arguments.Only.Contains("fanout"))) await run.Peer(peer);
             foreach (var carrier in arguments.Carriers.Where(_ => arguments.Only.Count == 0 || arguments.Only.Contains("nodes"))) await run.Nodes(carrier);
+            if (arguments.Only.Count == 0 || arguments.Only.Contains("reads")) run.Add("What watching leaves to reads", await new WatchedReads(arguments, Inside(work, "reads")).Run());
+            if (arguments.Only.Count == 0 || arguments.Only.Contains("webhooks")) run.Add("Webhooks that are behind", await new WebhookBacklog(arguments, Inside(work, "webhooks")).Run());
             await run.Write();
         }
         finally
@@ -73,7 +76,9 @@ internal sealed class WatchRun(BenchArguments arguments, string work)
         await using var redis = carrier == "redis" ? Redis() : null;
         var settings = new List<(string, string)> { ("STELE_HINTS", carrier) };
         if (redis is not null) settings.Add(("STELE_REDIS", $"127.0.0.1:{redis.Address.Port}"));
-        if (carrier == "kafka") settings.Add(("STELE_KAFKA", Environment.GetEnvironmentVariable("STELE_KAFKA") ?? throw new ArgumentException("kafka needs STELE_KAFKA: the brokers")));
+        var brokers = carrier == "kafka" && Environment.GetEnvironmentVariable("STELE_KAFKA") is null ? await KafkaBrokers.Start(work) : default;
+        await using var kafka = brokers.Process;
+        if (carrier == "kafka") settings.AddRange([("STELE_KAFKA", brokers.Servers ?? Environment.GetEnvironmentVariable("STELE_KAFKA")!), ("STELE_KAFKA_OUT", "off")]);
         await using var a = PeerStarts.Stele(arguments.Root, first, ChildProcess.FreePort(), ChildProcess.FreePort(), token, [.. settings]);
         await a.WaitUntilReady("/readyz", CancellationToken.None);
         var access = EmbeddedPostgres.Access(PeerStarts.SteleData(first)) ?? throw new InvalidOperationException("the first node has no PostgreSQL");
@@ -150,6 +155,14 @@ internal sealed class WatchRun(BenchArguments arguments, string work)
         return new Peer("redis", new Uri($"http://127.0.0.1:{port}"), ChildProcess.Start("redis-server", ["--port", $"{port}", "--save", "", "--dir", work], new Dictionary<string, string>(), Path.Combine(work, "redis.log")), new Dictionary<string, string>());
     }
 
+    static string Inside(string work, string name) => Directory.CreateDirectory(Path.Combine(work, name)).FullName;
+
+    void Add(string title, string table)
+    {
+        more.Append(CultureInfo.InvariantCulture, $"\n## {title}\n\n{table}");
+        Console.Error.WriteLine(table);
+    }
+
     async Task Write()
     {
         var text = $"""
@@ -159,6 +172,7 @@ internal sealed class WatchRun(BenchArguments arguments, string work)
             Milliseconds from the answer to the write until a subscriber has the change, over all subscribers and changes; the last of all subscribers, over
             changes. {arguments.WarmupSeconds} s of warm-up and {arguments.Seconds} s each, on one machine with the client ({TimeProvider.System.GetUtcNow():yyyy-MM-dd}, {Environment.ProcessorCount} cores); connections are not counted. "bare" is a Kestrel that
             sends the same bytes and does nothing else. kB each: resident memory of the server's process, five seconds after all had connected.
+            {more}
             """;
         var path = Path.Combine(arguments.Out, "watch.md");
         Directory.CreateDirectory(arguments.Out);

@@ -89,6 +89,8 @@ public static class SteleLimits
     public static readonly Limit RingRevisions = new("ring.revisions", 1_024, "revisions", "older ones are read from PostgreSQL", true);
     /// <summary>Bytes of the revisions kept in memory per org for those who follow.</summary>
     public static readonly Limit RingBytes = new("ring.bytes", 16 << 20, "bytes", "older revisions are read from PostgreSQL", true);
+    /// <summary>Bytes of the revisions that are read from the journal at a time.</summary>
+    public static readonly Limit JournalPageBytes = new("journal.page_bytes", 8 << 20, "bytes", "those that follow are read after them; a single larger one is read alone", true);
     /// <summary>Bytes of a value that nodes keep in memory.</summary>
     public static readonly Limit InlineValueBytes = new("value.inline_bytes", 64 << 10, "bytes",
         "of a larger value nodes keep hash and size in memory, and read it from PostgreSQL", true);
@@ -215,7 +217,7 @@ public static class SteleLimits
         KeyCharacters, ServiceCharacters, EnvironmentCharacters, EnvironmentsPerOrg, EnvironmentNames, OrgCharacters, OrgNames, DirectoryNames, ValueBytes, NumberDigits, NumberExponent, JsonDepth,
         BodyProblems, ChangeLogCharacters, ChangeSetChanges, ChangeSetBytes, QueueCommands, BatchCommands, BatchBytes, RequestSeconds,
         PrimaryWaitMilliseconds, ClockSkewMilliseconds, PageItems, PageBytes, DescriptionCharacters, IdempotencyKeyCharacters, IdempotencyHours, RingRevisions,
-        RingBytes, InlineValueBytes, ValueCacheBytes, StateMebibytes, IdleSeconds, ShutdownSeconds, ActorCharacters, Shards,
+        RingBytes, JournalPageBytes, InlineValueBytes, ValueCacheBytes, StateMebibytes, IdleSeconds, ShutdownSeconds, ActorCharacters, Shards,
         SchemaBytes, SchemaSteps, SchemaLevels, SchemaMultipleExponent, PatternCharacters, PatternInstructions, SchemaCacheBytes, SchemaCheckMilliseconds,
         FlagNameCharacters, FlagBytes, FlagsPerEnvironment, FlagVariants, FlagMetadataEntries, FlagScheduleSteps, FlagSteps, FlagLevels, FlagContextBytes, FlagTraceParts,
         NameCharacters, EmailCharacters, PasswordCharactersMin, PasswordCharactersMax, UsersPerOrg, ServiceAccountsPerOrg, TokensPerOrg, RolesPerOrg,

@@ -37,10 +37,10 @@ internal interface IJournalStore
     /// <summary>The heads of orgs as the primary has them now, with what identifies the primary. One round trip.</summary>
     Task<HeadsAnswer> Heads(IReadOnlyCollection<OrgId> orgs, CancellationToken cancellation);
 
-    /// <summary>Revisions after one, oldest first, whole, at most so many.</summary>
+    /// <summary>Revisions after one, oldest first, whole, at most so many, and fewer when their data passes <see cref="Stele.Core.Limits.SteleLimits.JournalPageBytes"/>; one at least if there is one.</summary>
     Task<IReadOnlyList<RevisionRecord>> Read(OrgId org, long afterRevision, int limit, CancellationToken cancellation);
 
-    /// <summary>Revisions by number, rising, whole; those that are not there are left out.</summary>
+    /// <summary>Revisions by number, rising, whole; those that are not there are left out, and so are the last ones past that limit.</summary>
     Task<IReadOnlyList<RevisionRecord>> Read(OrgId org, IReadOnlyList<long> revisions, CancellationToken cancellation);
 
     /// <summary>
@@ -48,6 +48,9 @@ internal interface IJournalStore
     /// by code point: by an index, and at most so many.
     /// </summary>
     Task<FoundRevisions> Find(OrgId org, long after, long upTo, IReadOnlyList<(string From, string To)> streams, int most, CancellationToken cancellation);
+
+    /// <summary>The same by going through the journal in order: the first of them, about so many at most, and how far was looked.</summary>
+    Task<FoundRevisions> FindNext(OrgId org, long after, long upTo, IReadOnlyList<(string From, string To)> streams, int most, CancellationToken cancellation);
 
     /// <summary>
     /// Raises the fence by a commit of its own, to above the one that the requests carried, so that none of them can land any
@@ -81,7 +84,11 @@ internal interface IJournalStore
 /// <summary>What came of looking for revisions.</summary>
 /// <param name="Revisions">Rising; null when there are more than were asked for.</param>
 /// <param name="Floor">The last revision whose events are archived, and were not looked through; 0 when none are.</param>
-internal sealed record FoundRevisions(IReadOnlyList<long>? Revisions, long Floor);
+internal sealed record FoundRevisions(IReadOnlyList<long>? Revisions, long Floor)
+{
+    /// <summary>Where it was gone through in order: all up to here were looked at.</summary>
+    public long Through { get; init; }
+}
 
 /// <summary>What came of loading an org.</summary>
 /// <param name="State">Null when there is no such org, or when it was given up.</param>

@@ -1,5 +1,6 @@
 using Npgsql;
 using Stele.Core.Journal;
+using Stele.Core.Limits;
 
 namespace Stele.Server.Journal;
 
@@ -23,39 +24,50 @@ internal sealed partial class PostgresJournalStore
     }, tail);
 
     public Task<IReadOnlyList<RevisionRecord>> Read(OrgId org, long afterRevision, int limit, CancellationToken cancellation) =>
-        Revisions("read_revisions", org, sql => PostgresParameters.Command(sql, org.Value, afterRevision, afterRevision + limit), ReadSql, ReadEventsSql, cancellation);
+        Revisions("read_revisions", org, PostgresParameters.Command(ReadSql, org.Value, afterRevision, afterRevision + limit),
+            PostgresParameters.Command(ReadEventsSql, org.Value, afterRevision, afterRevision + limit, SteleLimits.JournalPageBytes.Value), cancellation);
 
     const string ReadSql = """
         SELECT revision, chain, at, actor, reason, request_id FROM stele.revision WHERE org_id = $1 AND revision > $2 AND revision <= $3 ORDER BY revision
         """;
 
     // one range of the primary key, where a join would look up every revision by itself. `at` bounds the partitions that are
-    // looked at: it never falls with the revision
+    // looked at: it never falls with the revision. Past so many bytes of the revisions before it no revision's data is sent
     const string ReadEventsSql = """
-        SELECT revision, ordinal, event_id, stream, stream_version, type, data, data_hash FROM stele.event
-        WHERE org_id = $1 AND revision > $2 AND revision <= $3
-          AND at >= (SELECT r.at FROM stele.revision r WHERE r.org_id = $1 AND r.revision > $2 ORDER BY r.revision LIMIT 1)
-          AND at <= (SELECT r.at FROM stele.revision r WHERE r.org_id = $1 AND r.revision <= $3 ORDER BY r.revision DESC LIMIT 1)
-        ORDER BY revision, ordinal
+        SELECT e.revision, e.ordinal, e.event_id, e.stream, e.stream_version, e.type, CASE WHEN e.before IS NULL OR e.before < $4 THEN e.data END, e.data_hash, e.before >= $4
+        FROM (
+            SELECT revision, ordinal, event_id, stream, stream_version, type, data, data_hash,
+                   sum(octet_length(data)) OVER (ORDER BY revision GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+            FROM stele.event
+            WHERE org_id = $1 AND revision > $2 AND revision <= $3
+              AND at >= (SELECT r.at FROM stele.revision r WHERE r.org_id = $1 AND r.revision > $2 ORDER BY r.revision LIMIT 1)
+              AND at <= (SELECT r.at FROM stele.revision r WHERE r.org_id = $1 AND r.revision <= $3 ORDER BY r.revision DESC LIMIT 1)
+        ) AS e
+        ORDER BY e.revision, e.ordinal
         """;
 
-    public Task<IReadOnlyList<RevisionRecord>> Read(OrgId org, IReadOnlyList<long> revisions, CancellationToken cancellation) => Revisions("read_some_revisions", org, sql =>
+    public Task<IReadOnlyList<RevisionRecord>> Read(OrgId org, IReadOnlyList<long> revisions, CancellationToken cancellation)
     {
-        var command = PostgresParameters.Command(sql, org.Value);
-        command.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = [.. revisions] });
-        return command;
-    }, ReadSomeSql, ReadSomeEventsSql, cancellation);
+        var numbers = revisions.ToArray();
+        return Revisions("read_some_revisions", org, PostgresParameters.Command(ReadSomeSql, org.Value, new NpgsqlParameter<long[]> { TypedValue = numbers }),
+            PostgresParameters.Command(ReadSomeEventsSql, org.Value, new NpgsqlParameter<long[]> { TypedValue = numbers }, SteleLimits.JournalPageBytes.Value), cancellation);
+    }
 
     const string ReadSomeSql = """
         SELECT revision, chain, at, actor, reason, request_id FROM stele.revision WHERE org_id = $1 AND revision = ANY ($2) ORDER BY revision
         """;
 
     const string ReadSomeEventsSql = """
-        SELECT revision, ordinal, event_id, stream, stream_version, type, data, data_hash FROM stele.event
-        WHERE org_id = $1 AND revision = ANY ($2)
-          AND at >= (SELECT min(r.at) FROM stele.revision r WHERE r.org_id = $1 AND r.revision = ANY ($2))
-          AND at <= (SELECT max(r.at) FROM stele.revision r WHERE r.org_id = $1 AND r.revision = ANY ($2))
-        ORDER BY revision, ordinal
+        SELECT e.revision, e.ordinal, e.event_id, e.stream, e.stream_version, e.type, CASE WHEN e.before IS NULL OR e.before < $3 THEN e.data END, e.data_hash, e.before >= $3
+        FROM (
+            SELECT revision, ordinal, event_id, stream, stream_version, type, data, data_hash,
+                   sum(octet_length(data)) OVER (ORDER BY revision GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+            FROM stele.event
+            WHERE org_id = $1 AND revision = ANY ($2)
+              AND at >= (SELECT min(r.at) FROM stele.revision r WHERE r.org_id = $1 AND r.revision = ANY ($2))
+              AND at <= (SELECT max(r.at) FROM stele.revision r WHERE r.org_id = $1 AND r.revision = ANY ($2))
+        ) AS e
+        ORDER BY e.revision, e.ordinal
         """;
 
     public Task<FoundRevisions> Find(OrgId org, long after, long upTo, IReadOnlyList<(string From, string To)> streams, int most, CancellationToken cancellation) => Read("find_revisions", async () =>
@@ -90,19 +102,51 @@ internal sealed partial class PostgresJournalStore
         LIMIT $6
         """;
 
+    public Task<FoundRevisions> FindNext(OrgId org, long after, long upTo, IReadOnlyList<(string From, string To)> streams, int most, CancellationToken cancellation) => Read("find_next_revisions", async () =>
+    {
+        var command = PostgresParameters.Command(FindNextSql, org.Value, after, upTo);
+        // where each range begins and ends, in order: between an odd number of them and the next lies what is wanted
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. streams.SelectMany(range => (string[])[range.From, range.To]).Order(StringComparer.Ordinal)] });
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = most });
+        await using var connection = await app.OpenConnectionAsync(cancellation);
+        await using var batch = InOrg(connection, org, SecondsForRead);
+        batch.BatchCommands.Add(command);
+        // after it: an archive that commits in between is seen by whoever lost something to it
+        batch.BatchCommands.Add(PostgresParameters.Command(FloorSql, org.Value));
+        await using var reader = await batch.ExecuteReaderAsync(cancellation);
+        await reader.NextResultAsync(cancellation);
+        var found = new List<long>();
+        var rows = 0;
+        for (; await reader.ReadAsync(cancellation); rows++)
+            if (reader.GetInt64(0) is var revision && (found.Count == 0 || found[^1] != revision)) found.Add(revision);
+        await reader.NextResultAsync(cancellation);
+        await reader.ReadAsync(cancellation);
+        return new FoundRevisions(found, reader.GetInt64(0)) { Through = rows == most ? found[^1] : upTo };
+    });
+
+    // in the order of the primary key, so that it ends as soon as there are enough; `at` bounds the partitions that are looked at
+    const string FindNextSql = """
+        SELECT v.revision
+        FROM stele.event v
+        WHERE v.org_id = $1 AND v.revision > $2 AND v.revision <= $3
+          AND v.at >= coalesce((SELECT r.at FROM stele.revision r WHERE r.org_id = $1 AND r.revision = $2), '-infinity')
+          AND v.at <= (SELECT r.at FROM stele.revision r WHERE r.org_id = $1 AND r.revision <= $3 ORDER BY r.revision DESC LIMIT 1)
+          AND width_bucket(v.stream, $4::text[] COLLATE "C") % 2 = 1
+        ORDER BY v.revision LIMIT $5
+        """;
+
     const string FloorSql = """
         SELECT stele.journal_floor($1)
         """;
 
     // the events after the revisions, by a later snapshot: those of a revision that was not there yet are left for the next page,
     // and a revision whose events an archive has just taken away has none, as every archived one
-    Task<IReadOnlyList<RevisionRecord>> Revisions(string name, OrgId org, Func<string, NpgsqlBatchCommand> command, string revisionsSql, string eventsSql,
-        CancellationToken cancellation) => Read(name, async () =>
+    Task<IReadOnlyList<RevisionRecord>> Revisions(string name, OrgId org, NpgsqlBatchCommand revisionsOf, NpgsqlBatchCommand eventsOf, CancellationToken cancellation) => Read(name, async () =>
     {
         await using var connection = await app.OpenConnectionAsync(cancellation);
         await using var batch = InOrg(connection, org, SecondsForRead);
-        batch.BatchCommands.Add(command(revisionsSql));
-        batch.BatchCommands.Add(command(eventsSql));
+        batch.BatchCommands.Add(revisionsOf);
+        batch.BatchCommands.Add(eventsOf);
         await using var reader = await batch.ExecuteReaderAsync(cancellation);
         await reader.NextResultAsync(cancellation);
         var revisions = new List<RevisionRecord>();
@@ -119,7 +163,14 @@ internal sealed partial class PostgresJournalStore
             var revision = reader.GetInt64(0);
             while (at < revisions.Count && revisions[at].Revision < revision) at++;
             if (at == revisions.Count) break;
-            if (revisions[at].Revision == revision) events[at].Add(ReadEvent(reader));
+            if (revisions[at].Revision != revision) continue;
+            if (!reader.IsDBNull(8) && reader.GetBoolean(8))
+            {
+                // the page is full: those from here on are for the next one
+                revisions.RemoveRange(at, revisions.Count - at);
+                break;
+            }
+            events[at].Add(ReadEvent(reader));
         }
         return (IReadOnlyList<RevisionRecord>)revisions;
     });

@@ -20,4 +20,7 @@ internal sealed class KafkaOptions
 
     /// <summary>Whether topics that are not there are created.</summary>
     public bool CreateTopics { get; init; } = true;
+
+    /// <summary>How long a message may take to be acknowledged; then it, and all behind it, is sent again from the checkpoint. Tests are less patient.</summary>
+    public TimeSpan MessageTimeout { get; init; } = TimeSpan.FromSeconds(15);
 }

@@ -126,7 +126,13 @@ internal sealed class OutboundRunner(OutboundSink sink, OutboundCheckpoints chec
         if (lead is null) return;
         HashSet<OrgId> orgs;
         lock (gate) (orgs, hinted) = (hinted, []);
-        if (orgs.Count > 0) await Feed(await lead.Find(orgs, cancellation), cancellation);
+        if (orgs.Count == 0) return;
+        var lags = await lead.Find(orgs, cancellation);
+        var behind = lags.Sum(RevisionsOf);
+        // what cannot be written stays told until the next sweep counts anew
+        gauges.Revisions += behind;
+        await Feed(lags, cancellation);
+        gauges.Revisions = Math.Max(0, gauges.Revisions - behind);
     }
 
     async Task Sweep(CancellationToken cancellation)
@@ -137,7 +143,7 @@ internal sealed class OutboundRunner(OutboundSink sink, OutboundCheckpoints chec
         do
         {
             page = await lead!.Behind(after, cancellation);
-            behind += page.Sum(lag => lag.Org.Head - (lag.Checkpoint is { } at && at.Incarnation == lag.Org.Incarnation ? at.Revision : 0));
+            behind += page.Sum(RevisionsOf);
             gauges.Revisions = behind;
             if (page.Count > 0) after = page[^1].Org.Id.Value;
             await Feed(page, cancellation);
@@ -145,6 +151,8 @@ internal sealed class OutboundRunner(OutboundSink sink, OutboundCheckpoints chec
         while (page.Count == options.OrgsPage);
         if (faulty.Count == 0) gauges.Level(time.GetTimestamp());
     }
+
+    static long RevisionsOf(OutboundLag lag) => lag.Org.Head - (lag.Checkpoint is { } at && at.Incarnation == lag.Org.Incarnation ? at.Revision : 0);
 
     async Task Feed(IReadOnlyList<OutboundLag> lags, CancellationToken cancellation) => await Parallel.ForEachAsync(lags,
         new ParallelOptions { MaxDegreeOfParallelism = options.OrgsAtOnce, CancellationToken = cancellation },

@@ -158,15 +158,15 @@ internal sealed partial class OrgWatch
         }
     }
 
-    /// <summary>Hands a revision of the past to one who catches up; false: there is no room for it. Null: he has been reset or is gone.</summary>
-    public bool? Replay(Subscriber subscriber, int generation, WatchFrame frame)
+    /// <summary>Hands revisions of the past to one who catches up, from one on, as many as there is room for: how many. Null: he has been reset or is gone.</summary>
+    public int? Replay(Subscriber subscriber, int generation, IReadOnlyList<WatchFrame> frames, int from)
     {
         lock (gate)
         {
             if (IsOver(subscriber, generation)) return null;
-            if (!subscriber.Outbox.TryAdd(subscriber, frame)) return false;
-            metrics.Replayed();
-            return true;
+            var added = subscriber.Outbox.AddSome(subscriber, frames, from);
+            metrics.Replayed(added);
+            return added;
         }
     }
 

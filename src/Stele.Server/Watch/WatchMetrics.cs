@@ -28,7 +28,7 @@ internal sealed class WatchMetrics
 
     public void Delivered(int count) => deliveries.Add(count);
 
-    public void Replayed() => replayed.Add();
+    public void Replayed(int frames) => replayed.Add(frames);
 
     public void Reset() => resets.Add();
 

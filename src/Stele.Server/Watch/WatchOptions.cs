@@ -29,8 +29,14 @@ internal sealed record WatchOptions
     /// <summary>From so many revisions on it is asked which of them a filter wants, before any is read.</summary>
     public long ProbeRevisions { get; init; } = 2_000;
 
-    /// <summary>If it wants more than so many, all are read in order.</summary>
+    /// <summary>If it wants more than so many, the journal is gone through in order.</summary>
     public int ProbedMax { get; init; } = 10_000;
+
+    /// <summary>Revisions that PostgreSQL goes through at a time, where a filter wants few of them.</summary>
+    public int SoughtRevisions { get; init; } = 50_000;
+
+    /// <summary>A filter with more ranges of streams than this is not given to PostgreSQL to go through the journal by.</summary>
+    public int SoughtRanges { get; init; } = 64;
 
     /// <summary>So near to now the rest is handed over at once, from memory.</summary>
     public int JoinRevisions { get; init; } = 64;

@@ -56,6 +56,26 @@ internal sealed class WatchOutbox(WatchOptions options, TimeProvider time)
         return true;
     }
 
+    /// <summary>Adds messages, from one on, as many as there is room for, and wakes the reader once; how many.</summary>
+    public int AddSome(Subscriber subscriber, IReadOnlyList<WatchFrame> frames, int from)
+    {
+        var at = from;
+        lock (gate)
+        {
+            // nobody reads on: what is not sent is resumed
+            if (end is not null) return frames.Count - from;
+            if (waiting is not { Count: > 0 }) takenAt = time.GetTimestamp();
+            waiting ??= new Queue<WatchMessage>(frames.Count - from);
+            for (; at < frames.Count && (waiting.Count == 0 || !IsFull(frames[at])); at++)
+            {
+                waiting.Enqueue(new WatchMessage(subscriber, frames[at]));
+                bytes += frames[at].Members.Length;
+            }
+        }
+        if (at > from) filled.Set();
+        return at - from;
+    }
+
     /// <summary>Whether so many messages of so many bytes can be added at once.</summary>
     public bool HasRoom(int messages, long more)
     {

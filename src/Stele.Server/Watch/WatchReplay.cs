@@ -5,16 +5,11 @@ using Stele.Server.Journal;
 namespace Stele.Server.Watch;
 
 /// <summary>
-/// Brings one subscriber level: from the ring; else, when much happened since, asks an index which revisions the filter wants
-/// and reads those; else reads all in order. As fast as the client takes it, and with no more in memory than two pages and its buffer.
+/// Brings one subscriber level, by the pages of <see cref="WatchPages"/>: as fast as the client takes it, and with no more in memory than two
+/// pages and its buffer.
 /// </summary>
 internal sealed class WatchReplay(OrgWatch watch, Subscriber subscriber, int generation, IJournalStore store, TimeProvider time, WatchOptions options, WatchLog log)
 {
-    readonly IReadOnlyList<(string From, string To)> streams = subscriber.Filter.Streams();
-    Queue<long>? wanted;
-    readonly Queue<(long After, Task<IReadOnlyList<RevisionRecord>> Page)> ahead = new();
-    long aheadTo;
-    Cursor target;
     Cursor? reached;
 
     /// <summary>Runs until the subscriber gets what happens, or is gone.</summary>
@@ -33,8 +28,6 @@ internal sealed class WatchReplay(OrgWatch watch, Subscriber subscriber, int gen
             {
                 // whoever resumes while PostgreSQL is away waits for it, and goes on after what waits for him already
                 from = reached ?? from;
-                (wanted, target) = (null, default);
-                ahead.Clear();
             }
             catch (Exception e)
             {
@@ -73,7 +66,7 @@ internal sealed class WatchReplay(OrgWatch watch, Subscriber subscriber, int gen
 
     async Task Catch(Cursor at)
     {
-        target = at;
+        var pages = new WatchPages(watch, subscriber.Filter, store, options);
         while (!watch.TryJoin(subscriber, generation, at))
         {
             // it is only room that lacks
@@ -83,79 +76,31 @@ internal sealed class WatchReplay(OrgWatch watch, Subscriber subscriber, int gen
                 if (subscriber.Outbox.End is not null) return;
                 continue;
             }
-            if (at.Revision >= target.Revision) (target, wanted) = (watch.Place.Cursor, null);
-            var (page, through) = await Next(at);
-            if (page is null)
+            var page = await pages.Next(at);
+            if (page.Revisions is null)
             {
                 watch.Reset(subscriber, generation, WatchResetReason.Archived);
                 return;
             }
-            foreach (var record in page)
-            {
-                var revision = WatchRevision.Of(record);
-                if (revision.Seen(subscriber.Filter, subscriber.Rights) is not { Length: > 0 } seen) continue;
-                var frame = WatchFrame.Change(revision, seen);
-                // by the rights of the moment when it goes out
-                bool? added;
-                do
-                {
-                    if (!await subscriber.Outbox.WaitForRoom(frame)) return;
-                    added = watch.Replay(subscriber, generation, frame);
-                }
-                while (added == false);
-                if (added is null) return;
-                reached = frame.Cursor;
-            }
-            reached = at = through;
+            if (!await HandOver(page.Revisions)) return;
+            reached = at = page.Through;
         }
     }
 
-    // a page of what comes next, and how far it leads; null: it is archived
-    async Task<(IReadOnlyList<RevisionRecord>? Page, Cursor Through)> Next(Cursor at)
+    // a page at a time, since each time that something is handed over may wake the one who sends it; false: he is gone, or has been reset
+    async Task<bool> HandOver(IReadOnlyList<WatchRevision> page)
     {
-        var recent = new List<RevisionRecord>();
-        for (var next = at.Revision + 1; next <= target.Revision && recent.Count < options.ReadRevisions && watch.Journal.Ring.Find(next) is { } record; next++) recent.Add(record);
-        if (recent.Count > 0) return (recent, recent[^1].Cursor);
-        if (wanted is null && target.Revision - at.Revision > options.ProbeRevisions)
+        var frames = new List<WatchFrame>(page.Count);
+        foreach (var revision in page)
+            if (revision.Seen(subscriber.Filter, subscriber.Rights) is { Length: > 0 } seen) frames.Add(WatchFrame.Change(revision, seen));
+        for (var done = 0; done < frames.Count;)
         {
-            var probe = await store.Find(watch.Org, at.Revision, target.Revision, streams, options.ProbedMax, CancellationToken.None);
-            if (at.Revision < probe.Floor) return (null, at);
-            if (probe.Revisions is { } few) wanted = new Queue<long>(few);
+            if (!await subscriber.Outbox.WaitForRoom(frames[done])) return false;
+            // by the rights of the moment when they go out: whose rights change is reset
+            if (watch.Replay(subscriber, generation, frames, done) is not { } more) return false;
+            done += more;
+            if (more > 0) reached = frames[done - 1].Cursor;
         }
-        // memory may have given some of them meanwhile
-        while (wanted is not null && wanted.TryPeek(out var had) && had <= at.Revision) wanted.Dequeue();
-        if (wanted is not null) return await NextWanted();
-        var page = await NextPage(at.Revision);
-        // the database has gone back, which the journal will say; whoever waits for it is reset then
-        if (page.Count == 0) throw new StoreUnavailableException("the journal does not go on");
-        if (page.Any(record => record.IsArchived)) return (null, at);
-        return ([.. page.Where(record => record.Revision <= target.Revision)], page[^1].Revision <= target.Revision ? page[^1].Cursor : target);
-    }
-
-    // while a page is handed over the one after it is read: revisions have no gaps, so where it begins is known
-    Task<IReadOnlyList<RevisionRecord>> NextPage(long after)
-    {
-        if (!ahead.TryPeek(out var first) || first.After != after)
-        {
-            ahead.Clear();
-            aheadTo = after;
-        }
-        for (; ahead.Count <= PagesAhead && (ahead.Count == 0 || aheadTo < target.Revision); aheadTo += options.ReadRevisions)
-            ahead.Enqueue((aheadTo, store.Read(watch.Org, aheadTo, options.ReadRevisions, CancellationToken.None)));
-        return ahead.Dequeue().Page;
-    }
-
-    // measured: with more, PostgreSQL and this process take the processor from each other
-    const int PagesAhead = 1;
-
-    async Task<(IReadOnlyList<RevisionRecord>? Page, Cursor Through)> NextWanted()
-    {
-        var some = new List<long>();
-        while (some.Count < options.ReadRevisions / 4 && wanted!.TryDequeue(out var revision)) some.Add(revision);
-        if (some.Count == 0) return ([], target);
-        var page = await store.Read(watch.Org, some, CancellationToken.None);
-        if (page.Count < some.Count) throw new StoreUnavailableException("the journal has lost what it had");
-        if (page.Any(record => record.IsArchived)) return (null, default);
-        return (page, wanted!.Count == 0 ? target : page[^1].Cursor);
+        return true;
     }
 }

@@ -1,7 +1,4 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Http.Headers;
-using System.Net.Sockets;
 using Xunit;
 
 namespace Stele.Server.Tests.Fixtures;
@@ -19,12 +16,12 @@ static class PreviousRelease
     static readonly string root = Postgres.RepositoryRoot();
 
     /// <summary>A process of it on a database, which it migrates if it is newer than the schema. Ready when this returns.</summary>
-    public static async Task<PreviousServer> Start(TestDatabase db) => await PreviousServer.Start(await built.Value, db);
+    public static async Task<ServerProcess> Start(TestDatabase db) => await ServerProcess.Start(await built.Value, db, "previous");
 
     /// <summary>Runs it, and gives its exit code and what it said, for when it must not start.</summary>
     public static async Task<(int Exit, string Text)> Refused(TestDatabase db)
     {
-        await using var server = PreviousServer.Launch(await built.Value, db);
+        await using var server = ServerProcess.Launch(await built.Value, db, "previous");
         return await server.Ended();
     }
 
@@ -63,75 +60,5 @@ static class PreviousRelease
         var output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
         return (process.ExitCode, output + await error);
-    }
-}
-
-/// <summary>One process of the previous release's server.</summary>
-sealed class PreviousServer : IAsyncDisposable
-{
-    readonly Process process;
-    readonly string data = Directory.CreateTempSubdirectory("stele-previous-").FullName;
-    readonly Task<string> output, error;
-
-    PreviousServer(string binary, TestDatabase db)
-    {
-        var start = new ProcessStartInfo("dotnet", [binary, "serve"]) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = data };
-        var http = $"127.0.0.1:{FreePort()}";
-        foreach (var (name, value) in new Dictionary<string, string>
-        {
-            ["STELE_POSTGRES"] = db.Owner, ["STELE_POSTGRES_APP"] = db.App, ["STELE_POSTGRES_TAIL"] = db.Tail, ["STELE_DATA"] = data, ["STELE_NODE"] = "previous",
-            ["STELE_ROOT_TOKEN"] = TestServer.Token, ["STELE_HTTP"] = http, ["STELE_GRPC"] = $"127.0.0.1:{FreePort()}",
-        })
-            start.Environment[name] = value;
-        process = Process.Start(start)!;
-        (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
-        Client = new HttpClient { BaseAddress = new Uri($"http://{http}") };
-        Client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", TestServer.Token);
-    }
-
-    /// <summary>With the root token.</summary>
-    public HttpClient Client { get; }
-
-    internal static PreviousServer Launch(string binary, TestDatabase db) => new(binary, db);
-
-    internal static async Task<PreviousServer> Start(string binary, TestDatabase db)
-    {
-        var server = new PreviousServer(binary, db);
-        await Wait.Until(async () =>
-        {
-            if (server.process.HasExited) throw new InvalidOperationException($"The previous release ended: {await server.output}{await server.error}");
-            try
-            {
-                using var answer = await server.Client.GetAsync("/readyz");
-                return answer.StatusCode == HttpStatusCode.OK;
-            }
-            catch (HttpRequestException)
-            {
-                return false;
-            }
-        }, "the previous release is ready");
-        return server;
-    }
-
-    internal async Task<(int Exit, string Text)> Ended()
-    {
-        await Wait.Until(() => process.HasExited, "the previous release has refused to start");
-        return (process.ExitCode, await output + await error);
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        Client.Dispose();
-        if (!process.HasExited) process.Kill();
-        await process.WaitForExitAsync();
-        process.Dispose();
-        Directory.Delete(data, recursive: true);
-    }
-
-    static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

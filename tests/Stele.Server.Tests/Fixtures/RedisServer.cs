@@ -12,9 +12,13 @@ namespace Stele.Server.Tests.Fixtures;
 sealed class RedisServer : IAsyncDisposable
 {
     readonly int port;
+    readonly string[] more;
     Process process;
 
-    RedisServer(int port) => (this.port, process) = (port, Launch(port));
+    RedisServer(int port, string[] more) => (this.port, this.more, process) = (port, more, Launch(port, more));
+
+    /// <summary>Where it listens.</summary>
+    public int Port => port;
 
     public string Configuration => $"127.0.0.1:{port},connectTimeout=500,syncTimeout=500";
 
@@ -22,7 +26,8 @@ sealed class RedisServer : IAsyncDisposable
     public RedisLink Link() => new(new SteleOptions { Redis = Configuration, Http = new(IPAddress.Loopback, 0), Grpc = new(IPAddress.Loopback, 0), Data = "", Node = "" }, NullLogger<RedisLink>.Instance);
 
     /// <summary>One that answers. The test is skipped when there is none on this machine.</summary>
-    public static async Task<RedisServer> Start()
+    /// <param name="more">What else it is told; the port on which it listens is written {port}.</param>
+    public static async Task<RedisServer> Start(params string[] more)
     {
         var path = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':');
         Assert.SkipUnless(path.Any(directory => File.Exists(Path.Combine(directory, "redis-server"))), "redis-server is not installed here");
@@ -30,7 +35,7 @@ sealed class RedisServer : IAsyncDisposable
         free.Start();
         var port = ((IPEndPoint)free.LocalEndpoint).Port;
         free.Stop();
-        var server = new RedisServer(port);
+        var server = new RedisServer(port, more);
         await server.UntilItAnswers();
         return server;
     }
@@ -45,7 +50,7 @@ sealed class RedisServer : IAsyncDisposable
     /// <summary>On the same port, with nothing in it.</summary>
     public Task Restart()
     {
-        process = Launch(port);
+        process = Launch(port, more);
         return UntilItAnswers();
     }
 
@@ -72,6 +77,6 @@ sealed class RedisServer : IAsyncDisposable
         }
     }
 
-    static Process Launch(int port) =>
-        Process.Start(new ProcessStartInfo("redis-server", ["--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]) { RedirectStandardOutput = true })!;
+    static Process Launch(int port, string[] more) =>
+        Process.Start(new ProcessStartInfo("redis-server", ["--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", .. more.Select(word => word.Replace("{port}", $"{port}", StringComparison.Ordinal))]) { RedirectStandardOutput = true })!;
 }

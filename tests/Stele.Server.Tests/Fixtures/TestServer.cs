@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Http.Headers;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
@@ -61,9 +62,11 @@ sealed class TestServer : IAsyncDisposable
     /// <param name="kafka">STELE_KAFKA, and what goes with it.</param>
     /// <param name="redis">STELE_REDIS.</param>
     /// <param name="hints">STELE_HINTS.</param>
+    /// <param name="redisAs">What STELE_REDIS_PASSWORD_FILE and STELE_REDIS_CA name.</param>
     /// <param name="issuers">Whose JWTs it believes.</param>
     public static async Task<TestServer> Start(TestDatabase db, string? token = Token, string? data = null, JournalOptions? journal = null, LimitOptions? limits = null, bool readOnly = false,
-        TlsOptions? tls = null, string[]? origins = null, (string Org, string? Environment)? flagd = null, KafkaOptions? kafka = null, string? redis = null, string[]? hints = null, params TokenIssuer[] issuers)
+        TlsOptions? tls = null, string[]? origins = null, (string Org, string? Environment)? flagd = null, KafkaOptions? kafka = null, string? redis = null, string[]? hints = null,
+        (string? Password, X509Certificate2Collection? Authorities) redisAs = default, params TokenIssuer[] issuers)
     {
         var logs = new CapturedLogs();
         var options = new SteleOptions
@@ -73,7 +76,7 @@ sealed class TestServer : IAsyncDisposable
             Data = data ?? Directory.CreateTempSubdirectory("stele-test-").FullName, SlowStatement = TimeSpan.Zero,
             Issuers = issuers, Tls = tls, Https = tls is null ? null : new IPEndPoint(IPAddress.Loopback, 0), HstsSeconds = 31_536_000, CorsOrigins = origins ?? [],
             Flagd = flagd is null ? null : new IPEndPoint(IPAddress.Loopback, 0), FlagdOrg = flagd?.Org ?? "default", FlagdEnvironment = flagd?.Environment,
-            Kafka = kafka, Redis = redis, Hints = hints,
+            Kafka = kafka, Redis = redis, RedisPassword = redisAs.Password, RedisCertificates = redisAs.Authorities, Hints = hints,
             // receivers of tests are on this machine
             WebhookNetworks = [IPNetwork.Parse("127.0.0.0/8"), IPNetwork.Parse("::1/128")], WebhookHttp = true,
         };

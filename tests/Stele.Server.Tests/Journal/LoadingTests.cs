@@ -141,6 +141,9 @@ public sealed class LoadingTests
         public Task<FoundRevisions> Find(OrgId org, long after, long upTo, IReadOnlyList<(string From, string To)> streams, int most, CancellationToken cancellation) =>
             store.Find(org, after, upTo, streams, most, cancellation);
 
+        public Task<FoundRevisions> FindNext(OrgId org, long after, long upTo, IReadOnlyList<(string From, string To)> streams, int most, CancellationToken cancellation) =>
+            store.FindNext(org, after, upTo, streams, most, cancellation);
+
         public Task<IReadOnlyDictionary<Guid, long>> Settle(OrgId org, long fence, IReadOnlyCollection<Guid> requestIds, CancellationToken cancellation) => store.Settle(org, fence, requestIds, cancellation);
 
         public Task<AppendAnswer> RaiseLastAt(OrgId org, Guid incarnation, long fence, JournalPlace place, Timestamp at) => store.RaiseLastAt(org, incarnation, fence, place, at);

@@ -30,7 +30,7 @@ public sealed partial class FolderTests
         ["Usage"] = ["UsageCounters", "UsageFlush"],
         ["Watch"] =
         [
-            "KeyWait", "OrgWatch", "OrgWatch.Follow", "SocketMessage", "Subscriber", "SubscriptionJson", "WatchConvergence", "WatchEnd", "WatchEngine", "WatchIndex", "WatchMetrics", "WatchOptions", "WatchOutbox", "WatchPeerJson", "WatchPeers", "WatchReplay", "WatchSignal", "WatchSocket",
+            "KeyWait", "OrgWatch", "OrgWatch.Follow", "SocketMessage", "Subscriber", "SubscriptionJson", "WatchConvergence", "WatchEnd", "WatchEngine", "WatchIndex", "WatchMetrics", "WatchOptions", "WatchOutbox", "WatchPages", "WatchPeerJson", "WatchPeers", "WatchReplay", "WatchSignal", "WatchSocket",
         ],
     };
 

@@ -121,6 +121,15 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
             return Task.FromResult(new FoundRevisions(found.Count > most ? null : found, 0));
         });
 
+    public Task<FoundRevisions> FindNext(OrgId org, long after, long upTo, IReadOnlyList<(string From, string To)> streams, int most, CancellationToken cancellation) =>
+        link.Ask("find_next", cancellation, _ =>
+        {
+            List<long> found = [.. (database.Current.Org(org)?.Read(after, int.MaxValue) ?? [])
+                .Where(record => record.Revision <= upTo && record.Events.Any(e => streams.Any(range => string.CompareOrdinal(e.Stream, range.From) >= 0 && string.CompareOrdinal(e.Stream, range.To) < 0)))
+                .Select(record => record.Revision).Take(most)];
+            return Task.FromResult(new FoundRevisions(found, 0) { Through = found.Count == most ? found[^1] : upTo });
+        });
+
     public Task<IReadOnlyDictionary<Guid, long>> Settle(OrgId org, long fence, IReadOnlyCollection<Guid> requestIds, CancellationToken cancellation) =>
         link.Ask("settle", cancellation, async session =>
         {

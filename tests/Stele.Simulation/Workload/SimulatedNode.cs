@@ -60,7 +60,7 @@ internal sealed class SimulatedNode(int number, SimulatedScheduler scheduler, Si
         var options = new WatchOptions
         {
             BufferMessages = 6, BufferBytes = 4_000, Heartbeat = TimeSpan.FromSeconds(2), Stall = TimeSpan.FromSeconds(3), Tick = TimeSpan.FromMilliseconds(200),
-            ReadRevisions = 5, ProbeRevisions = 9, ProbedMax = 12, JoinRevisions = 3,
+            ReadRevisions = 5, ProbeRevisions = 9, ProbedMax = 12, SoughtRevisions = 20, JoinRevisions = 3,
         };
         var engine = Watch = new WatchEngine(Journal, store, new RequestLimiter(Process.Time, new LimitOptions(), new LimitMetrics(new Metrics())), Process.Time, options, new WatchMetrics(new Metrics()), new WatchLog(logs.CreateLogger<WatchLog>()));
         Process.Post(async void (_) =>

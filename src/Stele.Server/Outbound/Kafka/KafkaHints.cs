@@ -18,7 +18,7 @@ internal sealed class KafkaHints(KafkaLink link) : IHintCarrier, IDisposable
     public async Task Send(IReadOnlyCollection<Hint> hints, CancellationToken cancellation)
     {
         // no acknowledgement by replicas, and soon given up: a hint that is late is of no use
-        producer ??= link.Producer(("acks", "1"), ("linger.ms", "0"), ("message.timeout.ms", "5000"));
+        producer ??= link.Producer(("acks", "1"), ("linger.ms", "0"), ("socket.nagle.disable", "true"), ("message.timeout.ms", "5000"));
         await Task.WhenAll(hints.Select(hint => producer.ProduceAsync(link.Options.HintTopic, new Message<string, byte[]> { Value = Encoding.ASCII.GetBytes(hint.ToString()) }, cancellation)));
     }
 

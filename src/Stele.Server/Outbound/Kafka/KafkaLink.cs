@@ -19,7 +19,9 @@ internal sealed class KafkaLink(SteleOptions all, ILogger<KafkaLink> log)
     public IProducer<string, byte[]> Producer(params ReadOnlySpan<(string Name, string Value)> more) => new ProducerBuilder<string, byte[]>(Config(more)).SetLogHandler((_, line) => Log(line)).SetErrorHandler(static (_, _) => { }).Build();
 
     /// <summary>A consumer of no group: each reads everything.</summary>
-    public IConsumer<Ignore, byte[]> Consumer() => new ConsumerBuilder<Ignore, byte[]>(Config(("group.id", $"stele-hints-{Guid.NewGuid():N}"), ("enable.auto.commit", "false")))
+    public IConsumer<Ignore, byte[]> Consumer() => new ConsumerBuilder<Ignore, byte[]>(Config(("group.id", $"stele-hints-{Guid.NewGuid():N}"), ("enable.auto.commit", "false"),
+            // a broker that has nothing is asked again soon: some keep what comes meanwhile until the question has run out
+            ("fetch.wait.max.ms", "50"), ("socket.nagle.disable", "true")))
         .SetLogHandler((_, line) => Log(line)).SetErrorHandler(static (_, _) => { }).Build();
 
     /// <summary>How many partitions a topic has; made if it is not there, and that is allowed. Throws <see cref="OutboundAwayException"/>.</summary>

@@ -20,7 +20,6 @@ internal sealed class KafkaSink(KafkaLink link, IJournalStore journal, TimeProvi
     // messages that wait for their acknowledgement
     const int UnderWayMax = 1_000, PageRevisions = 100;
     const long UnderWayBytesMax = 16 << 20;
-    const string TimeoutMilliseconds = "15000";
 
     IProducer<string, byte[]>? producer;
 
@@ -99,7 +98,7 @@ internal sealed class KafkaSink(KafkaLink link, IJournalStore journal, TimeProvi
     {
         if (Volatile.Read(ref producer) is { } open) return open;
         var made = link.Producer(("enable.idempotence", "true"), ("enable.gapless.guarantee", "true"), ("acks", "all"), ("partitioner", "murmur2_random"), ("linger.ms", "2"),
-            ("message.timeout.ms", TimeoutMilliseconds), ("message.max.bytes", $"{OutboundLimits.KafkaMessageBytes.Value + (64 << 10)}"));
+            ("message.timeout.ms", $"{(long)link.Options.MessageTimeout.TotalMilliseconds}"), ("message.max.bytes", $"{OutboundLimits.KafkaMessageBytes.Value + (64 << 10)}"));
         if (Interlocked.CompareExchange(ref producer, made, null) is not { } other) return made;
         made.Dispose();
         return other;

@@ -151,10 +151,11 @@ internal sealed class WebhookTurn(
     // out of order, and once: somebody asked, and sees what came of it
     async Task SendAgain(Work work, OrgState state, IReadOnlyList<long> revisions, CancellationToken cancellation)
     {
-        var found = await journal.Read(work.Due.Org, revisions, cancellation);
         foreach (var revision in revisions)
         {
-            var message = found.FirstOrDefault(record => record.Revision == revision) is { IsArchived: false } record && Sight(state, work.Webhook) is { } rights
+            // each by itself: together they may be more than a page
+            var found = await journal.Read(work.Due.Org, [revision], cancellation);
+            var message = found is [{ IsArchived: false } record] && Sight(state, work.Webhook) is { } rights
                 ? WebhookMessage.Of(state, work.Webhook, rights, record)
                 : null;
             var attempt = message is null ? new WebhookAttempt(false, null, "There is nothing in it any more that the webhook may be sent.")

@@ -61,7 +61,32 @@ public sealed class KafkaOutTests
         var events = await Events(server);
         var lines = await Read(kafka, "stele.changes", events.Count);
         Assert.Equal(events.Select(e => e.GetProperty("event_id").GetString()).Order(), lines.Select(line => line.Id).Distinct().Order());
-        // doubled perhaps; but who drops what is not newer has each version once, in order
+        Ordered(lines);
+    }
+
+    [Fact]
+    public async Task Messages_that_time_out_are_sent_again_from_the_checkpoint_by_a_new_producer()
+    {
+        using var kafka = new MockKafka();
+        await using var db = await Postgres.NewDatabase();
+        await using var server = await TestServer.Start(db, kafka: new KafkaOptions { Servers = kafka.Servers, MessageTimeout = TimeSpan.FromSeconds(1) });
+        await Put(server, "late.k0", -1);
+        await Read(kafka, "stele.changes", (await Events(server)).Count);
+        kafka.Stop();
+        for (var n = 0; n < 30; n++) await Put(server, $"late.k{n % 3}", n);
+        await Wait.Until(() => server.Logs.Lines.Any(line => line.Contains("kafka does not take what is to be written (Local: Message timed out)", StringComparison.Ordinal)), "a message has timed out");
+        Assert.DoesNotContain("\nstele_outbound_lag_revisions{sink=\"kafka\"} 0\n", await server.Client.GetStringAsync("/metrics"), StringComparison.Ordinal);
+        kafka.Start();
+        var events = await Events(server);
+        var lines = await Read(kafka, "stele.changes", events.Count);
+        Assert.Equal(events.Select(e => e.GetProperty("event_id").GetString()).Order(), lines.Select(line => line.Id).Distinct().Order());
+        Ordered(lines);
+        await Wait.Until(async () => (await server.Client.GetStringAsync("/metrics")).Contains("\nstele_outbound_lag_revisions{sink=\"kafka\"} 0\n", StringComparison.Ordinal), "it is level");
+    }
+
+    // doubled perhaps; but who drops what is not newer has each version once, in order
+    static void Ordered(List<KafkaLine> lines)
+    {
         foreach (var key in lines.GroupBy(line => line.Key))
         {
             long last = 0;
