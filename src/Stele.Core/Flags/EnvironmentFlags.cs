@@ -17,8 +17,8 @@ namespace Stele.Core.Flags;
 public sealed record FlagEntry(
     string Key, byte[]? Text, int Version, long Revision, Timestamp UpdatedAt, string UpdatedBy, string? ChangeLog, Timestamp CreatedAt, long Id) : IKeyed
 {
-    // header, references and numbers of this and of what is compiled of it
-    const int EntryBytes = 512;
+    // header, references and numbers of this, of what is compiled of it, and of the answer that is written once for all who ask
+    const int EntryBytes = 1_536;
 
     /// <summary>Whether the flag's own kill switch is on.</summary>
     public bool Killed { get; init; }

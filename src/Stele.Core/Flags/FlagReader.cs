@@ -144,7 +144,9 @@ sealed class FlagReader(byte[] text, string pointer, List<Problem> problems, lon
 
     void ReadTargeting(int node)
     {
-        if (node < 0 || !Expect(node, JsonKind.Object, "flag.rule", "Targeting is an operation: an object with one member, its name; an empty object is none.")) return;
+        // null is none, as flagd has it
+        if (node < 0 || tape[node].Kind == JsonKind.Null) return;
+        if (!Expect(node, JsonKind.Object, "flag.rule", "Targeting is an operation: an object with one member, its name; an empty object, or null, is none.")) return;
         if (tape[node].Count == 0) return;
         var compiler = new RuleCompiler(new RuleSource(new RuleData(tape), ""), parts.Variants);
         parts.Rule = compiler.Compile(node);

@@ -143,6 +143,8 @@ public static class SteleLimits
     public static readonly Limit FlagContextBytes = new("flag.context_bytes", 1 << 20, "bytes", "a larger context is refused, INVALID_CONTEXT", true);
     /// <summary>Parts of a rule that an explanation shows.</summary>
     public static readonly Limit FlagTraceParts = new("flag.trace_parts", 1_000, "parts", "what is evaluated behind them is left out, and the explanation says so");
+    /// <summary>For how many days it is known how flags were used.</summary>
+    public static readonly Limit FlagUseDays = new("flag.use_days", 400, "days", "counts of days before that are deleted; last_evaluated_at goes with the last of them");
     /// <summary>Entries of audit logs that wait on one node.</summary>
     public static readonly Limit AuditQueueEntries = new("audit.queue_entries", 16_384, "entries", "one more is lost, counted and told by an entry audit.lost; what must be on record first is refused, unavailable", true);
     /// <summary>Entries of one org's audit log that wait on one node.</summary>
@@ -219,7 +221,7 @@ public static class SteleLimits
         PrimaryWaitMilliseconds, ClockSkewMilliseconds, PageItems, PageBytes, DescriptionCharacters, IdempotencyKeyCharacters, IdempotencyHours, RingRevisions,
         RingBytes, JournalPageBytes, InlineValueBytes, ValueCacheBytes, StateMebibytes, IdleSeconds, ShutdownSeconds, ActorCharacters, Shards,
         SchemaBytes, SchemaSteps, SchemaLevels, SchemaMultipleExponent, PatternCharacters, PatternInstructions, SchemaCacheBytes, SchemaCheckMilliseconds,
-        FlagNameCharacters, FlagBytes, FlagsPerEnvironment, FlagVariants, FlagMetadataEntries, FlagScheduleSteps, FlagSteps, FlagLevels, FlagContextBytes, FlagTraceParts,
+        FlagNameCharacters, FlagBytes, FlagsPerEnvironment, FlagVariants, FlagMetadataEntries, FlagScheduleSteps, FlagSteps, FlagLevels, FlagContextBytes, FlagTraceParts, FlagUseDays,
         NameCharacters, EmailCharacters, PasswordCharactersMin, PasswordCharactersMax, UsersPerOrg, ServiceAccountsPerOrg, TokensPerOrg, RolesPerOrg,
         RolesPerMember, GrantsPerRole, KnownTokens, AccessUnconfirmedSeconds, SignInFailures, SessionIdleMinutes, SessionHours,
         .. TrafficLimits.All,

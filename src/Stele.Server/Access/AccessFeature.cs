@@ -24,6 +24,8 @@ internal static class AccessFeature
         .AddSingleton<AccessMetrics>()
         .AddSingleton<KnownTokens>()
         .AddSingleton<Sessions>()
+        .AddSingleton<FollowedSessions>()
+        .AddHostedService(provider => provider.GetRequiredService<FollowedSessions>())
         .AddSingleton<Memberships>()
         .AddSingleton<Passwords>()
         .AddSingleton<SignIn>()

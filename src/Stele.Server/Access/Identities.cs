@@ -139,6 +139,8 @@ internal sealed class Identities(RootTokens roots, OrgDirectory orgs, KnownToken
     {
         // of an event stream's address: a token's end is in the state, a root token's is not
         if (request.Headers.Authorization.Count == 0 && StreamPasses.Of(request) is { } pass) return caller.Principal.IsRoot ? () => passes.IsOfRoot(pass) : null;
+        // the same order as Admit's: whoever has no token came by his cookie
+        if (request.Headers.Authorization.Count == 0 && OfrepProblems.ApiKeyOf(request) is null && Sessions.CookieOf(request) is { } cookie) return sessions.Standing(cookie);
         var text = TokenOf(request);
         if (caller.Principal.IsRoot)
         {

@@ -22,7 +22,7 @@ internal sealed record KnownSession(OrgId Org, Principal Principal, long Checked
 /// last use, twelve hours after it began, when its user signs out, is suspended, removed or given a password. It is looked
 /// for in its org's own table, and trusted for a second.
 /// </summary>
-internal sealed class Sessions(DatabaseConnections pools, StatementTimer statements, TimeProvider time)
+internal sealed class Sessions(DatabaseConnections pools, FollowedSessions followed, StatementTimer statements, TimeProvider time)
 {
     /// <summary>The cookie's name.</summary>
     public const string CookieName = "stele_session";
@@ -100,7 +100,10 @@ internal sealed class Sessions(DatabaseConnections pools, StatementTimer stateme
         VALUES ($1, $2, $3, now(), now(), now() + make_interval(mins => 1) * $4) RETURNING expires_at
         """;
 
-    /// <summary>Ends the session of a cookie: at once on this node, within a second on the others.</summary>
+    /// <summary>What tells again and again whether the session of a cookie still is: for streams, which last longer than a request.</summary>
+    public Func<bool> Standing(string cookie) => TryParse(cookie, out var org, out var hash) ? followed.Standing(org, BinaryPrimitives.ReadUInt128BigEndian(hash), hash) : static () => false;
+
+    /// <summary>Ends the session of a cookie: at once on this node, within a second on the others. So do its streams.</summary>
     public async Task End(string cookie, CancellationToken cancellation)
     {
         if (!TryParse(cookie, out var org, out var hash)) return;
@@ -111,6 +114,7 @@ internal sealed class Sessions(DatabaseConnections pools, StatementTimer stateme
         await batch.ExecuteNonQueryAsync(cancellation);
         // a request that came in between may have found it still
         Forget(hash);
+        followed.End(BinaryPrimitives.ReadUInt128BigEndian(hash));
     }
 
     const string EndSql = """

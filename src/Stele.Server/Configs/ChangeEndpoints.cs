@@ -12,12 +12,12 @@ using Stele.Server.Watch;
 namespace Stele.Server.Configs;
 
 /// <summary>Writes of many keys as one revision: change sets, and the rollback of a prefix.</summary>
-internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, ConfigQueries queries, FlagPast flags, WatchPeers watchers)
+internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, ConfigQueries queries, FlagPast flags, FlagWrites writes, WatchPeers watchers)
 {
     /// <summary><c>POST /v1/changes</c></summary>
     public async Task Post(HttpContext context)
     {
-        if (!(await WriteRequest.Read(context, Parameter.Env | Parameter.WaitFor | Parameter.MinSubscribers | Parameter.Timeout)).TryGet(out var request, out var fault))
+        if (!(await WriteRequest.Read(context, Parameter.Env | Parameter.DryRun | Parameter.WaitFor | Parameter.MinSubscribers | Parameter.Timeout)).TryGet(out var request, out var fault))
         {
             await HttpProblems.Write(context, fault);
             return;
@@ -26,6 +26,7 @@ internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, Conf
         {
             if (request.Parameters.Watch is { WaitForSubscribers: false })
                 request.Problems.Add(Problem.Query("wait_for", "wait_for.missing", "min_subscribers and timeout go with wait_for=subscribers."));
+            if (request.Parameters is { DryRun: true, Watch: not null }) request.Problems.Add(Problem.Query("dry_run", "parameter.exclusive", "Nobody is told of what is not written: dry_run goes without wait_for."));
             var body = ChangeBody.Parse(request.Body, request.Parameters.Env, request.Problems);
             if ((await DefaultEnvironment(request, body)).TryGet(out var environment, out fault)) body.RefuseDuplicates(environment.Name, request.Problems);
             fault = request.Refused ?? fault;
@@ -38,8 +39,8 @@ internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, Conf
             {
                 ExpectedRevision = body.ExpectedRevision, ExpectedRevisionCoversEnvironment = body.CoversEnvironment, IsList = true, Flags = body.Flags,
             };
-            var outcome = await journal.Append(request.Caller.Org, command, request.Idempotency, CancellationToken.None);
-            await AnswerResults(context, outcome, request.Parameters.Watch is { } waiting && outcome.Fault is null ? await Converge(context, outcome.Value, waiting) : null);
+            var outcome = await writes.Do(request, command);
+            await AnswerResults(context, outcome, request.Parameters.DryRun, request.Parameters.Watch is { } waiting && outcome.Fault is null ? await Converge(context, outcome.Value, waiting) : null);
         }
     }
 
@@ -55,7 +56,7 @@ internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, Conf
     /// <summary><c>POST /v1/rollback</c></summary>
     public async Task Rollback(HttpContext context)
     {
-        if (!(await WriteRequest.Read(context, Parameter.Env)).TryGet(out var request, out var fault))
+        if (!(await WriteRequest.Read(context, Parameter.Env | Parameter.DryRun)).TryGet(out var request, out var fault))
         {
             await HttpProblems.Write(context, fault);
             return;
@@ -66,7 +67,7 @@ internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, Conf
             fault = request.Refused;
             if (fault is null && (await Restored(context, request, body)).TryGet(out var command, out fault))
             {
-                await AnswerResults(context, await journal.Append(request.Caller.Org, command, request.Idempotency, CancellationToken.None));
+                await AnswerResults(context, await writes.Do(request, command), request.Parameters.DryRun);
                 return;
             }
             await HttpProblems.Write(context, fault!);
@@ -114,14 +115,20 @@ internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, Conf
         return read.TryGet(out var snapshot, out var fault) ? ConfigView.Environment(snapshot.State, null) : fault;
     }
 
-    static Task AnswerResults(HttpContext context, Outcome<Applied> outcome, Convergence? converged = null)
+    async Task AnswerResults(HttpContext context, Outcome<Applied> outcome, bool dryRun, Convergence? converged = null)
     {
-        if (!outcome.TryGet(out var applied, out var fault)) return HttpProblems.Write(context, fault);
+        if (!outcome.TryGet(out var applied, out var fault))
+        {
+            await HttpProblems.Write(context, fault);
+            return;
+        }
+        var moves = await writes.Moves(applied, dryRun, CancellationToken.None);
         // without a revision nothing had to change: the answer is the state that showed it
-        var place = applied.Record is { } record ? new JournalPlace(record.Revision, record.Chain) : applied.State.Place;
+        var place = !dryRun && applied.Record is { } record ? new JournalPlace(record.Revision, record.Chain) : applied.State.Place;
         Answer.Place(context.Response, place);
-        var json = ConfigJson.Results(new JsonText(), applied.Record, place);
-        return Answer.Send(context, (converged?.Write(json.Raw(","u8)) ?? json).Raw("}"u8));
+        var json = ConfigJson.Results(new JsonText(), applied.Record, place, moves);
+        if (dryRun) json.Raw(",\"dry_run\":true"u8);
+        await Answer.Send(context, (converged?.Write(json.Raw(","u8)) ?? json).Raw("}"u8));
     }
 
     static readonly EnvironmentState NoEnvironment = new("", null, 0, 0, Timestamp.Epoch, 0);

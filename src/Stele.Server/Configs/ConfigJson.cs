@@ -1,6 +1,7 @@
 using Stele.Core.Configs;
 using Stele.Core.Journal;
 using Stele.Core.Orgs;
+using Stele.Server.Flags;
 using Stele.Server.Gateway;
 
 namespace Stele.Server.Configs;
@@ -54,12 +55,12 @@ internal static class ConfigJson
     }
 
     /// <summary>What a revision did to configuration: kind, key, environment and version of each change, in order. The object is left open.</summary>
-    public static JsonText Results(JsonText json, RevisionRecord? record, JournalPlace place)
+    public static JsonText Results(JsonText json, RevisionRecord? record, JournalPlace place, IReadOnlyList<FlagMoved> moves)
     {
         json.Raw("{\"revision\":"u8).Number(place.Revision)
             .Raw(",\"cursor\":\""u8).Ascii(place.CursorText)
             .Raw("\",\"results\":["u8);
-        var first = true;
+        var (first, moved) = (true, 0);
         foreach (var e in record?.Events ?? [])
         {
             // config/ENVIRONMENT/KEY, also when the data was redacted since
@@ -69,8 +70,10 @@ internal static class ConfigJson
             json.Raw("{\"kind\":\""u8).Ascii(stream[0])
                 .Raw("\",\"key\":\""u8).Ascii(stream[2])
                 .Raw("\",\"environment\":\""u8).Ascii(stream[1])
-                .Raw("\",\"version\":"u8).Number(e.StreamVersion)
-                .Raw("}"u8);
+                .Raw("\",\"version\":"u8).Number(e.StreamVersion);
+            // both in the order of the events
+            if (moved < moves.Count && moves[moved].IsOf(stream)) FlagJson.Moved(json, moves[moved++].Move);
+            json.Raw("}"u8);
         }
         return json.Raw("]"u8);
     }

@@ -3,6 +3,7 @@ using Stele.Core.Access;
 using Stele.Core.Faults;
 using Stele.Core.Flags;
 using Stele.Core.Limits;
+using Stele.Server.Journal;
 using Stele.Server.Configs;
 using Stele.Server.Gateway;
 
@@ -51,7 +52,8 @@ internal sealed class FlagEndpoints(ConfigView view, FlagQueries queries, FlagPa
             return;
         }
         var json = FlagJson.Open(new JsonText(), environment.Name, found);
-        if (!parameters.IsPast && found.Kind == FlagItemKind.Flag)
+        // how it is used is in the database alone: who takes what this node has does not wait for that
+        if (parameters is { IsPast: false, Consistency: Consistency.Strong } && found.Kind == FlagItemKind.Flag)
             FlagJson.Use(json, (await uses.Of(shown.State.Org, environment.Name, found.Key, FlagUseQueries.DaysDefault, context.RequestAborted)).Of(found), whole: true);
         await Answer.Send(context, json.Raw("}"u8));
     }
@@ -76,8 +78,8 @@ internal sealed class FlagEndpoints(ConfigView view, FlagQueries queries, FlagPa
             return;
         }
         var flags = await past.At(shown.State, shown.Environment, shown.Place.Revision, context.RequestAborted);
-        // of the past it is not told: counts are by day
-        var used = parameters.IsPast ? null : await uses.Of(shown.State.Org, shown.Environment.Name, null, parameters.Days ?? FlagUseQueries.DaysDefault, context.RequestAborted);
+        // of the past it is not told: counts are by day; nor to who takes what this node has: they are in the database alone
+        var used = parameters.IsPast || parameters is { Consistency: Consistency.Local, Stale: false } ? null : await uses.Of(shown.State.Org, shown.Environment.Name, null, parameters.Days ?? FlagUseQueries.DaysDefault, context.RequestAborted);
         var json = new JsonText().Raw("{\"items\":["u8);
         var (count, last, more) = (0, "", false);
         foreach (var item in shown.After is { } after ? flags.Items.StartingWith(prefix, after) : flags.Items.StartingWith(prefix))

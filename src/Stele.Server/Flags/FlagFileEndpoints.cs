@@ -59,15 +59,14 @@ internal sealed class FlagFileEndpoints(JournalNode journal, ConfigView view, Fl
             return;
         }
         var flags = await past.At(shown.State, shown.Environment, shown.Place.Revision, context.RequestAborted);
-        // a file without some of its flags would not be the set: all of it, or nothing
-        if (!flags.Items.All(item => item.Archived || shown.Rights.Allows(Permission.FlagRead, shown.Environment.Name, item.Key)))
-        {
-            await HttpProblems.Write(context, new Fault(FaultCode.Forbidden, $"{Caller.Of(context).Principal.ActorId} may not read all flags of {shown.Environment.Name}; an export is all of them."));
-            return;
-        }
+        // like a list: what somebody may read, and whether that is all there could be, which says nothing of what there is
+        var mayReadAll = shown.Rights.Allows(Permission.FlagRead, shown.Environment.Name, null);
+        var set = mayReadAll ? flags.Set : Readable(flags.Set, shown);
+        var metadata = shown.Rights.Allows(Permission.FlagRead, shown.Environment.Name, FlagKey.MetadataText) ? flags.Metadata : null;
         var left = new List<string>();
-        var file = FlagFile.Write(format == "flagd" ? ForFlagd(flags.Set, left) : flags.Set, flags.Metadata);
+        var file = FlagFile.Write(format == "flagd" ? ForFlagd(set, left) : set, metadata);
         shown.PlaceHeaders(context.Response);
+        if (!mayReadAll) context.Response.Headers["Stele-Partial"] = "true";
         if (left.Count > 0) context.Response.Headers["Stele-Left-Out"] = string.Join(", ", left);
         context.Response.ContentType = format == "yaml" ? "application/yaml" : Answer.Json;
         await Answer.Body(context, new JsonText(file.Length).Raw(format == "yaml" ? FlagYaml.FromJson(file) : file));
@@ -158,12 +157,13 @@ internal sealed class FlagFileEndpoints(JournalNode journal, ConfigView view, Fl
         var json = new JsonText().Raw("{\"revision\":"u8).Number(place.Revision).Raw(",\"cursor\":\""u8).Ascii(place.CursorText).Raw("\""u8);
         if (request.Parameters.DryRun) json.Raw(",\"dry_run\":true"u8);
         json.Raw(",\"unchanged\":"u8).Number(command.Flags.Count - moves.Count(move => !move.After.Deleted)).Raw(",\"items\":["u8);
-        foreach (var (index, (environment, before, after)) in moves.Index())
+        foreach (var (index, move) in moves.Index())
         {
             if (index > 0) json.Raw(","u8);
-            json.Raw("{\"name\":\""u8).Ascii(after.Key).Raw("\",\"environment\":\""u8).Ascii(environment)
-                .Raw("\",\"op\":\""u8).Ascii(after.Deleted ? "removed" : before is null ? "added" : "changed").Raw("\",\"version\":"u8).Number(after.Version);
-            FlagJson.Moved(json, FlagMove.Between(before, after)).Raw("}"u8);
+            var after = move.After;
+            json.Raw("{\"name\":\""u8).Ascii(after.Key).Raw("\",\"environment\":\""u8).Ascii(move.Environment)
+                .Raw("\",\"op\":\""u8).Ascii(after.Deleted ? "removed" : move.Before is null ? "added" : "changed").Raw("\",\"version\":"u8).Number(after.Version);
+            FlagJson.Moved(json, move.Move).Raw("}"u8);
         }
         Answer.Place(context.Response, place);
         await Answer.Send(context, json.Raw("]}"u8));
@@ -181,6 +181,16 @@ internal sealed class FlagFileEndpoints(JournalNode journal, ConfigView view, Fl
                 left.Add(flag.Name);
             }
         return set with { Flags = flags.ToMap() };
+    }
+
+    static FlagSet Readable(FlagSet set, ConfigView.Shown shown)
+    {
+        var (flags, rules) = (set.Flags.ToBuilder(), set.Rules.ToBuilder());
+        foreach (var flag in set.Flags)
+            if (!shown.Rights.Allows(Permission.FlagRead, shown.Environment.Name, flag.Name)) flags.Remove(flag.Name);
+        foreach (var rule in set.Rules)
+            if (!shown.Rights.Allows(Permission.FlagRead, shown.Environment.Name, FlagKey.RulePrefix + rule.Name)) rules.Remove(rule.Name);
+        return set with { Flags = flags.ToMap(), Rules = rules.ToMap() };
     }
 
     static Fault Unknown(string pointer, string name) => new(FaultCode.NotFound, $"There is no environment '{name}'.", [Problem.Body(pointer, "environment.unknown", $"There is no environment '{name}'.")]);

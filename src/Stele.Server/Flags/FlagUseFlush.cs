@@ -16,6 +16,7 @@ internal sealed class FlagUseFlush(FlagUse use, DatabaseConnections pools, State
     readonly SemaphoreSlim one = new(1);
     Queue<Batch> waiting = [];
     long numbers;
+    DateOnly swept;
     bool isFailing;
 
     /// <summary>One org's counts, under a number by which a second attempt is known.</summary>
@@ -49,6 +50,37 @@ internal sealed class FlagUseFlush(FlagUse use, DatabaseConnections pools, State
         }
     }
 
+    /// <summary>Deletes what is older than the limit flag.use_days. On several nodes at once it does no harm.</summary>
+    public async Task Sweep(CancellationToken cancellation)
+    {
+        using var timing = statements.Start("flag_use_sweep");
+        foreach (var sql in (string[])[SweepUseSql, SweepServedSql])
+        {
+            await using var sweep = pools.Tail.CreateCommand(sql);
+            sweep.CommandTimeout = SweepSeconds;
+            sweep.Parameters.Add(new NpgsqlParameter<int> { TypedValue = SweepRowsMax });
+            while (await sweep.ExecuteNonQueryAsync(cancellation) == SweepRowsMax)
+            {
+                // there are more
+            }
+        }
+    }
+
+    const int SweepRowsMax = 10_000, SweepSeconds = 60;
+
+    // the role's policy shows it no younger ones, and so does the index
+    const string SweepUseSql = """
+        DELETE FROM stele.flag_use AS u USING (
+            SELECT org_id, environment, flag, day, variant FROM stele.flag_use WHERE day < current_date - 400 ORDER BY day LIMIT $1) AS old
+        WHERE u.org_id = old.org_id AND u.environment = old.environment AND u.flag = old.flag AND u.day = old.day AND u.variant = old.variant
+        """;
+
+    const string SweepServedSql = """
+        DELETE FROM stele.flag_served AS s USING (
+            SELECT org_id, environment, day, reported FROM stele.flag_served WHERE day < current_date - 400 ORDER BY day LIMIT $1) AS old
+        WHERE s.org_id = old.org_id AND s.environment = old.environment AND s.day = old.day AND s.reported = old.reported
+        """;
+
     /// <inheritdoc/>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
@@ -79,12 +111,28 @@ internal sealed class FlagUseFlush(FlagUse use, DatabaseConnections pools, State
             while (true)
             {
                 await Task.Delay(TimeSpan.FromSeconds(SteleLimits.UsageFlushSeconds.Value), time, stoppingToken);
-                await RunOnce(stoppingToken);
+                if (await RunOnce(stoppingToken)) await SweepOnceADay(stoppingToken);
             }
         }
         catch (OperationCanceledException)
         {
             // the end of the node: StopAsync writes what is left
+        }
+    }
+
+    async Task SweepOnceADay(CancellationToken cancellation)
+    {
+        var today = DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime);
+        if (swept == today) return;
+        swept = today;
+        try
+        {
+            await Sweep(cancellation);
+        }
+        catch (Exception e) when (e is NpgsqlException or TimeoutException or SocketException or IOException)
+        {
+            // tomorrow, or another node
+            log.SweepFails(e.Message);
         }
     }
 

@@ -110,12 +110,12 @@ internal sealed class FlagWriteEndpoints(JournalNode journal, FlagQueries querie
         }
         var record = applied.Record!;
         var moves = await writes.Moves(applied, request.Parameters.DryRun, CancellationToken.None);
-        var (environment, before, entry) = moves[0];
+        var (environment, entry) = (moves[0].Environment, moves[0].After);
         Answer.Place(context.Response, request.Parameters.DryRun ? applied.State.Place : new JournalPlace(record.Revision, record.Chain));
         if (!request.Parameters.DryRun) context.Response.Headers.ETag = EntityTag.Of(entry.Version, applied.State.Incarnation).ToString();
         var json = FlagJson.Open(new JsonText(), environment, entry);
         if (request.Parameters.DryRun) json.Raw(",\"dry_run\":true"u8);
-        await Answer.Send(context, FlagJson.Moved(json, FlagMove.Between(before, entry)).Raw("}"u8));
+        await Answer.Send(context, FlagJson.Moved(json, moves[0].Move).Raw("}"u8));
     }
 
     /// <summary>One change, unless something is wrong with the request.</summary>

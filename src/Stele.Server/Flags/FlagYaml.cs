@@ -91,6 +91,9 @@ internal static partial class FlagYaml
     {
         readonly Dictionary<AnchorName, string> anchors = [];
 
+        // what anchors hold and merges read, which neither the text nor what it comes to bounds
+        long swollen;
+
         public void Node(int depth)
         {
             var at = parser.Current!.Start;
@@ -103,7 +106,15 @@ internal static partial class FlagYaml
             else if (parser.TryConsume<SequenceStart>(out _)) Sequence(depth);
             else Mapping(depth);
             if (json.Length > SteleLimits.ChangeSetBytes.Value) throw new YamlException(at, at, $"As JSON this has more than {SteleLimits.ChangeSetBytes.Value} characters.");
-            if (!anchor.IsEmpty && alias is null) anchors[anchor] = json.ToString(begin, json.Length - begin);
+            if (anchor.IsEmpty || alias is not null) return;
+            Swell(json.Length - begin, at);
+            anchors[anchor] = json.ToString(begin, json.Length - begin);
+        }
+
+        void Swell(int characters, Mark at)
+        {
+            if ((swollen += characters) > SteleLimits.ChangeSetBytes.Value)
+                throw new YamlException(at, at, $"What anchors name and merges bring has more than {SteleLimits.ChangeSetBytes.Value} characters together.");
         }
 
         void Sequence(int depth)
@@ -121,16 +132,57 @@ internal static partial class FlagYaml
         {
             parser.Consume<MappingStart>();
             json.Append('{');
+            var (own, merged) = ((HashSet<string>?)null, (List<string>?)null);
+            var begin = json.Length;
             while (!parser.TryConsume<MappingEnd>(out _))
             {
-                if (json[^1] != '{') json.Append(',');
                 var key = parser.Consume<Scalar>();
-                if (key is { Value: "<<", Style: ScalarStyle.Plain }) throw new YamlException(key.Start, key.End, "Merge keys (<<) are not read: write the members out.");
-                json.Append(String(key)).Append(':');
+                if (key is { Value: "<<", Style: ScalarStyle.Plain })
+                {
+                    (merged ??= []).Add(Merged(key, depth));
+                    continue;
+                }
+                var name = String(key);
+                if (json.Length > begin) json.Append(',');
+                (own ??= new(StringComparer.Ordinal)).Add(name);
+                json.Append(name).Append(':');
                 Node(depth + 1);
             }
+            foreach (var source in merged ?? []) Merge(source, own ??= new(StringComparer.Ordinal), json.Length > begin);
             json.Append('}');
         }
+
+        // the value of a merge key (yaml.org/type/merge), as JSON: it stands in the text only as far as the mapping has not its members itself
+        string Merged(Scalar key, int depth)
+        {
+            var begin = json.Length;
+            Node(depth + 1);
+            var text = json.ToString(begin, json.Length - begin);
+            json.Length = begin;
+            Swell(text.Length, key.Start);
+            using var source = JsonDocument.Parse(text, Deep);
+            if (source.RootElement.ValueKind != JsonValueKind.Object && (source.RootElement.ValueKind != JsonValueKind.Array || source.RootElement.EnumerateArray().Any(item => item.ValueKind != JsonValueKind.Object)))
+                throw new YamlException(key.Start, key.End, "A merge key (<<) takes a mapping, or a list of mappings.");
+            return text;
+        }
+
+        // of several the first that has a member counts
+        void Merge(string text, HashSet<string> own, bool more)
+        {
+            using var source = JsonDocument.Parse(text, Deep);
+            var mappings = source.RootElement.ValueKind == JsonValueKind.Object ? [source.RootElement] : source.RootElement.EnumerateArray().ToArray();
+            foreach (var member in mappings.SelectMany(mapping => mapping.EnumerateObject()))
+            {
+                var name = Encoding.UTF8.GetString(CanonicalJson.FromString(member.Name));
+                if (!own.Add(name)) continue;
+                if (more) json.Append(',');
+                more = true;
+                json.Append(name).Append(':').Append(member.Value.GetRawText());
+            }
+            if (json.Length > SteleLimits.ChangeSetBytes.Value) throw new YamlException($"As JSON this has more than {SteleLimits.ChangeSetBytes.Value} characters.");
+        }
+
+        static readonly JsonDocumentOptions Deep = new() { MaxDepth = 1_000 };
 
         static string Json(Scalar scalar)
         {

@@ -218,7 +218,7 @@ internal struct RequestParameters
             Parameter.Revision => ("revision", "revision.number", 1, long.MaxValue),
             Parameter.AfterRevision => ("after_revision", "revision.number", 0, long.MaxValue),
             Parameter.ExpectedVersion => ("expected_version", "version.number", 0, int.MaxValue),
-            Parameter.Days => ("days", "days.range", 1, 3_650),
+            Parameter.Days => ("days", "days.range", 1, (int)SteleLimits.FlagUseDays.Value),
             _ => ("limit", "limit.range", 1, SteleLimits.PageItems.Value),
         };
         if (!long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number < min || number > max)

@@ -16,8 +16,7 @@ internal sealed class OfrepSet
 
     readonly EnvironmentFlags flags;
     readonly string environment;
-    readonly byte[] metadata;
-    readonly IReadOnlySet<string> metadataNames;
+    readonly OfrepMetadata metadata;
     readonly long sharedRevision, common;
     readonly ConcurrentDictionary<string, OfrepFlag> byName = new(StringComparer.Ordinal);
     readonly ConditionalWeakTable<Rights, OfrepVisible> visible = [];
@@ -26,7 +25,7 @@ internal sealed class OfrepSet
     OfrepSet(EnvironmentFlags flags, string environment)
     {
         (this.flags, this.environment) = (flags, environment);
-        (metadata, metadataNames) = Members(flags.Metadata);
+        metadata = new OfrepMetadata(flags.Metadata);
         common = Math.Max(RevisionOf(FlagKey.KillSwitchText), RevisionOf(FlagKey.MetadataText));
         foreach (var rule in flags.Items.StartingWith(FlagKey.RulePrefix)) sharedRevision = Math.Max(sharedRevision, rule.Revision);
     }
@@ -38,7 +37,7 @@ internal sealed class OfrepSet
     public long Revision => flags.ChangedRevision;
 
     /// <summary>The set's metadata: members as JSON with a comma behind each.</summary>
-    public ReadOnlySpan<byte> Metadata => metadata;
+    public ReadOnlySpan<byte> Metadata => metadata.Members;
 
     /// <summary>Of the flags of an environment.</summary>
     public static OfrepSet Of(EnvironmentFlags flags, string environment) =>
@@ -70,24 +69,7 @@ internal sealed class OfrepSet
     {
         var definition = flag.Definition;
         var isStatic = definition is { IsStatic: true, Broken: null, Enabled: true } && !flag.Killed && !flags.Set.Killed;
-        if (definition.Metadata.Count == 0) return new OfrepFlag(flag, metadata, EffectiveSince(flag), isStatic);
-        using var own = new JsonText();
-        // a flag's own entry stands before the set's of the same name
-        if (metadata.Length > 0) WriteSets(own, definition.Metadata);
-        foreach (var (name, value) in definition.Metadata) own.Text(name).Raw(":"u8).Raw(value).Raw(","u8);
-        return new OfrepFlag(flag, own.Written, EffectiveSince(flag), isStatic);
-    }
-
-    void WriteSets(JsonText json, IReadOnlyDictionary<string, byte[]> own)
-    {
-        if (!own.Keys.Any(metadataNames.Contains))
-        {
-            json.Raw(metadata);
-            return;
-        }
-        using var document = JsonDocument.Parse(flags.Metadata!);
-        foreach (var member in document.RootElement.EnumerateObject().Where(member => !own.ContainsKey(member.Name)))
-            json.Text(member.Name).Raw(":"u8).Raw(Encoding.UTF8.GetBytes(member.Value.GetRawText())).Raw(","u8);
+        return new OfrepFlag(flag, metadata, EffectiveSince(flag), isStatic);
     }
 
     /// <summary>
@@ -109,14 +91,40 @@ internal sealed class OfrepSet
     }
 
     long RevisionOf(string key) => flags.Item(key)?.Revision ?? flags.Deleted.Find(key)?.Revision ?? 0;
+}
 
-    static (byte[] Text, IReadOnlySet<string> Names) Members(byte[]? canonical)
+/// <summary>The metadata that all flags of a set have: members as JSON, with a comma behind each.</summary>
+internal sealed class OfrepMetadata
+{
+    readonly List<(string Name, Range At)> names = [];
+
+    public OfrepMetadata(byte[]? canonical)
     {
-        var names = new HashSet<string>(StringComparer.Ordinal);
-        if (canonical is not { Length: > 2 }) return ([], names);
+        if (canonical is not { Length: > 2 }) return;
         using var document = JsonDocument.Parse(canonical);
-        foreach (var member in document.RootElement.EnumerateObject()) names.Add(member.Name);
-        return ([.. canonical.AsSpan(1, canonical.Length - 2), (byte)','], names);
+        using var text = new JsonText(canonical.Length);
+        foreach (var member in document.RootElement.EnumerateObject())
+        {
+            var begin = text.Length;
+            text.Text(member.Name).Raw(":"u8).Raw(Encoding.UTF8.GetBytes(member.Value.GetRawText())).Raw(","u8);
+            names.Add((member.Name, begin..text.Length));
+        }
+        Members = text.Written.ToArray();
+    }
+
+    /// <summary>All of them.</summary>
+    public byte[] Members { get; } = [];
+
+    /// <summary>Writes those that a flag has not itself.</summary>
+    public void Write(JsonText json, IReadOnlyDictionary<string, byte[]> own)
+    {
+        if (own.Count == 0)
+        {
+            json.Raw(Members);
+            return;
+        }
+        foreach (var (name, at) in names)
+            if (!own.ContainsKey(name)) json.Raw(Members.AsSpan(at));
     }
 }
 

@@ -2,6 +2,7 @@ using Stele.Core.Configs;
 using Stele.Core.Faults;
 using Stele.Core.Journal;
 using Stele.Core.Watch;
+using Stele.Server.Access;
 using Stele.Server.Gateway;
 using Stele.Server.Limits;
 
@@ -13,14 +14,15 @@ namespace Stele.Server.Watch;
 internal readonly record struct KeyWaited(bool Changed, Cursor? At);
 
 /// <summary>The long poll: waits for the change of one key, as a subscription of its own.</summary>
-internal sealed class KeyWait(WatchEngine engine, HttpLimits limits, TimeProvider time)
+internal sealed class KeyWait(WatchEngine engine, Identities identities, HttpLimits limits, TimeProvider time)
 {
     /// <summary>Waits for a change after a cursor, or from now on. Faults as <see cref="WatchEngine.Subscribe"/>.</summary>
     public async Task<Outcome<KeyWaited>> Wait(HttpContext context, ConfigKey key, RequestParameters parameters)
     {
         var caller = Caller.Of(context);
         var outbox = engine.NewOutbox();
-        var client = new WatchClient(caller.Principal, "poll", WatchEndpoints.UserAgent(context.Request), context.Connection.RemoteIpAddress?.ToString(), WatchEndpoints.NoLabels);
+        var client = new WatchClient(caller.Principal, "poll", WatchEndpoints.UserAgent(context.Request), context.Connection.RemoteIpAddress?.ToString(), WatchEndpoints.NoLabels,
+            identities.StandingOf(context.Request, caller));
         var query = new WatchQuery(parameters.Env, [key.Text], WatchKinds.Config, parameters.Watch!.AfterCursor, null) { MinCursor = parameters.MinCursor };
         if (!(await engine.Subscribe(caller.Org, "", client, query, outbox)).TryGet(out var subscriber, out var fault)) return fault;
         // who waits is no work

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Stele.Server.Tests.Access;
 using Stele.Server.Tests.Http;
 using Xunit;
 
@@ -67,8 +68,80 @@ public sealed class FlagFileTests(HttpServer server) : IClassFixture<HttpServer>
         Assert.Equal(json, (await server.Get("/v1/flags/export?env=yaml")).Is(200).Text);
         // swollen by aliases, tagged, in two documents, cut short
         var bomb = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + string.Concat(Enumerable.Range(0, 9).Select(i => $"{(char)('b' + i)}: &{(char)('b' + i)} [{string.Join(",", Enumerable.Repeat($"*{(char)('a' + i)}", 10))}]\n"));
-        foreach (var text in (string[])[bomb, "flags: !!python/object:os.system x", "flags: {}\n---\nflags: {}", "flags: [", "flags: *none", "<<: {flags: {}}", ""])
+        foreach (var text in (string[])[bomb, "flags: !!python/object:os.system x", "flags: {}\n---\nflags: {}", "flags: [", "flags: *none", "flags: {<<: 1}", "flags: {<<: [{}, x]}", "flags: {}\n<<: *none", ""])
             (await Import("/v1/flags/import?env=yaml", text, "application/yaml")).IsProblem(400, "invalid", "yaml.syntax@");
+    }
+
+    [Fact]
+    public async Task Merge_keys_bring_what_a_mapping_does_not_have_itself()
+    {
+        (await server.Post("/v1/environments", """{"name":"merges"}""")).Is(201);
+        const string merged = """
+            flags:
+              base: &base {state: ENABLED, variants: &switch {on: true, off: false}, defaultVariant: "off"}
+              plain: {<<: *base}
+              own: {defaultVariant: "on", <<: *base}
+              first: {<<: [{defaultVariant: "on"}, *base, {defaultVariant: nothing}]}
+              deep: {<<: *base, variants: {<<: *switch, on: false}}
+            """;
+        (await Import("/v1/flags/import?env=merges", merged, "application/yaml")).Is(200);
+        var flags = (await server.Get("/v1/flags/export?env=merges")).Is(200)["flags"];
+        Assert.Equal("""{"state":"ENABLED","variants":{"on":true,"off":false},"defaultVariant":"off"}""", flags.GetProperty("plain").GetRawText());
+        Assert.Equal("""{"defaultVariant":"on","state":"ENABLED","variants":{"on":true,"off":false}}""", flags.GetProperty("own").GetRawText());
+        Assert.Equal("""{"defaultVariant":"on","state":"ENABLED","variants":{"on":true,"off":false}}""", flags.GetProperty("first").GetRawText());
+        Assert.Equal("""{"on":false,"off":false}""", flags.GetProperty("deep").GetProperty("variants").GetRawText());
+        // what merges read is bounded, though what they come to is small
+        var large = $"flags: {{}}\nmetadata: &m {{x: {new string('y', 1 << 20)}}}\n" + string.Concat(Enumerable.Range(0, 100).Select(i => $"a{i}: {{<<: *m, x: 1}}\n"));
+        var refused = (await Import("/v1/flags/import?env=merges", large, "application/yaml")).IsProblem(400, "invalid", "yaml.syntax@");
+        Assert.Contains("What anchors name and merges bring", refused.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_export_holds_what_somebody_may_read_and_says_that_it_may_not_be_all()
+    {
+        (await server.Post("/v1/environments", """{"name":"shared"}""")).Is(201);
+        (await server.Post("/v1/flags/import?env=shared", """{"flags":{"mine/a":{"enabled":true},"mine/b":{"enabled":true},"theirs":{"enabled":true}},"$evaluators":{"staff":{"var":"x"}},"metadata":{"team":"x"}}""")).Is(200);
+        var (token, _) = await server.NewToken($"[{AccessServer.Scope("flag:read", "shared", "mine/")}]");
+        foreach (var format in (string[])["json", "flagd"])
+        {
+            var some = (await server.Get($"/v1/flags/export?env=shared&format={format}", AccessServer.As(token))).Is(200);
+            Assert.Equal(["mine/a", "mine/b"], some["flags"].EnumerateObject().Select(flag => flag.Name));
+            Assert.Equal("true", some.Headers["Stele-Partial"]);
+            Assert.DoesNotContain("staff", some.Text, StringComparison.Ordinal);
+            Assert.False(some.Json.TryGetProperty("metadata", out _));
+        }
+        Assert.False((await server.Get("/v1/flags/export?env=shared")).Is(200).Headers.ContainsKey("Stele-Partial"));
+        (await server.Get("/v1/flags/export?env=production", AccessServer.As(token))).IsProblem(403, "forbidden");
+    }
+
+    [Fact]
+    public async Task A_change_set_tells_what_each_of_its_flags_moves_and_may_be_tried_first()
+    {
+        (await Put("set/a", """{"enabled":true,"percentage":10}""")).Is(200);
+        (await Put("set/b", """{"enabled":true,"target_users":["x"]}""")).Is(200);
+        const string changes = """{"changes":[{"op":"set","key":"set.key","value":1},{"op":"set","kind":"flag","key":"set/a","definition":{"enabled":true,"percentage":25}},{"op":"delete","kind":"flag","key":"set/b"}]}""";
+        var revision = await server.Revision();
+        var dry = (await server.Post("/v1/changes?dry_run=true", changes)).Is(200);
+        Assert.Equal((revision, true), (dry["revision"].GetInt64(), dry["dry_run"].GetBoolean()));
+        Assert.Equal(revision, await server.Revision());
+        var done = (await server.Post("/v1/changes", changes, ("Idempotency-Key", "set"))).Is(200);
+        Assert.False(done.Json.TryGetProperty("dry_run", out _));
+        foreach (var results in (JsonElement[])[dry["results"], done["results"]])
+        {
+            Assert.False(results[0].TryGetProperty("moved", out _));
+            Assert.Equal(0.15, results[1].GetProperty("moved").GetDouble());
+            Assert.Equal(JsonValueKind.Null, results[2].GetProperty("moved").ValueKind);
+            Assert.StartsWith("The flag goes", results[2].GetProperty("moved_reason").GetString(), StringComparison.Ordinal);
+        }
+        (await Put("set/a", """{"enabled":true,"percentage":100}""")).Is(200);
+        Assert.Equal(done.Text, (await server.Post("/v1/changes", changes, ("Idempotency-Key", "set"))).Is(200).Text);
+        // back as it was, tried and done
+        var back = $$"""{"revision":{{revision}},"prefix":"set/","kinds":["flag"]}""";
+        Assert.Equal(0.9, (await server.Post("/v1/rollback?dry_run=true", back)).Is(200)["results"].EnumerateArray().Single(item => item.GetProperty("key").GetString() == "set/a").GetProperty("moved").GetDouble());
+        Assert.Equal(100, (await server.Get("/v1/flags/set/a")).Is(200)["short"].GetProperty("percentage").GetInt32());
+        (await server.Post("/v1/rollback", back)).Is(200);
+        Assert.Equal(10, (await server.Get("/v1/flags/set/a")).Is(200)["short"].GetProperty("percentage").GetInt32());
+        (await server.Post("/v1/changes?dry_run=true&wait_for=subscribers", changes)).IsProblem(400, "invalid", "parameter.exclusive@query:dry_run");
     }
 
     [Fact]

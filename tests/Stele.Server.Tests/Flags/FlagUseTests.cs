@@ -61,6 +61,39 @@ public sealed class FlagUseTests(HttpServer server) : IClassFixture<HttpServer>
         (await later.Get("/v1/flags?days=3")).IsProblem(400, "invalid", "days.stale@query:days");
     }
 
+    [Fact]
+    public async Task A_local_read_waits_for_no_count()
+    {
+        (await Put("local")).Is(200);
+        Assert.Equal("new", (await server.Get("/v1/flags/local")).Is(200)["use"].GetProperty("status").GetString());
+        // as if the database answered nothing more
+        await using var session = await server.As();
+        await session.Execute("BEGIN; LOCK TABLE stele.flag_use IN ACCESS EXCLUSIVE MODE");
+        foreach (var path in (string[])["/v1/flags/local?consistency=local", "/v1/flags?prefix=local&consistency=local"])
+        {
+            var answer = (await server.Get(path).WaitAsync(TimeSpan.FromSeconds(10))).Is(200);
+            Assert.DoesNotContain("\"use\"", answer.Text, StringComparison.Ordinal);
+        }
+        await session.Execute("ROLLBACK");
+    }
+
+    [Fact]
+    public async Task Counts_are_kept_for_as_many_days_as_the_limit_says_and_no_longer()
+    {
+        (await Put("old")).Is(200);
+        await server.Execute("""
+            INSERT INTO stele.flag_use (org_id, environment, flag, day, variant, evaluations, last_at)
+            SELECT 1, 'development', 'old', current_date - d, 'on', 1, now() - make_interval(days => d) FROM unnest(ARRAY[0, 399, 400, 401, 900]) d;
+            INSERT INTO stele.flag_served (org_id, environment, day, reported) SELECT 1, 'production', current_date - d, false FROM unnest(ARRAY[400, 401]) d
+            """);
+        await server.Service<FlagUseFlush>().Sweep(CancellationToken.None);
+        Assert.Equal(["0", "399", "400"], await server.Rows("SELECT current_date - day FROM stele.flag_use WHERE flag = 'old' ORDER BY day DESC"));
+        Assert.Equal(["400"], await server.Rows("SELECT current_date - day FROM stele.flag_served WHERE environment = 'production'"));
+        Assert.Equal(400, Core.Limits.SteleLimits.FlagUseDays.Value);
+        (await server.Get("/v1/flags?stale=true&days=400")).Is(200);
+        (await server.Get("/v1/flags?stale=true&days=401")).IsProblem(400, "invalid", "days.range@query:days");
+    }
+
     static async Task<List<string>> Stale(HttpServer server, string more = "") =>
         [.. (await server.Get($"/v1/flags?env=staging&stale=true&prefix=stale/{more}")).Is(200)["items"].EnumerateArray().Select(item => $"{item.GetProperty("name").GetString()} {item.GetProperty("use").GetProperty("reason").GetString()}")];
 

@@ -8,6 +8,8 @@ using Microsoft.Extensions.DependencyInjection;
 using Stele.Core.Access;
 using Stele.Core.Journal;
 using Stele.Core.Orgs;
+using Stele.Server.Audit;
+using Stele.Server.Identity;
 using Stele.Server.Journal;
 using Stele.Server.Options;
 using Stele.Server.Tests.Fixtures;
@@ -117,6 +119,38 @@ public sealed class JwtHttpTests : IAsyncLifetime
         Assert.Equal((401, "unauthenticated", "This token has expired."), await Problem(Token(claims => claims["exp"] = 1)));
         using var answer = await Send("a.b.c", "GET", "/v1/config");
         Assert.Equal("Bearer", answer.Headers.WwwAuthenticate.ToString());
+    }
+
+    [Fact]
+    public async Task Why_a_jwt_was_refused_is_in_the_audit_log_of_the_installation()
+    {
+        var claims = issuer.Claims(TimeProvider.System.GetUtcNow()).ToJsonString();
+        var tokens = new Dictionary<string, string>
+        {
+            ["jwt_malformed"] = "a.b.c",
+            ["jwt_too_large"] = $"{new string('a', 10_000)}.{new string('b', 10_000)}.c",
+            ["jwt_encrypted"] = TestKey.Shared.SignText("""{"alg":"RS256","kid":"rsa-1","enc":"A256GCM"}""", claims),
+            ["jwt_critical"] = TestKey.Shared.SignText("""{"alg":"RS256","kid":"rsa-1","crit":["b64"]}""", claims),
+            ["jwt_algorithm"] = TestKey.Shared.SignText("""{"alg":"none","kid":"rsa-1"}""", claims),
+            ["jwt_issuer"] = Token(changed => changed["iss"] = "https://elsewhere.example.com"),
+            ["jwt_key"] = TestKey.Rsa("never-made").Sign(claims),
+            ["jwt_signature"] = TestKey.Rsa("rsa-1").Sign(claims),
+            ["jwt_audience"] = Token(changed => changed["aud"] = "another"),
+            ["jwt_expired"] = Token(changed => changed["exp"] = 1),
+            ["jwt_not_yet_valid"] = Token(changed => changed["nbf"] = 4_000_000_000),
+            ["jwt_subject"] = Token(changed => changed.Remove("sub")),
+        };
+        foreach (var (code, token) in tokens)
+        {
+            using var answer = await Send(token, "GET", "/v1/config");
+            Assert.True(answer.StatusCode == HttpStatusCode.Unauthorized, $"{code}: {answer.StatusCode}");
+        }
+        await server.Services.GetRequiredService<AuditTrail>().RunOnce(CancellationToken.None);
+        await using var session = await db.As();
+        var logged = await session.Rows("SELECT code FROM stele.audit_entry WHERE org_id = 0 AND action = 'authentication.refused' AND code LIKE 'jwt\\_%'");
+        // those whose issuer is away are let in by nobody's fault: 503, and no entry
+        Assert.Equal(JwtRefusals.All.Where(refusal => refusal != JwtRefusal.KeysAway).Select(refusal => "jwt_" + refusal.Label()).Order(StringComparer.Ordinal), logged.Distinct().Order(StringComparer.Ordinal));
+        Assert.Equal(tokens.Keys.Order(StringComparer.Ordinal), logged.Distinct().Order(StringComparer.Ordinal));
     }
 
     [Fact]

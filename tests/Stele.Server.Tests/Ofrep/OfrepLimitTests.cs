@@ -1,6 +1,11 @@
 using System.Globalization;
 using System.Text.Json;
+using Stele.Core.Access;
+using Stele.Core.Flags;
+using Stele.Core.Journal;
+using Stele.Server.Gateway;
 using Stele.Server.Limits;
+using Stele.Server.Ofrep;
 using Stele.Server.Tests.Fixtures;
 using Xunit;
 
@@ -30,6 +35,28 @@ public sealed class OfrepLimitTests
             Assert.Equal(path.EndsWith("limit.flag", StringComparison.Ordinal), body.TryGetProperty("key", out _));
             refused.Dispose();
         }
+    }
+
+    [Fact]
+    public void What_is_kept_to_answer_with_is_in_the_memory_that_is_counted()
+    {
+        // a set's metadata may be larger than all of its flags: it is kept once
+        var items = new List<FlagEntry> { Item("$metadata", $$"""{"team":"x","text":"{{new string('m', 100_000)}}"}""") };
+        for (var i = 0; i < 1_000; i++)
+            items.Add(Item($"flag-{i:D4}", i % 2 == 0 ? """{"state":"ENABLED","variants":{"on":true,"off":false},"defaultVariant":"on"}""" : """{"state":"ENABLED","variants":{"on":true},"metadata":{"team":"y","more":1}}"""));
+        var flags = EnvironmentFlags.Of(items, Core.Configs.Tombstones.None, 1);
+        _ = OfrepSet.Of(EnvironmentFlags.Of(items, Core.Configs.Tombstones.None, 1), "development").VisibleTo(Rights.Everything);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var visible = OfrepSet.Of(flags, "development").VisibleTo(Rights.Everything);
+        var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+        Assert.Equal(1_000, visible.Flags.Length);
+        Assert.InRange(allocated, 1, flags.MemoryBytes);
+        using var json = new JsonText();
+        visible.Flags[1].WriteStatic(json);
+        var metadata = JsonDocument.Parse(json.Written.ToArray()).RootElement.GetProperty("metadata");
+        Assert.Equal(("y", 1, 100_000, 1), (metadata.GetProperty("team").GetString(), metadata.GetProperty("more").GetInt32(), metadata.GetProperty("text").GetString()!.Length, metadata.GetProperty("revision").GetInt32()));
+
+        static FlagEntry Item(string key, string text) => new(key, System.Text.Encoding.UTF8.GetBytes(text), 1, 1, Timestamp.Epoch, "root", null, Timestamp.Epoch, 1);
     }
 
     [Theory]
