@@ -32,8 +32,10 @@ public sealed partial class SteleClient : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         this.options = options;
         http = new HttpClient(handler, disposeHandler: true) { Timeout = Timeout.InfiniteTimeSpan };
+        if (options.Name is { Length: > 0 } name) http.DefaultRequestHeaders.UserAgent.ParseAdd(string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-' ? c : '_')));
         http.DefaultRequestHeaders.UserAgent.ParseAdd($"stele-client/{typeof(SteleClient).Assembly.GetName().Version?.ToString(3)}");
         transport = new SteleTransport(http, options, Random.Shared.NextDouble);
+        Flags = new SteleFlags(options.Clock);
     }
 
     /// <summary>Reads a value; <c>not_found</c> if there is none, or it is deleted.</summary>
@@ -182,8 +184,12 @@ public sealed partial class SteleClient : IDisposable
         transport.Write(HttpMethod.Post, new QueryText("/v1/config/schema-check").With("env", check.Environment).With("prefix", check.Prefix).With("limit", check.Limit).With("cursor", check.Cursor).ToString(),
             new SchemaBody(check.Schema), SteleJson.Default.SchemaBody, SteleJson.Default.SchemaCheckPage, cancellationToken);
 
-    /// <summary>Closes the connections.</summary>
-    public void Dispose() => http.Dispose();
+    /// <summary>Closes the connections. Of a client that follows: <see cref="DisposeAsync"/>.</summary>
+    public void Dispose()
+    {
+        if (followers.Count == 0) http.Dispose();
+        else DisposeAsync().AsTask().GetAwaiter().GetResult();
+    }
 
     static string? Day(DateOnly? day) => day?.ToString("yyyy-MM-dd", System.Globalization.CultureInfo.InvariantCulture);
 

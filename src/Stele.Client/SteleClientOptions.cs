@@ -6,6 +6,15 @@ public sealed record SteleClientOptions
     /// <summary>The server's root, such as <c>http://127.0.0.1:7300</c>.</summary>
     public required Uri Url { get; init; }
 
+    /// <summary>Other nodes of the same installation: asked in turn when the one before does not answer. None by default.</summary>
+    public IReadOnlyList<Uri> Endpoints { get; init; } = [];
+
+    /// <summary>Asked for the token before each request, so that one that is renewed is used at once; null, or when it gives null: <see cref="Token"/>.</summary>
+    public Func<string?>? TokenSource { get; init; }
+
+    /// <summary>What this client calls itself, among those who watch: letters, digits, <c>. _ -</c>. Null: stele-client.</summary>
+    public string? Name { get; init; }
+
     /// <summary>The token sent as <c>Authorization: Bearer</c>; null sends none, and only health answers then.</summary>
     public string? Token { get; init; }
 

@@ -74,6 +74,7 @@ namespace Stele.Client;
 [JsonSerializable(typeof(FlagCopy))]
 [JsonSerializable(typeof(FlagUsageReport))]
 [JsonSerializable(typeof(FlagUsageTaken))]
+[JsonSerializable(typeof(Keeping.KeptMessage))]
 [JsonSerializable(typeof(JsonElement))]
 internal sealed partial class SteleJson : JsonSerializerContext;
 

@@ -12,7 +12,13 @@ namespace Stele.Client;
 /// </summary>
 internal sealed class SteleTransport(HttpClient http, SteleClientOptions options, Func<double> jitter)
 {
+    readonly Endpoints endpoints = new([options.Url, .. options.Endpoints]);
+
+
     static readonly TimeSpan DelayFirst = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>What was last wrong with a server, though it may have answered since.</summary>
+    internal SteleException? LastFailure { get; private set; }
 
     internal Task<T> Get<T>(string path, JsonTypeInfo<T> answer, CancellationToken cancellation) => Call(HttpMethod.Get, path, null, answer, cancellation);
 
@@ -31,8 +37,10 @@ internal sealed class SteleTransport(HttpClient http, SteleClientOptions options
             }
             catch (SteleException e) when (attempt < options.Attempts && IsTransient(e))
             {
-                failure = e;
+                LastFailure = failure = e;
             }
+            // with another endpoint to ask there is nothing to wait for, the first time round
+            if (attempt < endpoints.Count) continue;
             var delay = Delay(attempt, failure.RetryAfter);
             if (delay > options.DelayMax) throw failure;
             await Task.Delay(delay, options.Clock, cancellation);
@@ -46,17 +54,17 @@ internal sealed class SteleTransport(HttpClient http, SteleClientOptions options
         try
         {
             using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
-            if (!response.IsSuccessStatusCode) throw Refusal(response, await response.Content.ReadAsByteArrayAsync(cancellation));
+            if (!response.IsSuccessStatusCode) throw Refusal(request, response, await response.Content.ReadAsByteArrayAsync(cancellation));
             await using var stream = await response.Content.ReadAsStreamAsync(cancellation);
             await take(stream);
         }
         catch (HttpIOException e)
         {
-            throw new SteleException(SteleException.Unreachable, $"{options.Url} broke off in the middle: {e.Message}", e);
+            throw new SteleException(SteleException.Unreachable, $"{Of(request)} broke off in the middle: {e.Message}", e);
         }
         catch (HttpRequestException e)
         {
-            throw new SteleException(SteleException.Unreachable, $"{options.Url} cannot be reached: {e.InnerException?.Message ?? e.Message}", e);
+            throw Unreachable(request, e);
         }
     }
 
@@ -70,29 +78,48 @@ internal sealed class SteleTransport(HttpClient http, SteleClientOptions options
             using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, either.Token);
             var bytes = await response.Content.ReadAsByteArrayAsync(either.Token);
             // a 204 has nothing to say
-            return response.IsSuccessStatusCode ? Read(bytes.Length == 0 && response.StatusCode == HttpStatusCode.NoContent ? "{}"u8.ToArray() : bytes, answer) : throw Refusal(response, bytes);
+            return response.IsSuccessStatusCode ? Read(bytes.Length == 0 && response.StatusCode == HttpStatusCode.NoContent ? "{}"u8.ToArray() : bytes, answer, request) : throw Refusal(request, response, bytes);
         }
         catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)
         {
-            throw new SteleException(SteleException.TimedOut, $"{options.Url} did not answer within {options.AttemptTimeout.TotalSeconds:0.###} seconds", e);
+            throw TimedOut(request, e);
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
-            throw new SteleException(SteleException.Unreachable, $"{options.Url} cannot be reached: {e.InnerException?.Message ?? e.Message}", e);
+            throw Unreachable(request, e);
         }
     }
 
+    /// <summary>No connection, or one that broke; the next request asks another endpoint, if there is one.</summary>
+    internal SteleException Unreachable(HttpRequestMessage request, Exception e)
+    {
+        endpoints.Leave(request.RequestUri!);
+        var why = e.InnerException is System.Security.Authentication.AuthenticationException tls
+            ? $"TLS failed, so look at the name in the address and at who signed the certificate: {tls.Message}" : e.InnerException?.Message ?? e.Message;
+        return new SteleException(SteleException.Unreachable, $"{Of(request)} cannot be reached: {why}", e);
+    }
+
+    /// <summary>No answer in time.</summary>
+    internal SteleException TimedOut(HttpRequestMessage request, Exception e)
+    {
+        endpoints.Leave(request.RequestUri!);
+        return new SteleException(SteleException.TimedOut, $"{Of(request)} did not answer within {options.AttemptTimeout.TotalSeconds:0.###} seconds", e);
+    }
+
+    /// <summary>The root of the server that was asked.</summary>
+    internal static string Of(HttpRequestMessage request) => request.RequestUri!.GetLeftPart(UriPartial.Authority) + "/";
+
     internal HttpRequestMessage Request(HttpMethod method, string path, byte[]? body, string? key, string? contentType = null)
     {
-        var request = new HttpRequestMessage(method, new Uri(options.Url, path));
-        if (options.Token is { } token) request.Headers.TryAddWithoutValidation("Authorization", $"Bearer {token}");
+        var request = new HttpRequestMessage(method, new Uri(endpoints.Here, path));
+        if ((options.TokenSource?.Invoke() ?? options.Token) is { } token) request.Headers.TryAddWithoutValidation("Authorization", $"Bearer {token}");
         if (options.Organization is { } organization) request.Headers.TryAddWithoutValidation("Stele-Org", organization);
         if (key is not null) request.Headers.Add("Idempotency-Key", key);
         if (body is not null) request.Content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue(contentType ?? "application/json") } };
         return request;
     }
 
-    T Read<T>(byte[] bytes, JsonTypeInfo<T> answer)
+    static T Read<T>(byte[] bytes, JsonTypeInfo<T> answer, HttpRequestMessage request)
     {
         try
         {
@@ -100,17 +127,18 @@ internal sealed class SteleTransport(HttpClient http, SteleClientOptions options
         }
         catch (JsonException e)
         {
-            throw new SteleException(SteleException.BadAnswer, $"{options.Url} answered something that is not Stele's: {e.Message}", e);
+            throw new SteleException(SteleException.BadAnswer, $"{Of(request)} answered something that is not Stele's: {e.Message}", e);
         }
     }
 
-    internal SteleException Refusal(HttpResponseMessage response, byte[] bytes)
+    internal SteleException Refusal(HttpRequestMessage request, HttpResponseMessage response, byte[] bytes)
     {
         var status = (int)response.StatusCode;
         var problem = Problem(bytes);
         // A proxy in front may answer for a server that is away, in words of its own.
         var code = problem?.Code ?? (response.StatusCode is HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout ? "unavailable" : SteleException.BadAnswer);
-        var detail = problem?.Detail ?? problem?.Title ?? $"{options.Url} answered {status} without saying why";
+        var detail = problem?.Detail ?? problem?.Title ?? $"{Of(request)} answered {status} without saying why";
+        if (code is "unavailable") endpoints.Leave(request.RequestUri!);
         return new SteleException(code, status, detail, problem?.RequestId, problem?.Errors ?? []) { RetryAfter = response.Headers.RetryAfter?.Delta, Floor = problem?.Floor };
     }
 

@@ -20,6 +20,10 @@ public sealed record WatchRequest
 
     /// <summary>Begin after this revision; not together with a cursor.</summary>
     public long? FromRevision { get; init; }
+
+    internal Action? OnOpened { get; init; }
+
+    internal Action<SteleException>? OnBroken { get; init; }
 }
 
 /// <summary>What a stream says.</summary>
@@ -94,6 +98,10 @@ public sealed record WatchedChange
 
     /// <summary>Whether its value was redacted since.</summary>
     public bool Redacted { get; init; }
+
+    /// <summary>Of a flag: whether its own kill switch is on.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool Killed { get; init; }
 }
 
 /// <summary>Who watches.</summary>

@@ -41,6 +41,7 @@ internal sealed class WatchStream(HttpClient http, SteleTransport transport, Ste
                 failure = Broken("broke, or was silent for too long", e);
             }
             Close();
+            request.OnBroken?.Invoke(failure);
             // who never came in is told why, as by any other call; who was in comes back, whatever it takes
             if (!wasOpen && failures + 1 >= options.Attempts) throw failure;
             await Task.Delay(transport.Delay(Math.Min(++failures, 10), failure.RetryAfter), options.Clock, cancellation);
@@ -64,16 +65,17 @@ internal sealed class WatchStream(HttpClient http, SteleTransport transport, Ste
         }
         catch (HttpRequestException e)
         {
-            throw new SteleException(SteleException.Unreachable, $"{options.Url} cannot be reached: {e.InnerException?.Message ?? e.Message}", e);
+            throw transport.Unreachable(message, e);
         }
         catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)
         {
-            throw new SteleException(SteleException.TimedOut, $"{options.Url} did not answer within {options.AttemptTimeout.TotalSeconds:0.###} seconds", e);
+            throw transport.TimedOut(message, e);
         }
-        if (!response.IsSuccessStatusCode) throw transport.Refusal(response, await response.Content.ReadAsByteArrayAsync(either.Token));
+        if (!response.IsSuccessStatusCode) throw transport.Refusal(message, response, await response.Content.ReadAsByteArrayAsync(either.Token));
         subscription = response.Headers.TryGetValues("Stele-Subscription", out var ids) ? ids.First() : null;
         reader = new StreamReader(await response.Content.ReadAsStreamAsync(cancellation));
         wasOpen = true;
+        request.OnOpened?.Invoke();
     }
 
     // null: it has ended, and may be opened again

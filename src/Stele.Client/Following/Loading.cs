@@ -1,0 +1,56 @@
+using System.Text.Json;
+
+namespace Stele.Client.Following;
+
+/// <summary>Reads everything of a plan, as of one revision.</summary>
+internal static class Loading
+{
+    const int PageItems = 1_000;
+
+    internal static async Task<Held> Load(SteleClient client, FollowPlan plan, CancellationToken cancellation)
+    {
+        var items = new Dictionary<string, SteleValue>(StringComparer.Ordinal);
+        long? revision = null;
+        foreach (var prefix in Begins(plan))
+            if (plan.Kind == "config") revision = await Values(client, plan, prefix, revision, items, cancellation);
+            else revision = await Flags(client, plan, prefix, revision, items, cancellation);
+        return new Held(revision!.Value, null, items);
+    }
+
+    // flags are listed without the rules that they share, which are listed by themselves
+    static IReadOnlyList<string?> Begins(FollowPlan plan)
+    {
+        if (plan.Kind == "flag") return [null, "$"];
+        if (plan.Prefixes.Count == 0) return [null];
+        return plan.Prefixes;
+    }
+
+    static async Task<long> Values(SteleClient client, FollowPlan plan, string? prefix, long? revision, Dictionary<string, SteleValue> items, CancellationToken cancellation)
+    {
+        string? cursor = null;
+        do
+        {
+            var page = await client.ListConfigAsync(new ConfigList { Environment = plan.Environment, Prefix = prefix, Limit = PageItems, Revision = cursor is null ? revision : null, Cursor = cursor }, cancellation);
+            foreach (var item in page.Items) items[item.Key] = new SteleValue(item.Key, item.Value, item.ValueType, item.Version, false);
+            revision ??= page.Revision;
+            cursor = page.NextCursor;
+        }
+        while (cursor is not null);
+        return revision.Value;
+    }
+
+    static async Task<long> Flags(SteleClient client, FollowPlan plan, string? prefix, long? revision, Dictionary<string, SteleValue> items, CancellationToken cancellation)
+    {
+        string? cursor = null;
+        do
+        {
+            var page = await client.ListFlagsAsync(new FlagList { Environment = plan.Environment, Prefix = prefix, Limit = PageItems, Revision = cursor is null ? revision : null, Cursor = cursor }, cancellation);
+            foreach (var item in page.Items)
+                if (item.Definition.ValueKind != JsonValueKind.Undefined) items[item.Name] = new SteleValue(item.Name, item.Definition, "json", item.Version, item.Killed);
+            revision ??= page.Revision;
+            cursor = page.NextCursor;
+        }
+        while (cursor is not null);
+        return revision.Value;
+    }
+}

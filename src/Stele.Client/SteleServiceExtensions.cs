@@ -1,0 +1,49 @@
+using System.Diagnostics.CodeAnalysis;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+using Stele.Client.Configuration;
+
+namespace Stele.Client;
+
+/// <summary>Stele among an app's services.</summary>
+public static class SteleServiceExtensions
+{
+    /// <summary>
+    /// Makes of an app whose configuration comes from Stele one that has <see cref="SteleClient"/>, <see cref="SteleFlags"/>
+    /// and <see cref="SteleValues"/> as services, whose options are bound of one revision each, whose log has what the client
+    /// says, and whose health has the check <c>stele</c>.
+    /// </summary>
+    /// <param name="services">The app's.</param>
+    /// <param name="configuration">The configuration that Stele was added to.</param>
+    public static IServiceCollection AddStele(this IServiceCollection services, IConfiguration configuration)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        var providers = (configuration as IConfigurationRoot)?.Providers.OfType<SteleConfigurationProvider>().ToList() ?? [];
+        if (providers.Count == 0) throw new InvalidOperationException("Stele is not in this configuration: call builder.Configuration.AddStele(…) first.");
+        services.AddSingleton(new SteleProviders(providers));
+        services.TryAddSingleton(_ => providers[^1].Client);
+        services.TryAddSingleton(static provider => provider.GetRequiredService<SteleClient>().Flags);
+        services.TryAddSingleton(static provider => provider.GetRequiredService<SteleClient>().Values);
+        services.AddOptions();
+        services.AddTransient(typeof(IOptionsFactory<>), typeof(WholeRevisionFactory<>));
+        services.AddSingleton<IHostedService, SteleAttachment>();
+        services.AddHealthChecks().Add(new HealthCheckRegistration("stele", static provider => new SteleHealthCheck(provider.GetRequiredService<SteleClient>()), HealthStatus.Degraded, ["stele"]));
+        return services;
+    }
+
+    /// <summary>
+    /// Refuses revisions with which these options do not bind or are not valid: the old ones stay in use, and the server is
+    /// told why. The counterpart of ValidateOnStart.
+    /// </summary>
+    public static OptionsBuilder<TOptions> ValidateOnChange<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicParameterlessConstructor)] TOptions>(this OptionsBuilder<TOptions> builder) where TOptions : class
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        var name = builder.Name;
+        builder.Services.AddSingleton(provider => new ChangeCheck(() => provider.GetRequiredService<IOptionsFactory<TOptions>>().Create(name)));
+        return builder;
+    }
+}
