@@ -118,7 +118,7 @@ internal sealed class Stranger : IAsyncDisposable
             while (true)
             {
                 using var client = await listener.AcceptTcpClientAsync(closing.Token);
-                await client.GetStream().ReadAsync(new byte[4096], closing.Token);
+                await client.GetStream().ReadAtLeastAsync(new byte[4096], 1, cancellationToken: closing.Token);
                 await client.GetStream().WriteAsync("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\nConnection: close\r\n\r\n<html>"u8.ToArray(), closing.Token);
             }
         }

@@ -1,0 +1,20 @@
+using Microsoft.Extensions.Options;
+using Stele.Client;
+
+var builder = WebApplication.CreateBuilder(args);
+builder.Configuration.AddStele(builder.Configuration["STELE_URL"] ?? "http://127.0.0.1:7300", stele => stele.Prefix = "shop.");
+builder.Services.AddStele(builder.Configuration);
+builder.Services.AddOptions<Shop>().BindConfiguration("shop").Validate(shop => shop.ItemsMax > 0, "shop.items_max is at least 1.").ValidateOnChange();
+
+var app = builder.Build();
+app.MapGet("/", (IOptionsMonitor<Shop> shop) => $"{shop.CurrentValue.Greeting}, at most {shop.CurrentValue.ItemsMax} items");
+app.MapHealthChecks("/healthz");
+app.Run();
+
+internal sealed class Shop
+{
+    public string Greeting { get; set; } = "Hello";
+
+    [ConfigurationKeyName("items_max")]
+    public int ItemsMax { get; set; } = 10;
+}
