@@ -70,7 +70,7 @@ internal sealed class SteleConfigurationProvider(Uri url, SteleOptions options) 
         {
             var follow = new FollowOptions
             {
-                Environment = options.Environment ?? Given("STELE_ENV"), Prefixes = [.. options.Prefixes.Append(options.Prefix ?? "").Where(prefix => prefix.Length > 0)], Flags = options.Flags,
+                Environment = options.Environment ?? ProcessSettings.Given("STELE_ENV"), Prefixes = [.. options.Prefixes.Append(options.Prefix ?? "").Where(prefix => prefix.Length > 0)], Flags = options.Flags,
                 AtStart = options.AtStart, StartTimeout = options.StartTimeout, LastKnown = options.LastKnown is { } kept ? kept with { Application = kept.Application ?? options.Application } : null, Notice = Say,
             };
             await client!.Begin(follow, Admit, CancellationToken.None);
@@ -87,7 +87,7 @@ internal sealed class SteleConfigurationProvider(Uri url, SteleOptions options) 
         var file = options.TokenFile is { } path ? new TokenFileReader(path, options.Clock) : null;
         return new SteleClientOptions
         {
-            Url = url, Endpoints = [.. options.Endpoints.Select(SteleConfigurationExtensions.Address)], Token = options.Token ?? (file is null ? Given("STELE_TOKEN") : null), TokenSource = file is null ? null : file.Read,
+            Url = url, Endpoints = [.. options.Endpoints.Select(SteleConfigurationExtensions.Address)], Token = options.Token ?? (file is null ? ProcessSettings.Given("STELE_TOKEN") : null), TokenSource = file is null ? null : file.Read,
             Organization = options.Organization, Clock = options.Clock, Name = options.Application ?? System.Reflection.Assembly.GetEntryAssembly()?.GetName().Name,
         };
     }
@@ -130,8 +130,6 @@ internal sealed class SteleConfigurationProvider(Uri url, SteleOptions options) 
         else if (logger is { } log) ClientLog.Said(log, notice.Level == SteleNoticeLevel.Warning ? LogLevel.Warning : LogLevel.Information, notice.Text);
         else if (notice.Level == SteleNoticeLevel.Warning) Console.Error.WriteLine($"stele: {notice.Text}");
     }
-
-    static string? Given(string variable) => System.Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value ? value : null;
 
     /// <summary>A revision that is held on to, until this is disposed of; on one thread.</summary>
     internal readonly struct Held : IDisposable

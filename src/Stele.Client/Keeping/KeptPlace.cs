@@ -13,8 +13,8 @@ internal static class KeptPlace
         if (options.LastKnown is not { } wish) return null;
         if (wish.Secret is { Length: < 16 }) throw new ArgumentException("LastKnown.Secret has at least 16 bytes.", nameof(options));
         var identity = Identity.Of(client, plan, wish.Application);
-        var directory = wish.Directory ?? Given("STELE_CACHE") ?? Home("XDG_CACHE_HOME", ".cache", "stele");
-        var keys = wish.KeyDirectory ?? Given("STELE_CACHE_KEYS") ?? (wish.Directory is { } own ? Path.Combine(own, "keys") : Home("XDG_STATE_HOME", Path.Combine(".local", "state"), Path.Combine("stele", "keys")));
+        var directory = wish.Directory ?? ProcessSettings.Given("STELE_CACHE") ?? Home("XDG_CACHE_HOME", ".cache", "stele");
+        var keys = wish.KeyDirectory ?? ProcessSettings.Given("STELE_CACHE_KEYS") ?? (wish.Directory is { } own ? Path.Combine(own, "keys") : Home("XDG_STATE_HOME", Path.Combine(".local", "state"), Path.Combine("stele", "keys")));
         var made = new Lazy<byte[]>(() => Made(Path.Combine(keys, identity)), LazyThreadSafetyMode.PublicationOnly);
         return new LastKnown(directory, wish.Secret is { } given ? given.ToArray : () => made.Value, identity, wish.AgeMax, client.Clock, say);
     }
@@ -53,10 +53,8 @@ internal static class KeptPlace
 
     static string Home(string variable, string below, string name)
     {
-        if (Given(variable) is { } given) return Path.Combine(given, name);
+        if (ProcessSettings.Given(variable) is { } given) return Path.Combine(given, name);
         var home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
         return home.Length > 0 ? Path.Combine(home, below, name) : Path.Combine(Path.GetTempPath(), $"stele-{Environment.UserName}", name);
     }
-
-    static string? Given(string variable) => Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value ? value : null;
 }
