@@ -15,15 +15,18 @@ public sealed record AccessState
     // not part of what it is: reset in a copy, whose roles may be other ones
     ConcurrentDictionary<Principal, Rights> rights;
 
+    // what a principal remembers of this state: not the state, which it would keep alive
+    readonly object mark;
+
     /// <summary>An org in which only root may do anything.</summary>
     public static AccessState Empty { get; } = new();
 
     /// <summary>Nobody, and no role but the built-in ones.</summary>
-    public AccessState() => rights = NoRights;
+    public AccessState() => (rights, mark) = (NoRights, new object());
 
     AccessState(AccessState other)
     {
-        rights = NoRights;
+        (rights, mark) = (NoRights, new object());
         (Users, ServiceAccounts, Tokens, Roles, identities, MemoryBytes) = (other.Users, other.ServiceAccounts, other.Tokens, other.Roles, other.identities, other.MemoryBytes);
     }
 
@@ -100,11 +103,16 @@ public sealed record AccessState
     public Rights RightsOf(Principal principal)
     {
         if (principal.IsRoot) return Rights.Everything;
+        if (principal.Last is { } last && ReferenceEquals(last.Mark, mark)) return last.Rights;
         var known = Volatile.Read(ref rights);
-        if (known.TryGetValue(principal, out var found)) return found;
-        found = Rights.Of(this, principal);
-        if (known.Count < RightsMax) known.TryAdd(principal, found);
-        else Volatile.Write(ref rights, NoRights);
+        if (!known.TryGetValue(principal, out var found))
+        {
+            found = Rights.Of(this, principal);
+            if (known.Count < RightsMax) known.TryAdd(principal, found);
+            else Volatile.Write(ref rights, NoRights);
+        }
+        // a token's principal is the same object from request to request: the next one need not look
+        principal.Last = new PrincipalRights(mark, found);
         return found;
     }
 

@@ -17,6 +17,11 @@ public enum PrincipalKind : byte
     External,
 }
 
+/// <summary>What was last worked out for a principal.</summary>
+/// <param name="Mark">Of which state.</param>
+/// <param name="Rights">What he may there.</param>
+sealed record PrincipalRights(object Mark, Rights Rights);
+
 /// <summary>
 /// Who asks. Every command carries one, and every read is decided for one. It says who, and not what he may: that is in
 /// <see cref="AccessState"/>, at a revision. Equal when who asks is the same.
@@ -24,6 +29,7 @@ public enum PrincipalKind : byte
 public sealed class Principal : IEquatable<Principal>
 {
     readonly int hash;
+    PrincipalRights? last;
 
     Principal(PrincipalKind kind, string actorId, Guid id, IReadOnlyList<string> roles)
     {
@@ -89,6 +95,13 @@ public sealed class Principal : IEquatable<Principal>
 
     /// <summary>Whether it holds a root token.</summary>
     public bool IsRoot => Kind == PrincipalKind.Root;
+
+    /// <summary>No part of who it is: what was worked out last, so that it need not be looked up. Of two written at once either is right.</summary>
+    internal PrincipalRights? Last
+    {
+        get => Volatile.Read(ref last);
+        set => Volatile.Write(ref last, value);
+    }
 
     /// <inheritdoc/>
     public bool Equals(Principal? other) => ReferenceEquals(this, other)

@@ -9,6 +9,11 @@ public static class TrafficLimits
     /// <summary>Requests a second of all tokens of an org together.</summary>
     public static readonly Limit OrgPerSecond = new("rate.org_per_second", 40_000, "requests/s",
         "rate_limited, with Retry-After; as many may come at once", true, PerOrg: true);
+    /// <summary>How long who goes on sending past its rate waits for each further refusal.</summary>
+    public static readonly Limit RefusalMilliseconds = new("rate.refusal_milliseconds", 100, "ms",
+        "past a tenth of its rate in refusals a second, a token or an org hears further ones so much later, so that it sends fewer");
+    /// <summary>Refusals of a node that wait at a time.</summary>
+    public static readonly Limit RefusalsWaiting = new("rate.refusals_waiting", 4_096, "refusals", "further ones are answered at once");
     /// <summary>Tokens that are not known, a minute and address.</summary>
     public static readonly Limit UnknownTokensPerMinute = new("rate.unknown_tokens_per_minute", 1_000, "tokens/min",
         "an address with more is told rate_limited, and its tokens are not looked up; one that the node knows already still passes", true);
@@ -54,7 +59,7 @@ public static class TrafficLimits
     /// <summary>All of them, in the order in which <c>stele limits</c> shows them.</summary>
     public static IReadOnlyList<Limit> All { get; } =
     [
-        TokenPerSecond, OrgPerSecond, UnknownTokensPerMinute, FailedSignInsPerMinute, Principals, InWork, OrgInWork, Connections, LineBytes, HeaderBytes, HeaderFields, HeaderSeconds,
+        TokenPerSecond, OrgPerSecond, RefusalMilliseconds, RefusalsWaiting, UnknownTokensPerMinute, FailedSignInsPerMinute, Principals, InWork, OrgInWork, Connections, LineBytes, HeaderBytes, HeaderFields, HeaderSeconds,
         KeepAliveSeconds, BodySeconds, BodyBytesPerSecond, SignInBytes, ReadOnlyReasonCharacters, OrgKeys, OrgMebibytes, OrgSubscriptions, OrgWritesPerDay,
     ];
 }

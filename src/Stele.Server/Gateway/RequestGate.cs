@@ -34,7 +34,14 @@ internal sealed class RequestGate(RequestDelegate next, RequestIds ids, Identiti
         return admitted.Result is { } fault ? HttpProblems.Write(context, fault) : Enter(context, caller);
     }
 
-    Task Enter(HttpContext context, Caller caller) => limits.Enter(context, caller) is { } limited ? HttpProblems.Write(context, limited) : Next(context, caller);
+    Task Enter(HttpContext context, Caller caller) => limits.Enter(context, caller) is not { } limited ? Next(context, caller)
+        : limits.Slow(context, caller) is { } slow ? Slowly(context, limited, slow) : HttpProblems.Write(context, limited);
+
+    static async Task Slowly(HttpContext context, Fault refusal, Task slow)
+    {
+        await slow;
+        if (!context.RequestAborted.IsCancellationRequested) await HttpProblems.Write(context, refusal);
+    }
 
     Task Next(HttpContext context, Caller caller)
     {

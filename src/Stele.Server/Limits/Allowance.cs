@@ -8,7 +8,7 @@ namespace Stele.Server.Limits;
 /// </summary>
 internal sealed class Allowance(string key, RatePolicy policy)
 {
-    readonly TokenBucket bucket = new();
+    readonly TokenBucket bucket = new(), refusals = new();
     RatePolicy policy = policy;
     long leased, leasedUntil, elsewhere, leasedBefore, charged = long.MinValue;
     int inWork, subscriptions, missed, quietFor;
@@ -39,6 +39,9 @@ internal sealed class Allowance(string key, RatePolicy policy)
         if (now < Volatile.Read(ref leasedUntil)) return TryTakeLeased(rate, out left);
         return bucket.TryTake(rate, now, out left);
     }
+
+    /// <summary>Counts a refusal. True: there were so many that whoever sends is to be slowed.</summary>
+    public bool Refuses(long now) => !refusals.TryTake(Policy.Refusals, now, out _);
 
     /// <summary>Gives back what was taken and not used.</summary>
     public void GiveBack(long now)

@@ -21,6 +21,9 @@ internal sealed class HttpLimits(RequestLimiter limiter, ClientAddress addresses
         return admission.Refusal;
     }
 
+    /// <summary>Lets a refusal wait, if the limiter says so; null: it need not.</summary>
+    public Task? Slow(HttpContext context, Caller caller) => caller.Admission.IsSlowed ? limiter.Slow(context.RequestAborted) : null;
+
     /// <summary>Takes one request of somebody whom nobody knows yet: no rate applies to him, but it is work; the refusal, or null.</summary>
     public Fault? EnterUnknown(Caller caller)
     {

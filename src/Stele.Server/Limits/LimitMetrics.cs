@@ -19,6 +19,7 @@ internal sealed class LimitMetrics
         InWork = Refused("in_work");
         OrgInWork = Refused("org_in_work");
         ReadOnly = Refused("read_only");
+        Slowed = metrics.AddCounter("stele_slowed_refusals_total", "Refusals for a rate that were answered late, because so many were.");
         SharedFailures = metrics.AddCounter("stele_shared_rate_failures_total", "Rounds in which Redis did not answer, so that this node counted rates for itself.");
     }
 
@@ -33,6 +34,8 @@ internal sealed class LimitMetrics
     public Counter OrgInWork { get; }
 
     public Counter ReadOnly { get; }
+
+    public Counter Slowed { get; }
 
     public Counter SharedFailures { get; }
 

@@ -10,6 +10,8 @@ namespace Stele.Server.Limits;
 /// </summary>
 internal sealed class RatePolicy
 {
+    const int PromptPart = 10;
+
     readonly Numbered left;
 
     /// <param name="name">What clients know it by.</param>
@@ -20,6 +22,7 @@ internal sealed class RatePolicy
     {
         const int seconds = 1;
         Rate = new BucketRate(tokens, seconds);
+        Refusals = new BucketRate(Math.Max(1, tokens / PromptPart), seconds);
         Name = name;
         left = Numbered.Of($"\"{name}\";r=", ";t=" + seconds.ToString(CultureInfo.InvariantCulture));
         LimitText = tokens.ToString(CultureInfo.InvariantCulture);
@@ -31,6 +34,9 @@ internal sealed class RatePolicy
 
     /// <summary>How fast.</summary>
     public BucketRate Rate { get; }
+
+    /// <summary>How many refusals are given at once: a tenth of it.</summary>
+    public BucketRate Refusals { get; }
 
     /// <summary>What clients know it by: "token" or "org".</summary>
     public string Name { get; }

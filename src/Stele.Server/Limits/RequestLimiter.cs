@@ -15,7 +15,8 @@ namespace Stele.Server.Limits;
 /// <param name="PolicyText">All rates that apply.</param>
 /// <param name="Org">Whose work it is; null: nobody's share.</param>
 /// <param name="IsWork">Whether it counts among the requests in work.</param>
-internal readonly record struct Admission(Fault? Refusal, RatePolicy? Policy, long Left, string? PolicyText, Allowance? Org, bool IsWork);
+/// <param name="IsSlowed">Of one refused: whether the refusal is to be heard later, since so many were (<see cref="RequestLimiter.Slow"/>).</param>
+internal readonly record struct Admission(Fault? Refusal, RatePolicy? Policy, long Left, string? PolicyText, Allowance? Org, bool IsWork, bool IsSlowed = false);
 
 /// <summary>What an org may take of a node.</summary>
 /// <param name="PerSecond">Requests a second.</param>
@@ -50,8 +51,10 @@ internal sealed class RequestLimiter
     readonly OrgBounds nodes;
     readonly long origin, scale;
     readonly Fault busy, orgBusy;
+    static readonly TimeSpan refusalPause = TimeSpan.FromMilliseconds(TrafficLimits.RefusalMilliseconds.Value);
+
     IReadOnlyDictionary<OrgId, OrgBounds> own = new Dictionary<OrgId, OrgBounds>();
-    int inWork, counted;
+    int inWork, counted, waiting;
 
     public RequestLimiter(TimeProvider time, LimitOptions options, LimitMetrics metrics)
     {
@@ -78,7 +81,7 @@ internal sealed class RequestLimiter
         if (principal.IsRoot && options.RootIsFree && IPAddress.IsLoopback(address)) return Work(default);
         var now = Now;
         var token = TakeToken(principal, org, now, out var tokenLeft, out var allowed);
-        if (!allowed) return Refused(tokenPolicy, metrics.Token);
+        if (!allowed) return Refused(tokenPolicy, token!, now, metrics.Token);
         // the operator is no org's guest
         if (principal.IsRoot) return Work(new Admission(null, tokenPolicy, tokenLeft, tokenPolicy.Together, null, false));
         var share = TakeOrg(org, now, out var orgLeft, out allowed);
@@ -86,7 +89,7 @@ internal sealed class RequestLimiter
         if (!allowed)
         {
             token?.GiveBack(now);
-            return Refused(rate, metrics.Org);
+            return Refused(rate, share, now, metrics.Org);
         }
         return Work(token is not null && tokenLeft <= orgLeft
             ? new Admission(null, tokenPolicy, tokenLeft, rate.Together, share, false)
@@ -95,6 +98,28 @@ internal sealed class RequestLimiter
 
     /// <summary>Takes one request of nobody that is known, or refuses it: unavailable when the node has all the work that it takes.</summary>
     public Admission EnterUnknown() => Work(default);
+
+    /// <summary>
+    /// Lets a refusal wait. Each one costs little, and a client that sends ten times its rate, each request as soon as the last was refused, makes the
+    /// node do nothing else: one that hears it late sends less. At once when too many wait already, or the client has gone.
+    /// </summary>
+    public async Task Slow(CancellationToken gone)
+    {
+        if (!Allowance.TryEnter(ref waiting, TrafficLimits.RefusalsWaiting.Value)) return;
+        metrics.Slowed.Add();
+        try
+        {
+            await Task.Delay(refusalPause, time, gone);
+        }
+        catch (OperationCanceledException)
+        {
+            // nobody to tell
+        }
+        finally
+        {
+            Interlocked.Decrement(ref waiting);
+        }
+    }
 
     /// <summary>The request is answered.</summary>
     public void Leave(in Admission admission)
@@ -216,10 +241,10 @@ internal sealed class RequestLimiter
             Together = $"{tokenPolicy.Item}, \"org\";q={bounds.PerSecond};w=1", Bounds = bounds,
         };
 
-    static Admission Refused(RatePolicy policy, Counter counter)
+    static Admission Refused(RatePolicy policy, Allowance allowance, long now, Counter counter)
     {
         counter.Add();
-        return new Admission(policy.Refusal, policy, 0, policy.Together, null, false);
+        return new Admission(policy.Refusal, policy, 0, policy.Together, null, false, allowance.Refuses(now));
     }
 
     AddressFailures Failures(Credential credential) => credential == Credential.Password ? failedSignIns : unknownTokens;

@@ -142,6 +142,7 @@ internal sealed class WatchSocket(
         var admission = limiter.Enter(caller.Principal, caller.Org, address);
         if (admission.Refusal is { } limited)
         {
+            if (admission.IsSlowed) await limiter.Slow(cut.Token);
             Tell(message!.Id, HttpProblems.Of(limited.Code).Code, limited.Detail);
             return;
         }

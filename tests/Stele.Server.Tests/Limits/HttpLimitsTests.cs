@@ -36,6 +36,24 @@ public sealed class HttpLimitsTests
     }
 
     [Fact]
+    public async Task Who_sends_on_after_a_refusal_hears_the_next_one_later()
+    {
+        await using var db = await Postgres.NewDatabase();
+        await using var server = await TestServer.Start(db, limits: bounds with { TokenPerSecond = 1 });
+        var (since, refused) = (System.Diagnostics.Stopwatch.StartNew(), 0);
+        for (var i = 0; i < 12; i++)
+        {
+            using var answer = await server.Client.GetAsync("/v1/status");
+            if (answer.StatusCode == HttpStatusCode.TooManyRequests) refused++;
+        }
+        var text = await server.Client.GetStringAsync("/metrics");
+        var slowed = int.Parse(text.Split('\n').Single(line => line.StartsWith("stele_slowed_refusals_total ", StringComparison.Ordinal)).Split(' ')[1], System.Globalization.CultureInfo.InvariantCulture);
+        // one a second passes, and one refusal a second is prompt
+        Assert.InRange(slowed, refused - 2 - (int)since.Elapsed.TotalSeconds, refused);
+        Assert.True(slowed > 0 && since.Elapsed >= TimeSpan.FromMilliseconds(80 * slowed), $"{slowed} of {refused} in {since.Elapsed}");
+    }
+
+    [Fact]
     public async Task A_node_with_all_the_work_it_takes_refuses_more_and_is_healthy()
     {
         await using var db = await Postgres.NewDatabase();
@@ -137,13 +155,18 @@ public sealed class HttpLimitsTests
         await using (var server = await TestServer.Start(db, limits: bounds with { BodyBytesPerSecond = 1_000_000, BodyGrace = TimeSpan.FromMilliseconds(1_100) }))
         {
             using var trickle = Unfinished(server);
+            var since = System.Diagnostics.Stopwatch.StartNew();
             Assert.DoesNotContain("HTTP/1.1 2", trickle.ReadToEnd(), StringComparison.Ordinal);
+            // for its speed, and not because its time was over
+            Assert.True(since.Elapsed < TimeSpan.FromSeconds(TrafficLimits.BodySeconds.Value / 2), $"{since.Elapsed}");
             await Until(server, "stele_requests_in_work 0");
         }
         await using (var server = await TestServer.Start(db, limits: bounds with { Body = TimeSpan.FromMilliseconds(200) }))
         {
             using var endless = Unfinished(server);
-            Assert.StartsWith("HTTP/1.1 400", endless.ReadHead(), StringComparison.Ordinal);
+            var answer = endless.ReadToEnd();
+            Assert.StartsWith("HTTP/1.1 400", answer, StringComparison.Ordinal);
+            Assert.Contains("\"rule\":\"body.seconds\"", answer, StringComparison.Ordinal);
             await Until(server, "stele_requests_in_work 0");
         }
     }

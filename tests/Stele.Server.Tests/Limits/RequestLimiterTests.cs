@@ -2,6 +2,7 @@ using System.Net;
 using Stele.Core.Access;
 using Stele.Core.Faults;
 using Stele.Core.Journal;
+using Stele.Core.Limits;
 using Stele.Server.Limits;
 using Stele.Server.Operation;
 using Xunit;
@@ -33,6 +34,38 @@ public sealed class RequestLimiterTests
         clock.Pass(TimeSpan.FromMilliseconds(200));
         Assert.Null(limiter.Enter(token, first, far).Refusal);
         Assert.NotNull(limiter.Enter(token, first, far).Refusal);
+    }
+
+    [Fact]
+    public void Past_a_tenth_of_its_rate_in_refusals_a_client_is_slowed_until_it_has_sent_less()
+    {
+        var limiter = Limiter(new LimitOptions { TokenPerSecond = 20, OrgPerSecond = 1_000 });
+        for (var i = 0; i < 20; i++) Assert.Null(limiter.Enter(token, first, far).Refusal);
+        var refused = Enumerable.Range(0, 4).Select(_ => limiter.Enter(token, first, far)).ToList();
+        Assert.All(refused, admission => Assert.Equal(FaultCode.RateLimited, admission.Refusal!.Code));
+        Assert.Equal([false, false, true, true], refused.Select(admission => admission.IsSlowed));
+        // each has its own
+        for (var i = 0; i < 20; i++) Assert.Null(limiter.Enter(another, first, far).Refusal);
+        Assert.False(limiter.Enter(another, first, far).IsSlowed);
+        clock.Pass(TimeSpan.FromSeconds(1));
+        for (var i = 0; i < 20; i++) Assert.Null(limiter.Enter(token, first, far).Refusal);
+        Assert.False(limiter.Enter(token, first, far).IsSlowed);
+    }
+
+    [Fact]
+    public async Task So_many_refusals_wait_and_no_more()
+    {
+        var limiter = new RequestLimiter(TimeProvider.System, new LimitOptions(), new LimitMetrics(new Metrics()));
+        using var gone = new CancellationTokenSource();
+        var since = System.Diagnostics.Stopwatch.StartNew();
+        await limiter.Slow(CancellationToken.None);
+        Assert.True(since.Elapsed >= TimeSpan.FromMilliseconds(TrafficLimits.RefusalMilliseconds.Value - 20), $"{since.Elapsed}");
+        await gone.CancelAsync();
+        await limiter.Slow(gone.Token);
+        var waiting = Enumerable.Range(0, (int)TrafficLimits.RefusalsWaiting.Value).Select(_ => limiter.Slow(CancellationToken.None)).ToList();
+        Assert.True(limiter.Slow(CancellationToken.None).IsCompletedSuccessfully);
+        await Task.WhenAll(waiting);
+        Assert.False(limiter.Slow(CancellationToken.None).IsCompleted);
     }
 
     [Fact]
