@@ -7,6 +7,8 @@ public static class WebhookLimits
 {
     /// <summary>Webhooks of an org.</summary>
     public static readonly Limit PerOrg = new("webhooks.count", 50, "webhooks", "one more is refused, quota_exceeded", true, PerOrg: true);
+    /// <summary>Bytes of the body that makes or changes a webhook.</summary>
+    public static readonly Limit BodyBytes = new("webhooks.body_bytes", 262_144, "bytes", "a larger body is refused, too_large", true);
     /// <summary>Characters of a webhook's address.</summary>
     public static readonly Limit UrlCharacters = new("webhooks.url_characters", 2_048, "characters", "a longer address is refused, rule url.length");
     /// <summary>Prefixes of a webhook.</summary>
@@ -15,7 +17,7 @@ public static class WebhookLimits
     public static readonly Limit MessageBytes = new("webhooks.message_bytes", 1_048_576, "bytes",
         "a revision that makes a larger one is sent without values, and if it is larger still, without its changes: the receiver reads them", true);
     /// <summary>Bytes of an answer that are read.</summary>
-    public static readonly Limit AnswerBytes = new("webhooks.answer_bytes", 4_096, "bytes", "what follows is not read, and the connection is closed", true);
+    public static readonly Limit AnswerBytes = new("webhooks.answer_bytes", 4_096, "bytes", "of a longer one no more is waited for, and what comes of it is not used", true);
     /// <summary>Seconds for one attempt, from looking up the name to the answer's head.</summary>
     public static readonly Limit AttemptSeconds = new("webhooks.attempt_seconds", 8, "seconds", "the attempt has failed", true);
     /// <summary>Attempts at one message.</summary>
@@ -33,5 +35,5 @@ public static class WebhookLimits
 
     /// <summary>All of them, in the order in which <c>stele limits</c> shows them.</summary>
     public static IReadOnlyList<Limit> All { get; } =
-        [PerOrg, UrlCharacters, Prefixes, MessageBytes, AnswerBytes, AttemptSeconds, Attempts, PauseSeconds, DeadLetters, Deliveries, AtOnce, OverlapSeconds];
+        [PerOrg, BodyBytes, UrlCharacters, Prefixes, MessageBytes, AnswerBytes, AttemptSeconds, Attempts, PauseSeconds, DeadLetters, Deliveries, AtOnce, OverlapSeconds];
 }

@@ -33,7 +33,7 @@ internal sealed class DeliveryEndpoints(JournalNode journal, JournalQueries revi
     /// <summary><c>POST /v1/webhooks/{id}/replay</c>: everything after a revision again, in order.</summary>
     public async Task Replay(HttpContext context)
     {
-        if (!(await WriteRequest.Read(context, Parameter.None)).TryGet(out var request, out var fault))
+        if (!(await WriteRequest.Read(context, Parameter.None, WebhookLimits.BodyBytes)).TryGet(out var request, out var fault))
         {
             await HttpProblems.Write(context, fault);
             return;

@@ -37,7 +37,7 @@ internal sealed class WebhookEndpoints(JournalNode journal, WebhookQueries queri
     /// <summary><c>POST /v1/webhooks</c></summary>
     public async Task Create(HttpContext context)
     {
-        if (!(await WriteRequest.Read(context, Parameter.None)).TryGet(out var request, out var fault))
+        if (!(await WriteRequest.Read(context, Parameter.None, WebhookLimits.BodyBytes)).TryGet(out var request, out var fault))
         {
             await HttpProblems.Write(context, fault);
             return;
@@ -53,7 +53,7 @@ internal sealed class WebhookEndpoints(JournalNode journal, WebhookQueries queri
     /// <summary><c>PUT /v1/webhooks/{id}</c>: what is absent stays.</summary>
     public async Task Change(HttpContext context)
     {
-        if (!(await WriteRequest.Read(context, Parameter.None)).TryGet(out var request, out var fault))
+        if (!(await WriteRequest.Read(context, Parameter.None, WebhookLimits.BodyBytes)).TryGet(out var request, out var fault))
         {
             await HttpProblems.Write(context, fault);
             return;
@@ -69,7 +69,7 @@ internal sealed class WebhookEndpoints(JournalNode journal, WebhookQueries queri
     /// <summary><c>POST /v1/webhooks/{id}/rotate</c></summary>
     public async Task Rotate(HttpContext context)
     {
-        if (!(await WriteRequest.Read(context, Parameter.None)).TryGet(out var request, out var fault))
+        if (!(await WriteRequest.Read(context, Parameter.None, WebhookLimits.BodyBytes)).TryGet(out var request, out var fault))
         {
             await HttpProblems.Write(context, fault);
             return;

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
@@ -50,7 +51,8 @@ internal sealed class WebhookSender : IDisposable
             UseProxy = false,
             AutomaticDecompression = DecompressionMethods.None,
             MaxResponseHeadersLength = AnswerHeaderKilobytes,
-            MaxResponseDrainSize = (int)WebhookLimits.AnswerBytes.Value,
+            // it is read here, as far as it is
+            MaxResponseDrainSize = 0,
             // a name that leads elsewhere is seen, and the check is made again
             PooledConnectionLifetime = ConnectionLife,
             PooledConnectionIdleTimeout = ConnectionIdle,
@@ -79,11 +81,12 @@ internal sealed class WebhookSender : IDisposable
         request.Headers.TryAddWithoutValidation(WebhookSignature.IdHeader, message.Id);
         request.Headers.TryAddWithoutValidation(WebhookSignature.TimestampHeader, seconds.ToString(CultureInfo.InvariantCulture));
         request.Headers.TryAddWithoutValidation(WebhookSignature.SignatureHeader, WebhookSignature.Sign(secrets, message.Id, seconds, message.Body));
-        using var bounded = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        bounded.CancelAfter(TimeSpan.FromSeconds(WebhookLimits.AttemptSeconds.Value));
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(WebhookLimits.AttemptSeconds.Value), time);
+        using var bounded = CancellationTokenSource.CreateLinkedTokenSource(cancellation, patience.Token);
         try
         {
             using var answer = await client.SendAsync(request, bounded.Token);
+            await ReadThrough(answer.Content, bounded.Token);
             return Judge(answer);
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
@@ -98,6 +101,26 @@ internal sealed class WebhookSender : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => client.Dispose();
+
+    // to the end, so that the connection serves again; what is longer, breaks off or takes its time is hung up on, and changes nothing of what was answered
+    static async Task ReadThrough(HttpContent content, CancellationToken bounded)
+    {
+        if (content.Headers.ContentLength > WebhookLimits.AnswerBytes.Value) return;
+        var buffer = ArrayPool<byte>.Shared.Rent((int)WebhookLimits.AnswerBytes.Value + 1);
+        try
+        {
+            await using var stream = await content.ReadAsStreamAsync(bounded);
+            await stream.ReadAtLeastAsync(buffer.AsMemory(0, (int)WebhookLimits.AnswerBytes.Value + 1), (int)WebhookLimits.AnswerBytes.Value + 1, throwOnEndOfStream: false, bounded);
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException or HttpRequestException)
+        {
+            // its head has said it all
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
 
     WebhookAttempt Judge(HttpResponseMessage answer)
     {

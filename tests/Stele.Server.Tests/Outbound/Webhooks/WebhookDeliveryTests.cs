@@ -109,6 +109,26 @@ public sealed class WebhookDeliveryTests(HttpServer server) : IClassFixture<Http
     }
 
     [Fact]
+    public async Task Of_so_many_that_arrived_it_is_known_when_and_of_one_more_the_oldest_is_forgotten()
+    {
+        await using var receiver = await WebhookReceiver.Start();
+        var (id, _) = await Make(receiver, "known.");
+        async Task<string> Known() => (await server.Rows($"SELECT count(*) || ' from ' || min(revision) FROM stele.webhook_letter WHERE webhook_id = '{id}' AND state = 'delivered'")).Single();
+        // below all that there will be; and a dead letter, which is not of them
+        await server.Execute($"INSERT INTO stele.webhook_letter SELECT org_id, webhook_id, -n, 'delivered', 1, now(), 200, NULL FROM stele.webhook_place, generate_series(1, {WebhookLimits.Deliveries.Value - 1}) n WHERE webhook_id = '{id}'");
+        await server.Execute($"INSERT INTO stele.webhook_letter SELECT org_id, webhook_id, -5000, 'dead', 1, now(), 500, NULL FROM stele.webhook_place WHERE webhook_id = '{id}'");
+        (await server.Put("known.a", """{"value":1}""")).Is(200);
+        await receiver.Next();
+        await Level(id);
+        Assert.Equal($"{WebhookLimits.Deliveries.Value} from {1 - WebhookLimits.Deliveries.Value}", await Known());
+        (await server.Put("known.b", """{"value":1}""")).Is(200);
+        await receiver.Next();
+        await Level(id);
+        Assert.Equal($"{WebhookLimits.Deliveries.Value} from {2 - WebhookLimits.Deliveries.Value}", await Known());
+        Assert.Equal(["1"], await server.Rows($"SELECT count(*) FROM stele.webhook_letter WHERE webhook_id = '{id}' AND state = 'dead'"));
+    }
+
+    [Fact]
     public async Task Gone_suspends_it_and_nothing_is_lost()
     {
         await using var receiver = await WebhookReceiver.Start();

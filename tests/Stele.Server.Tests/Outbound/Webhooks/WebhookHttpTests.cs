@@ -85,6 +85,21 @@ public sealed class WebhookHttpTests(HttpServer server) : IClassFixture<HttpServ
     }
 
     [Fact]
+    public async Task A_body_is_as_large_as_may_be_and_one_byte_more_is_refused()
+    {
+        const string Body = """{"url":"https://example.com","enabled":false}""";
+        string Padded(long bytes) => Body + new string(' ', (int)bytes - Body.Length);
+        var made = (await server.Post("/v1/webhooks", Padded(WebhookLimits.BodyBytes.Value))).Is(201);
+        var path = $"/v1/webhooks/{made["id"].GetString()}";
+        foreach (var (method, at) in ((string, string)[])[("POST", "/v1/webhooks"), ("PUT", path), ("POST", path + "/rotate"), ("POST", path + "/replay")])
+        {
+            var refused = (await server.Send(method, at, Padded(WebhookLimits.BodyBytes.Value + 1))).Is(413);
+            Assert.Equal(("too_large", "webhooks.body_bytes"), (refused["code"].GetString(), refused["errors"][0].GetProperty("rule").GetString()));
+        }
+        (await server.Send("DELETE", path, null)).Is(204);
+    }
+
+    [Fact]
     public async Task Secrets_overlap_for_so_long_and_not_longer()
     {
         var path = $"/v1/webhooks/{(await server.Post("/v1/webhooks", """{"url":"https://example.com","enabled":false}""")).Is(201)["id"].GetString()}";

@@ -130,6 +130,75 @@ public sealed class WebhookSenderTests
         Assert.True((await sender.Send(receiver.Url, Message, [new byte[32]], CancellationToken.None)).Arrived);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Of_an_answer_so_many_bytes_are_waited_for_and_with_one_more_it_is_hung_up_on(bool saysLength)
+    {
+        await using var receiver = await WebhookReceiver.Start();
+        using var sender = Sender([IPNetwork.Parse("127.0.0.0/8")], IPAddress.Loopback);
+        var (most, hungUp) = ((int)WebhookLimits.AnswerBytes.Value, new TaskCompletionSource());
+        // all but the last of so many; the last one comes when the test says so, or never
+        Task<WebhookAttempt> Send(int bytes, Task last, TaskCompletionSource begun)
+        {
+            receiver.Answer = async (context, _) =>
+            {
+                if (saysLength) context.Response.ContentLength = bytes;
+                await context.Response.Body.WriteAsync(new byte[bytes - 1]);
+                await context.Response.Body.FlushAsync();
+                begun.SetResult();
+                try
+                {
+                    await last.WaitAsync(context.RequestAborted);
+                    await context.Response.Body.WriteAsync(new byte[1]);
+                }
+                catch (OperationCanceledException)
+                {
+                    hungUp.SetResult();
+                }
+            };
+            return sender.Send(receiver.Url, Message, [new byte[32]], CancellationToken.None);
+        }
+
+        var (rest, began) = (new TaskCompletionSource(), new TaskCompletionSource());
+        var sending = Send(most, rest.Task, began);
+        await began.Task;
+        Assert.False(sending.IsCompleted);
+        rest.SetResult();
+        Assert.True((await sending).Arrived);
+        Assert.False(hungUp.Task.IsCompleted);
+        // of one that says its length nothing is waited for; of the other it is seen when there is more
+        sending = Send(most + 2, new TaskCompletionSource().Task, new TaskCompletionSource());
+        Assert.True((await sending).Arrived);
+        await hungUp.Task.WaitAsync(TimeSpan.FromSeconds(20));
+    }
+
+    [Fact]
+    public async Task An_attempt_lasts_so_long_and_no_longer()
+    {
+        await using var receiver = await WebhookReceiver.Start();
+        var clock = new TimerClock();
+        using var sender = new WebhookSender(new WebhookAddresses([IPNetwork.Parse("127.0.0.0/8")]), true, clock, (_, _) => Task.FromResult<IPAddress[]>([IPAddress.Loopback]));
+        var (asked, answer) = (new TaskCompletionSource(), new TaskCompletionSource());
+        receiver.Answer = async (context, _) =>
+        {
+            asked.TrySetResult();
+            await answer.Task.WaitAsync(context.RequestAborted).ContinueWith(static _ => { }, TaskScheduler.Default);
+        };
+        foreach (var late in (bool[])[false, true])
+        {
+            (asked, answer) = (new(), new());
+            var sending = sender.Send(receiver.Url, Message, [new byte[32]], CancellationToken.None);
+            await asked.Task;
+            clock.Turn(TimeSpan.FromSeconds(WebhookLimits.AttemptSeconds.Value) - TimeSpan.FromMilliseconds(1));
+            Assert.False(sending.IsCompleted);
+            if (late) clock.Turn(TimeSpan.FromMilliseconds(1));
+            else answer.SetResult();
+            var attempt = await sending;
+            Assert.Equal((!late, late ? $"There was no answer within {WebhookLimits.AttemptSeconds.Value} s." : null), (attempt.Arrived, attempt.Failure));
+        }
+    }
+
     [Fact]
     public async Task Nothing_that_a_receiver_says_is_in_the_failure()
     {
@@ -161,6 +230,44 @@ public sealed class WebhookSenderTests
             return Task.CompletedTask;
         };
         Assert.Equal(TimeSpan.FromSeconds(17), (await sender.Send(receiver.Url, Message, [new byte[32]], CancellationToken.None)).RetryAfter);
+    }
+
+    /// <summary>A clock that a test turns; its timers ring in the turn that reaches them.</summary>
+    sealed class TimerClock : TimeProvider
+    {
+        readonly Lock gate = new();
+        readonly List<(TimeSpan At, Action Ring)> timers = [];
+        TimeSpan now;
+
+        public void Turn(TimeSpan by)
+        {
+            List<(TimeSpan At, Action Ring)> due;
+            lock (gate)
+            {
+                now += by;
+                due = timers.FindAll(timer => timer.At <= now);
+                timers.RemoveAll(timer => timer.At <= now);
+            }
+            foreach (var (_, ring) in due) ring();
+        }
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            lock (gate) timers.Add((now + dueTime, () => callback(state)));
+            return new Set();
+        }
+
+        sealed class Set : ITimer
+        {
+            public bool Change(TimeSpan dueTime, TimeSpan period) => true;
+
+            public void Dispose()
+            {
+                // what rings once and is gone has nothing to give back
+            }
+
+            public ValueTask DisposeAsync() => default;
+        }
     }
 
     static WebhookSender Sender(IPNetwork[] allowed, params IPAddress[] leadsTo) => new(new WebhookAddresses(allowed), true, TimeProvider.System, (_, _) => Task.FromResult(leadsTo));
