@@ -29,7 +29,7 @@ internal static class CommandLine
         {
             using var help = new StringWriter();
             var isHelp = parsed.Action is HelpAction;
-            var code = await parsed.InvokeAsync(new InvocationConfiguration { Output = isHelp ? help : surroundings.Out, Error = surroundings.Error, EnableDefaultExceptionHandler = false });
+            var code = await parsed.InvokeAsync(new InvocationConfiguration { Output = isHelp ? help : surroundings.Out, Error = surroundings.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = HandlesSignals(parsed) ? null : TimeSpan.FromSeconds(2) });
             // The binary is stele-cli; what people type is the script's name.
             if (isHelp) surroundings.Out.Write(help.ToString().Replace(RootCommand.ExecutableName, "stele", StringComparison.Ordinal));
             return code;
@@ -49,6 +49,9 @@ internal static class CommandLine
             return ExitCode.Refused;
         }
     }
+
+    // what it runs is told, and says itself when it is over
+    static bool HandlesSignals(ParseResult parsed) => parsed.CommandResult.Command.Name is "run" or "agent";
 
     static int Usage(Surroundings surroundings, ParseResult parsed, IEnumerable<string> errors, IEnumerable<string> unknown)
     {
@@ -93,7 +96,7 @@ internal static class CommandLine
             foreach (var alias in help.Aliases.Where(alias => alias[0] == '/').ToList()) help.Aliases.Remove(alias);
         foreach (var verb in new Func<Surroundings, GlobalOptions, Command>[]
         {
-            GetVerb.Make, SetVerb.Make, DeleteVerb.Make, ListVerb.Make, HistoryVerb.Make, RollbackVerb.Make, DiffVerb.Make, ImportVerb.Make, ExportVerb.Make, FlagVerb.Make,
+            GetVerb.Make, SetVerb.Make, DeleteVerb.Make, ListVerb.Make, HistoryVerb.Make, RollbackVerb.Make, DiffVerb.Make, ImportVerb.Make, ExportVerb.Make, PlanVerb.MakePlan, PlanVerb.MakeApply, RunVerb.Make, AgentVerb.Make, FlagVerb.Make,
             EnvironmentsVerb.Make, SettingsVerb.Make, OrgVerb.Make, EventsVerb.Make, WatchVerb.Make, SubscriptionsVerb.Make, TokenVerb.Make, MemberVerb.MakeUser, MemberVerb.MakeServiceAccount, RoleVerb.Make, RoleVerb.MakeAccess, WebhookVerb.Make,
             SchemaVerb.Make, AuditVerb.Make, UsageVerb.Make, StatusVerb.Make, LimitsVerb.Make, ReadOnlyVerb.Make, CompletionVerb.Make,
         })

@@ -14,6 +14,9 @@ public sealed record ChangeSet
 
     /// <summary>Only if none of the named keys has changed since this revision; null: no such condition.</summary>
     public long? ExpectedRevision { get; init; }
+
+    /// <summary>What <see cref="ExpectedRevision"/> is about: <c>keys</c>, those that are named (null), or <c>environment</c>, everything in the environments that are touched.</summary>
+    public string? Scope { get; init; }
 }
 
 /// <summary>One change of a set.</summary>
@@ -22,8 +25,17 @@ public sealed record Change
     /// <summary><c>set</c>, <c>delete</c> or <c>check</c>.</summary>
     public required string Op { get; init; }
 
-    /// <summary>The key.</summary>
+    /// <summary><c>config</c> or <c>flag</c>; null: <c>config</c>.</summary>
+    public string? Kind { get; init; }
+
+    /// <summary>The key, or the flag's name.</summary>
     public required string Key { get; init; }
+
+    /// <summary>Of a flag, for <c>set</c>: its definition.</summary>
+    public JsonElement? Definition { get; init; }
+
+    /// <summary>For <c>set</c>: a JSON Schema; JSON null clears it, null keeps what there is.</summary>
+    public JsonElement? Schema { get; init; }
 
     /// <summary>Null: the environment of the call.</summary>
     public string? Environment { get; init; }

@@ -40,6 +40,13 @@ internal static class Flattening
         return leaves;
     }
 
+    /// <summary>A tree as one JSON text.</summary>
+    internal static string ToJson(SourceNode node)
+    {
+        var budget = NodesMax;
+        return ToJson(node, ref budget);
+    }
+
     static void Walk(SourceNode node, string path, int line, List<SourceLeaf> leaves, ref int budget)
     {
         Spend(node, ref budget);

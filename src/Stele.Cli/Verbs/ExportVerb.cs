@@ -17,13 +17,15 @@ internal static class ExportVerb
         format.AcceptOnlyFromAmong([.. ConfigFormats.All.Select(known => known.Word)]);
         var prefix = new Option<string?>("--prefix") { Description = "Only keys that begin with this", HelpName = "PREFIX" };
         var to = new Option<string?>("--out", "-o") { Description = "A directory (one file for each service) or a file; without: standard output", HelpName = "PATH" };
+        var asCode = new Option<bool>("--as-code") { Description = "The directory that plan and apply read: --env, or every environment, with schemas and flags" };
         var past = new PastOptions();
-        var command = new Command("export", "Write an environment as files") { format, prefix, to };
+        var command = new Command("export", "Write an environment as files") { format, prefix, to, asCode };
         past.AddTo(command);
         return command.Does(surroundings, options, async call =>
         {
             if (!past.TryGet(call, out var at, out var revision)) return ExitCode.Usage;
             var path = call.Parsed.GetValue(to);
+            if (call.Parsed.GetValue(asCode)) return path is null || at is not null || revision is not null || call.Parsed.GetValue(prefix) is not null ? call.Usage("--as-code needs --out DIR, and writes what is there now, all of it.") : await Code.CodeExport.Write(call, path);
             var isDirectory = path is not null && (Directory.Exists(path) || Path.EndsInDirectorySeparator(path) || (!File.Exists(path) && ConfigFormats.OfFile(path) is null));
             var word = call.Parsed.GetValue(format);
             var kind = word is null ? (path is null ? null : ConfigFormats.OfFile(path)) ?? (call.Json ? ConfigFormat.Json : ConfigFormat.Yaml) : ConfigFormats.All.First(known => known.Word == word).Format;

@@ -1,0 +1,144 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+
+namespace Stele.Cli.Templates;
+
+/// <summary>
+/// Text with <c>{{ … }}</c> in it: values, conditions, loops. No calls, no assignments, no files: what it says follows from the
+/// values alone, and it always ends. <c>{{-</c> and <c>-}}</c> take the white space before and after with them, <c>{{/* … */}}</c> is a comment.
+/// </summary>
+internal sealed partial class Template
+{
+    readonly IReadOnlyList<TemplateNode> nodes;
+
+    Template(IReadOnlyList<TemplateNode> nodes) => this.nodes = nodes;
+
+    /// <summary>The template, or <see cref="TemplateException"/> with the line and what is wrong there.</summary>
+    internal static Template Parse(string text)
+    {
+        var reader = new Reader([.. Tokens(text)]);
+        var nodes = reader.Block(out var end, out var line);
+        return end is null ? new Template(nodes) : throw new TemplateException(line, $"{end} without an if or a range");
+    }
+
+    internal string Render(IReadOnlyDictionary<string, JsonElement> values)
+    {
+        var text = new StringBuilder();
+        foreach (var node in nodes) node.Render(new TemplateScope(values), text);
+        return text.ToString();
+    }
+
+    static IEnumerable<(bool IsTag, string Text, int Line)> Tokens(string text)
+    {
+        var line = 1;
+        var trims = false;
+        for (var at = 0; at < text.Length;)
+        {
+            var open = text.IndexOf("{{", at, StringComparison.Ordinal);
+            var plain = open < 0 ? text[at..] : text[at..open];
+            var before = plain;
+            if (trims) plain = plain.TrimStart();
+            if (open >= 0 && open + 2 < text.Length && text[open + 2] == '-') plain = plain.TrimEnd();
+            if (plain.Length > 0) yield return (false, plain, line);
+            line += before.Count(c => c == '\n');
+            if (open < 0) yield break;
+            var close = text.IndexOf("}}", open, StringComparison.Ordinal);
+            if (close < 0) throw new TemplateException(line, "{{ without }}");
+            var tag = text[(open + 2)..close];
+            trims = tag.EndsWith('-');
+            yield return (true, tag.Trim('-').Trim(), line);
+            line += tag.Count(c => c == '\n');
+            at = close + 2;
+        }
+    }
+
+    sealed class Reader(IReadOnlyList<(bool IsTag, string Text, int Line)> tokens)
+    {
+        int next;
+
+        // up to the end, or to an else or end that is not one of its own
+        internal List<TemplateNode> Block(out string? end, out int line)
+        {
+            var nodes = new List<TemplateNode>();
+            while (next < tokens.Count)
+            {
+                var (isTag, text, at) = tokens[next++];
+                if (!isTag) nodes.Add(new TextNode(text, at));
+                else if (text is "end" or "else")
+                {
+                    (end, line) = (text, at);
+                    return nodes;
+                }
+                else if (text.StartsWith("/*", StringComparison.Ordinal)) continue;
+                else if (IfTag().Match(text) is { Success: true } condition) nodes.Add(If(condition, at));
+                else if (RangeTag().Match(text) is { Success: true } loop) nodes.Add(Range(loop, at));
+                else nodes.Add(new OutputNode(Expression(text, at), at));
+            }
+            (end, line) = (null, 0);
+            return nodes;
+        }
+
+        IfNode If(Match tag, int line)
+        {
+            var (then, otherwise) = Branches("if", line);
+            var isNot = tag.Groups["not"].Success;
+            if (Comparison().Match(tag.Groups["what"].Value) is { Success: true } both)
+                return new IfNode(Expression(both.Groups[1].Value, line), both.Groups[2].Value, Expression(both.Groups[3].Value, line), isNot, then, otherwise, line);
+            return new IfNode(Expression(tag.Groups["what"].Value, line), null, null, isNot, then, otherwise, line);
+        }
+
+        RangeNode Range(Match tag, int line)
+        {
+            var (each, none) = Branches("range", line);
+            var over = tag.Groups["over"].Value.Trim();
+            return over.EndsWith('*') ? new RangeNode(tag.Groups["name"].Value, null, over[..^1], each, none, line) : new RangeNode(tag.Groups["name"].Value, Expression(over, line), null, each, none, line);
+        }
+
+        (List<TemplateNode> First, List<TemplateNode> Second) Branches(string what, int line)
+        {
+            var first = Block(out var end, out _);
+            if (end is null) throw new TemplateException(line, $"{what} without an end");
+            if (end == "end") return (first, []);
+            var second = Block(out end, out var at);
+            return end == "end" ? (first, second) : throw new TemplateException(end is null ? line : at, end is null ? $"{what} without an end" : "a second else");
+        }
+
+        static TemplateExpression Expression(string text, int line)
+        {
+            var parts = Pipe().Split(text);
+            var filters = new List<(string, string?)>();
+            foreach (var part in parts.Skip(1))
+            {
+                var filter = FilterTag().Match(part);
+                var name = filter.Groups[1].Value;
+                if (!TemplateExpression.Known.Contains(name)) throw new TemplateException(line, $"{part.Trim()} is no filter: {string.Join(", ", TemplateExpression.Known)} are");
+                var argument = filter.Groups[2].Success ? filter.Groups[2].Value : filter.Groups[3].Success ? filter.Groups[3].Value : null;
+                if ((argument is null && name is "default" or "join") || (name == "indent" && !int.TryParse(argument, out _))) throw new TemplateException(line, $"{name} needs {(name == "indent" ? "a number" : "a text in quotes")} after it");
+                filters.Add((name, argument));
+            }
+            var head = parts[0].Trim();
+            if (head.Length > 1 && head[0] == '"' && head[^1] == '"') return new TemplateExpression(head, TemplateText.Json(head[1..^1]), filters);
+            if (Path().IsMatch(head)) return new TemplateExpression(head, Values.JsonText.IsNumber(head) || head is "true" or "false" ? JsonElement.Parse(head) : null, filters);
+            throw new TemplateException(line, $"{{{{ {text} }}}} is not understood: a key, if, range NAME in KEY, else or end are");
+        }
+    }
+
+    [GeneratedRegex(@"^if\s+(?<not>not\s+)?(?<what>.+)$", RegexOptions.Singleline)]
+    private static partial Regex IfTag();
+
+    [GeneratedRegex(@"^range\s+(?<name>[A-Za-z_]\w*)\s+in\s+(?<over>.+)$", RegexOptions.Singleline)]
+    private static partial Regex RangeTag();
+
+    [GeneratedRegex(@"^(.+?)\s*(==|!=)\s*(.+)$", RegexOptions.Singleline)]
+    private static partial Regex Comparison();
+
+    [GeneratedRegex(@"\|(?=(?:[^""]*""[^""]*"")*[^""]*$)")]
+    private static partial Regex Pipe();
+
+    [GeneratedRegex(@"^\s*([a-z0-9-]+)(?:\s+(?:""([^""]*)""|(\S+)))?\s*$")]
+    private static partial Regex FilterTag();
+
+    [GeneratedRegex(@"^[A-Za-z0-9_-][A-Za-z0-9._\[\]-]*$")]
+    private static partial Regex Path();
+}
