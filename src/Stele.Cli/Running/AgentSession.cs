@@ -51,6 +51,7 @@ internal sealed class AgentSession(Call call, IReadOnlyList<AgentTemplate> templ
 
     static void Replace(AgentTemplate template, byte[] bytes)
     {
+        if (OperatingSystem.IsWindows()) throw new IOException("modes and owners of files are not for Windows");
         Directory.CreateDirectory(Path.GetDirectoryName(template.Destination)!);
         var temporary = $"{template.Destination}.{Environment.ProcessId.ToString(CultureInfo.InvariantCulture)}";
         var mode = template.Mode ?? (File.Exists(template.Destination) ? File.GetUnixFileMode(template.Destination) : UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
