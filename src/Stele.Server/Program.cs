@@ -52,7 +52,7 @@ internal static class Program
         if (PortCheck.Problem(options) is { } taken) return Refuse([taken], exitCode: 1);
         using var logs = Logging.Create(options);
         await using var database = await DatabaseStart.Serve(options, TimeProvider.System, logs, stop);
-        await using var app = Compose(options, new JournalOptions(), database, logs);
+        await using var app = Compose(options, new JournalOptions { StrictReads = options.StrictReads }, database, logs);
         await app.StartAsync(stop);
         Console.Out.Write(Announcement.Text(options, database, app.Urls.First()));
         await app.WaitForShutdownAsync(stop);

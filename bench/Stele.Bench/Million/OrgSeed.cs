@@ -33,7 +33,7 @@ internal static class OrgSeed
         await using var pools = await DatabaseConnections.Open(new DatabaseOptions { Owner = owner }, NullLoggerFactory.Instance, cancellation);
         var statements = new StatementTimer(new Metrics(), NullLogger<StatementTimer>.Instance, TimeSpan.FromSeconds(10));
         var store = new PostgresJournalStore(pools.App, pools.Tail, pools.Settle, statements);
-        var cluster = (await store.Heads([], cancellation)).Cluster;
+        var cluster = (await store.Heads([], false, cancellation)).Cluster;
         await Parallel.ForEachAsync(Enumerable.Range(0, orgs), new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellation },
             async (org, _) => await Append(store, OrgState.Empty(new OrgId(org + 2), cluster.Incarnation), Name(org), keys));
         return Stopwatch.GetElapsedTime(startedAt);

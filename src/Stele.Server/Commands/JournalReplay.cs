@@ -12,7 +12,7 @@ internal static class JournalReplay
 
     /// <summary>The revision at which an org's journal stands now.</summary>
     public static async Task<long> Head(IJournalStore journal, OrgId org, CancellationToken cancellation) =>
-        (await journal.Heads([org], cancellation)).Heads.FirstOrDefault()?.Revision ?? 0;
+        (await journal.Heads([org], false, cancellation)).Heads.FirstOrDefault()?.Revision ?? 0;
 
     /// <summary>The revisions after one up to another, whole and in order.</summary>
     public static async IAsyncEnumerable<IReadOnlyList<RevisionRecord>> Pages(IJournalStore journal, OrgId org, long after, long last,

@@ -39,6 +39,9 @@ internal sealed class Caller(Guid requestId)
     /// <summary>Whose log that belongs to, when it was about an org that is there.</summary>
     public OrgId? Concerns { get; set; }
 
+    /// <summary>Whether its endpoint writes: what breaks then may have broken after the commit.</summary>
+    public bool MayHaveWritten { get; set; }
+
     /// <summary>With what it was refused, or null: for the audit log.</summary>
     public Fault? Refusal { get; set; }
 

@@ -124,9 +124,9 @@ internal sealed class RequestGate(RequestDelegate next, RequestIds ids, Identiti
         var caller = Caller.Of(context);
         // the client has gone: nobody to answer
         if (context.RequestAborted.IsCancellationRequested && exception is OperationCanceledException or IOException) return Task.CompletedTask;
-        var fault = FaultOf(exception);
+        var fault = FaultOf(exception, caller);
         if (fault.Code == FaultCode.Internal) log.Failed(exception, caller.RequestIdText, context.Request.Method, context.Request.Path);
-        else if (fault.Code == FaultCode.Unavailable) log.Away(exception.Message, caller.RequestIdText, context.Request.Method, context.Request.Path);
+        else if (fault.Code is FaultCode.Unavailable or FaultCode.OutcomeUnknown) log.Away(exception.Message, caller.RequestIdText, context.Request.Method, context.Request.Path);
         if (context.Response.HasStarted || context.Response.ContentType is not null)
         {
             // half an answer must not pass for a whole one
@@ -138,6 +138,11 @@ internal sealed class RequestGate(RequestDelegate next, RequestIds ids, Identiti
         context.Response.Headers[RequestIdHeader] = caller.RequestIdText;
         return HttpProblems.Write(context, fault);
     }
+
+    // "unavailable" promises that nothing was written, which nobody knows of a write that broke outside the appender
+    static Fault FaultOf(Exception exception, Caller caller) => FaultOf(exception) is { Code: FaultCode.Unavailable } fault && caller.MayHaveWritten
+        ? new Fault(FaultCode.OutcomeUnknown, $"{fault.Detail} Whether this was written is not known: send it again with the same Idempotency-Key to find out.", [], 1)
+        : FaultOf(exception);
 
     static Fault FaultOf(Exception exception) => exception switch
     {

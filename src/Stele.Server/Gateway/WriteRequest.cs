@@ -67,6 +67,7 @@ internal sealed class WriteRequest : IDisposable
         List<Problem>? problems = null;
         var parameters = RequestParameters.Parse(context.Request, allowed, ref problems);
         var request = new WriteRequest(Caller.Of(context), parameters, problems ?? []) { body = body };
+        request.Caller.MayHaveWritten = true;
         if (context.Request.Headers.TryGetValue("Idempotency-Key", out var key)) request.TakeKey(context.Request, key.ToString());
         return request;
     }

@@ -25,13 +25,16 @@ internal sealed class HeadChecks(IJournalStore store, TimeProvider time, Journal
     public bool AnsweredWithin(TimeSpan span) =>
         Volatile.Read(ref lastSuccess) is var at && at != long.MinValue && time.GetElapsedTime(at) <= span;
 
-    /// <summary>A round whose query is sent after this call; its result is null when the primary did not answer in time.</summary>
-    public Task<HeadRound?> Join(OrgJournal org)
+    /// <summary>
+    /// A round whose query is sent after this call; its result is null when the primary did not answer in time. Proved: by a
+    /// commit that a standby has confirmed (<see cref="JournalOptions.StrictReads"/>).
+    /// </summary>
+    public Task<HeadRound?> Join(OrgJournal org, bool proved = false)
     {
         while (true)
         {
             var round = Volatile.Read(ref next);
-            if (!round.TryAdd(org, time)) continue;
+            if (!round.TryAdd(org, proved, time)) continue;
             if (Volatile.Read(ref busy[0]) == 0 && Volatile.Read(ref busy[1]) == 0 && round.Count >= gathering.Quorum) TryStart(0);
             return round.Completion;
         }
@@ -93,7 +96,7 @@ internal sealed class HeadChecks(IJournalStore store, TimeProvider time, Journal
         try
         {
             var clockBefore = time.GetUtcNow();
-            var answer = await store.Heads(ids, CancellationToken.None);
+            var answer = await store.Heads(ids, round.IsProved, CancellationToken.None);
             var took = time.GetElapsedTime(sentAt);
             metrics.HeadCheck(took);
             Note(answer, clockBefore.UtcDateTime, sentAt, took);
@@ -131,7 +134,7 @@ internal sealed class HeadChecks(IJournalStore store, TimeProvider time, Journal
         static readonly Node Closed = new(null!, null);
         readonly TaskCompletionSource<HeadRound?> completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
         Node? waiters;
-        int count;
+        int count, proved;
         long firstAt, sentAt;
 
         public Task<HeadRound?> Completion => completion.Task;
@@ -141,8 +144,13 @@ internal sealed class HeadChecks(IJournalStore store, TimeProvider time, Journal
 
         public bool HasWaiters => Volatile.Read(ref waiters) is { } node && node != Closed;
 
-        public bool TryAdd(OrgJournal org, TimeProvider time)
+        /// <summary>Whether anybody who joined asks for the proof.</summary>
+        public bool IsProved => Volatile.Read(ref proved) == 1;
+
+        public bool TryAdd(OrgJournal org, bool toProve, TimeProvider time)
         {
+            // a full fence: it must be seen by whoever seals this round after it was looked at below
+            if (toProve && Volatile.Read(ref proved) == 0) Interlocked.Exchange(ref proved, 1);
             while (true)
             {
                 var head = Volatile.Read(ref waiters);

@@ -13,6 +13,7 @@ internal sealed class HeadLine : IAsyncDisposable
 {
     readonly NpgsqlConnection connection;
     readonly NpgsqlCommand command;
+    readonly NpgsqlBatch proving;
     readonly NpgsqlParameter<int[]> ids = new();
     readonly long system;
     readonly int timeline;
@@ -22,6 +23,7 @@ internal sealed class HeadLine : IAsyncDisposable
         (this.connection, this.system, this.timeline) = (connection, system, timeline);
         command = new NpgsqlCommand(HeadsSql, connection) { CommandTimeout = timeoutSeconds };
         command.Parameters.Add(ids);
+        proving = new NpgsqlBatch(connection) { Timeout = timeoutSeconds, BatchCommands = { new NpgsqlBatchCommand(HeadsSql) { Parameters = { ids.Clone() } }, new NpgsqlBatchCommand(ProofSql) } };
     }
 
     public static async Task<HeadLine> Open(NpgsqlDataSource tail, int timeoutSeconds, CancellationToken cancellation)
@@ -46,15 +48,46 @@ internal sealed class HeadLine : IAsyncDisposable
         SELECT (pg_control_system()).system_identifier, ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int
         """;
 
-    public async Task<HeadsAnswer> Ask(IReadOnlyCollection<OrgId> orgs, CancellationToken cancellation)
+    public async Task<HeadsAnswer> Ask(IReadOnlyCollection<OrgId> orgs, bool proved, CancellationToken cancellation)
     {
         var numbers = ids.TypedValue is { } used && used.Length == orgs.Count ? used : new int[orgs.Count];
         var next = 0;
         foreach (var org in orgs) numbers[next++] = org.Value;
         ids.TypedValue = numbers;
+        if (proved) return await AskProved(numbers, cancellation);
         if (!command.IsPrepared) await command.PrepareAsync(cancellation);
         await using var reader = await command.ExecuteReaderAsync(cancellation);
-        var heads = new List<Head>(numbers.Length);
+        return await Read(reader, numbers.Length, cancellation);
+    }
+
+    // one implicit transaction: the heads, and a record that its commit has to bring to a synchronous standby. A server that was
+    // deposed waits for that in vain, since who follows it no more confirms nothing
+    async Task<HeadsAnswer> AskProved(int[] numbers, CancellationToken cancellation)
+    {
+        ((NpgsqlParameter<int[]>)proving.BatchCommands[0].Parameters[0]).TypedValue = numbers;
+        using var watch = new CommitWatch(connection);
+        HeadsAnswer answer;
+        await using (var reader = await proving.ExecuteReaderAsync(cancellation))
+        {
+            answer = await Read(reader, numbers.Length, cancellation);
+            await reader.NextResultAsync(cancellation);
+            await reader.ReadAsync(cancellation);
+            if (!reader.GetBoolean(1)) throw new StoreUnavailableException("commits wait for no standby here, so nothing proves that this is the primary (STELE_STRICT_READS)");
+            // to the end, which comes after the commit
+            await reader.NextResultAsync(cancellation);
+        }
+        watch.RequireReplicated();
+        return answer;
+    }
+
+    const string ProofSql = """
+        SELECT pg_logical_emit_message(true, 'stele', '')::text,
+               current_setting('synchronous_standby_names') <> '' AND current_setting('synchronous_commit') NOT IN ('off', 'local')
+        """;
+
+    async Task<HeadsAnswer> Read(NpgsqlDataReader reader, int count, CancellationToken cancellation)
+    {
+        var heads = new List<Head>(count);
         Timestamp now = default;
         ClusterIdentity? cluster = null;
         while (await reader.ReadAsync(cancellation))
@@ -76,6 +109,7 @@ internal sealed class HeadLine : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await command.DisposeAsync();
+        await proving.DisposeAsync();
         await connection.DisposeAsync();
     }
 }

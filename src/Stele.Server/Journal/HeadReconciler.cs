@@ -88,7 +88,7 @@ internal sealed class HeadReconciler(IJournalStore store, TimeProvider time, Jou
         {
             // in this order: what is applied after a primary is known is what that one has
             (primary, applied, sentAt) = (org.Primary, org.State, time.GetTimestamp());
-            answer = await store.Heads([org.Org], CancellationToken.None);
+            answer = await store.Heads([org.Org], options.StrictReads, CancellationToken.None);
         }
         while (org.Note(answer.Cluster) != primary);
         var head = answer.Heads.FirstOrDefault();

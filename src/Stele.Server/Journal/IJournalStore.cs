@@ -34,8 +34,12 @@ internal interface IJournalStore
     /// </summary>
     Task<AppendAnswer> AppendLocked(OrgId org, Func<Head, Task<AppendBatch?>> decide);
 
-    /// <summary>The heads of orgs as the primary has them now, with what identifies the primary. One round trip.</summary>
-    Task<HeadsAnswer> Heads(IReadOnlyCollection<OrgId> orgs, CancellationToken cancellation);
+    /// <summary>
+    /// The heads of orgs as the primary has them now, with what identifies the primary. One round trip. Proved: with a commit of
+    /// its own that a synchronous standby has confirmed, so that whoever answered was the primary still after this call; it is
+    /// unavailable where no commit waits for a standby.
+    /// </summary>
+    Task<HeadsAnswer> Heads(IReadOnlyCollection<OrgId> orgs, bool proved, CancellationToken cancellation);
 
     /// <summary>Revisions after one, oldest first, whole, at most so many, and fewer when their data passes <see cref="Stele.Core.Limits.SteleLimits.JournalPageBytes"/>; one at least if there is one.</summary>
     Task<IReadOnlyList<RevisionRecord>> Read(OrgId org, long afterRevision, int limit, CancellationToken cancellation);

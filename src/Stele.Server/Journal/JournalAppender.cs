@@ -238,8 +238,9 @@ internal sealed class JournalAppender(
         org.Believe(head, asked);
         if (org.Primary != asked || !head.IsAt(org.State)) return null;
         if (!TryPlan(batch, out var append)) return null;
-        // the head is locked and the state is level with it, so where there is nothing to write the answers hold
-        if (append is null) plan!.Settle();
+        // the head is locked and the state is level with it, so where there is nothing to write the answers hold; where the
+        // primary has to be proved they are confirmed in the next round
+        if (append is null && !options.StrictReads) plan!.Settle();
         return append;
     }
 
@@ -298,7 +299,7 @@ internal sealed class JournalAppender(
         return answer;
     }
 
-    async Task<bool> ConfirmLevel() => await heads.Join(org) is { } round && await reconciler.Reconcile(org, round);
+    async Task<bool> ConfirmLevel() => await heads.Join(org, options.StrictReads) is { } round && await reconciler.Reconcile(org, round);
 
     async Task Refresh()
     {

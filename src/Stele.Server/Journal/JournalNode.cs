@@ -104,7 +104,7 @@ internal sealed class JournalNode
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     async ValueTask<Outcome<Snapshot>> ReadStrong(OrgJournal journal)
     {
-        var round = await Heads.Join(journal);
+        var round = await Heads.Join(journal, options.StrictReads);
         if (round is null || !journal.IsLevelWith(round))
         {
             if (await Level(journal, round) is { } away) return away;
@@ -120,7 +120,7 @@ internal sealed class JournalNode
     {
         if (read.Consistency == Consistency.Strong)
         {
-            if (await Level(journal) is { } away) return away;
+            if (await Level(journal, options.StrictReads) is { } away) return away;
         }
         else if (journal.Stopped is { } stopped)
         {
@@ -232,10 +232,10 @@ internal sealed class JournalNode
     public Task Close() => Task.WhenAll(orgs.All.Select(loaded => loaded.Appender.Close()));
 
     // null: level with the primary as it was after this call
-    async ValueTask<Fault?> Level(OrgJournal journal)
+    async ValueTask<Fault?> Level(OrgJournal journal, bool proved = false)
     {
         if (journal.Stopped is { } stopped) return stopped;
-        return await Level(journal, await Heads.Join(journal));
+        return await Level(journal, await Heads.Join(journal, proved));
     }
 
     async ValueTask<Fault?> Level(OrgJournal journal, HeadRound? round)
@@ -282,6 +282,8 @@ internal sealed class JournalNode
             if (ended.TryGet(out var ready, out var refused)) return await Read(ready.Journal, read);
             if (refused.Code == FaultCode.NotFound) return refused;
         }
+        // its answer would have no proof
+        if (options.StrictReads && read.Consistency == Consistency.Strong) return (await orgs.Open(org)).TryGet(out var opened, out var unopened) ? await Read(opened.Journal, read) : unopened;
         if (await Nearby(org, principal, read, environment, key, primaryIsAway: false) is { } near) return Shown(near.State, near.ConfirmedAgo, read.EvenArchived);
         try
         {
@@ -322,7 +324,7 @@ internal sealed class JournalNode
         try
         {
             var sentAt = time.GetTimestamp();
-            var answer = await store.Heads([org], CancellationToken.None);
+            var answer = await store.Heads([org], false, CancellationToken.None);
             return orgs.Add(OrgState.Empty(org, answer.Cluster.Incarnation) with { Format = await store.WrittenFormat(CancellationToken.None) }, sentAt);
         }
         catch (StoreUnavailableException)

@@ -65,6 +65,12 @@ internal sealed record JournalOptions
     /// <summary>How often a batch is decided anew after lost races before its requests are told to come back.</summary>
     public int AttemptsMax { get; init; } = 20;
 
+    /// <summary>
+    /// Whether each group of strong reads proves by a commit that a synchronous standby confirms that the primary still is
+    /// one (<c>STELE_STRICT_READS</c>): for those whose fail-over does not make sure that the old one is silent.
+    /// </summary>
+    public bool StrictReads { get; init; }
+
     /// <summary>Makes the id of a new incarnation.</summary>
     public Func<Guid> NewId { get; init; } = Guid.NewGuid;
 }

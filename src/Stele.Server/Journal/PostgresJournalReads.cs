@@ -7,13 +7,14 @@ namespace Stele.Server.Journal;
 /// <summary>The reading half: heads and revisions.</summary>
 internal sealed partial class PostgresJournalStore
 {
-    public Task<HeadsAnswer> Heads(IReadOnlyCollection<OrgId> orgs, CancellationToken cancellation) => Read("heads", async () =>
+    public Task<HeadsAnswer> Heads(IReadOnlyCollection<OrgId> orgs, bool proved, CancellationToken cancellation) => Read(proved ? "proved_heads" : "heads", async () =>
     {
         var line = Interlocked.Exchange(ref spareLine, null) ?? await HeadLine.Open(tail, SecondsForHeads, cancellation);
         try
         {
-            var answer = await line.Ask(orgs, cancellation);
+            var answer = await line.Ask(orgs, proved, cancellation);
             line = Interlocked.Exchange(ref spareLine, line);
+            Note(answer.Cluster);
             return answer;
         }
         finally

@@ -21,6 +21,10 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
     // backends that an append of this node runs on: whose blockers Unblock ends
     readonly ConcurrentDictionary<int, OrgId> appending = new();
     HeadLine? spareLine;
+    // cancelled when another server than before answers as the primary: what waits for the old one, over a connection that nobody
+    // resets, would wait for as long as TCP tries
+    CancellationTokenSource replaced = new();
+    (long System, int Timeline)? primary;
 
     const int SecondsForHeads = 2, SecondsForRead = 10, SecondsToSettle = 5;
 
@@ -45,10 +49,10 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
             try
             {
                 await using var batch = Statements(connection, append);
-                await batch.ExecuteNonQueryAsync();
+                await batch.ExecuteNonQueryAsync(Volatile.Read(ref replaced).Token);
                 return watch.Answer();
             }
-            catch (Exception e) when (StoreFaults.IsDatabase(e))
+            catch (Exception e) when (StoreFaults.IsDatabase(e) || IsCut(e, connection))
             {
                 return StoreFaults.Classify(e);
             }
@@ -78,17 +82,18 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
             var session = connection.ProcessID;
             appending[session] = org;
             var sent = false;
+            var cut = Volatile.Read(ref replaced).Token;
             try
             {
-                await using var transaction = await connection.BeginTransactionAsync();
+                await using var transaction = await connection.BeginTransactionAsync(cut);
                 if (await Lock(connection, org) is not { } head) return new AppendAnswer(AppendStatus.NotWritten, "the org has no head");
                 if (await decide(head) is not { } append) return new AppendAnswer(AppendStatus.NotWritten);
-                await using (var batch = Statements(connection, append)) await batch.ExecuteNonQueryAsync();
+                await using (var batch = Statements(connection, append)) await batch.ExecuteNonQueryAsync(cut);
                 sent = true;
-                await transaction.CommitAsync();
+                await transaction.CommitAsync(cut);
                 return watch.Answer();
             }
-            catch (Exception e) when (StoreFaults.IsDatabase(e) || e is StoreUnavailableException)
+            catch (Exception e) when (StoreFaults.IsDatabase(e) || e is StoreUnavailableException || IsCut(e, connection))
             {
                 // before the commit was sent, a broken connection means a rolled back transaction
                 var answer = e is StoreUnavailableException ? new AppendAnswer(AppendStatus.NotWritten, e.Message) : StoreFaults.Classify(e);
@@ -109,10 +114,11 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
     public Task<AppendAnswer> RaiseLastAt(OrgId org, Guid incarnation, long fence, JournalPlace place, Timestamp at) => Try("raise_last_at", async () =>
     {
         await using var connection = await app.OpenConnectionAsync();
+        using var watch = new CommitWatch(connection);
         await using var batch = InOrg(connection, org, SecondsToSettle);
         batch.BatchCommands.Add(PostgresParameters.Command(RaiseLastAtSql, org.Value, incarnation, fence, place.Revision, place.Chain, at.ToDateTime()));
         await batch.ExecuteNonQueryAsync();
-        return new AppendAnswer(AppendStatus.Committed);
+        return watch.Answer();
     });
 
     const string RaiseLastAtSql = """
@@ -140,12 +146,20 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
 
     static async Task<long?> RaiseFence(NpgsqlConnection connection, OrgId org, CancellationToken cancellation)
     {
+        // a fence whose wait for the standby is given up, by our own timeout too, says nothing of what stood before it: what it let
+        // be acknowledged would be lost with this server
+        using var watch = new CommitWatch(connection);
         await using var batch = InOrg(connection, org, SecondsToSettle);
         batch.BatchCommands.Add(PostgresParameters.Command(RaiseFenceSql, org.Value));
-        await using var reader = await batch.ExecuteReaderAsync(cancellation);
-        await reader.NextResultAsync(cancellation);
-        await reader.ReadAsync(cancellation);
-        return await reader.IsDBNullAsync(0, cancellation) ? null : reader.GetInt64(0);
+        long? raised;
+        await using (var reader = await batch.ExecuteReaderAsync(cancellation))
+        {
+            await reader.NextResultAsync(cancellation);
+            await reader.ReadAsync(cancellation);
+            raised = await reader.IsDBNullAsync(0, cancellation) ? null : reader.GetInt64(0);
+        }
+        watch.RequireReplicated();
+        return raised;
     }
 
     const string RaiseFenceSql = """
@@ -220,6 +234,21 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
         JOIN pg_stat_activity a ON a.pid = b.pid
         WHERE coalesce(a.backend_type, 'client backend') = 'client backend' AND coalesce(a.wait_event, 'ClientRead') = 'ClientRead'
         """;
+
+    // whoever was cut off has no answer; a connection that broke between two statements says so in its own way
+    static bool IsCut(Exception e, NpgsqlConnection connection) =>
+        e is OperationCanceledException || (e is InvalidOperationException && connection.State != System.Data.ConnectionState.Open);
+
+    // what a head check heard of who is the primary
+    void Note(ClusterIdentity cluster)
+    {
+        var now = (cluster.System, cluster.Timeline);
+        lock (appending)
+        {
+            if (primary is { } before && before != now) _ = Interlocked.Exchange(ref replaced, new CancellationTokenSource()).CancelAsync();
+            primary = now;
+        }
+    }
 
     async Task<Head?> Lock(NpgsqlConnection connection, OrgId org)
     {

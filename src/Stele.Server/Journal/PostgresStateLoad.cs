@@ -18,7 +18,7 @@ namespace Stele.Server.Journal;
 internal sealed partial class PostgresJournalStore
 {
     public Task<LoadedState> Load(OrgId org, long bytesMax, CancellationToken cancellation) => Read("load", () =>
-        InSnapshot(org, null, PostgresParameters.Command(LoadConfigurationSql, org.Value, (int)SteleLimits.InlineValueBytes.Value), bytesMax, timeoutSeconds: 0, cancellation));
+        InSnapshot(org, null, PostgresParameters.Command(LoadConfigurationSql, org.Value, (int)SteleLimits.InlineValueBytes.Value), bytesMax, timeoutSeconds: 0, Volatile.Read(ref replaced).Token));
 
     // in the order of the primary key. A large value is hashed where it is, and does not travel
     const string LoadConfigurationSql = """

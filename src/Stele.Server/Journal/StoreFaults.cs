@@ -48,6 +48,7 @@ internal static class StoreFaults
         PostgresException fatal when IsFatal(fatal) => new AppendAnswer(AppendStatus.Unknown, fatal.MessageText),
         PostgresException data when data.SqlState[..2] is "22" or "23" or "54" => new AppendAnswer(AppendStatus.BadData, data.MessageText),
         PostgresException refused => new AppendAnswer(AppendStatus.NotWritten, refused.MessageText),
+        OperationCanceledException => new AppendAnswer(AppendStatus.Unknown, "another server answers as the primary"),
         _ => new AppendAnswer(AppendStatus.Unknown, e.Message),
     };
 
@@ -67,6 +68,12 @@ internal sealed class CommitWatch : IDisposable
     {
         this.connection = connection;
         connection.Notice += OnNotice;
+    }
+
+    /// <summary>Throws when what has just ended is not certain to be on the standby.</summary>
+    public void RequireReplicated()
+    {
+        if (warning is not null) throw new StoreUnavailableException(warning);
     }
 
     public AppendAnswer Answer() => warning is null ? new AppendAnswer(AppendStatus.Committed) : new AppendAnswer(AppendStatus.Unknown, warning);

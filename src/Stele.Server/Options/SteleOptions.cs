@@ -79,6 +79,9 @@ internal sealed class SteleOptions
     /// <summary>Whether this node takes no writes, whatever the others do.</summary>
     public bool ReadOnly { get; init; }
 
+    /// <summary>Whether strong reads prove by a replicated commit that the primary still is one.</summary>
+    public bool StrictReads { get; init; }
+
     /// <summary>The networks whose X-Forwarded-For is believed.</summary>
     public IReadOnlyList<IPNetwork> TrustedProxies { get; init; } = [];
 

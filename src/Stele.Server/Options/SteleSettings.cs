@@ -30,6 +30,7 @@ internal sealed partial class SteleSettings
         SlowStatement = new("STELE_SLOW_STATEMENT_MS", "SlowStatementMs", "500"),
         TrustedProxies = new("STELE_TRUSTED_PROXIES", "TrustedProxies", ""),
         ReadOnly = new("STELE_READ_ONLY", "ReadOnly", "off"),
+        StrictReads = new("STELE_STRICT_READS", "StrictReads", "off"),
         AuditMonths = new("STELE_AUDIT_MONTHS", "AuditMonths", "24"),
         Redis = new("STELE_REDIS", "Redis", ""),
         RedisPasswordFile = new("STELE_REDIS_PASSWORD_FILE", "RedisPasswordFile", ""),
@@ -50,7 +51,7 @@ internal sealed partial class SteleSettings
     /// <summary>All settings but the limits, each of which has one too.</summary>
     public static IReadOnlyList<Setting> Named { get; } =
         [
-            Postgres, PostgresApp, PostgresTail, PostgresBinaries, Migrate, RootToken, Http, Grpc, Data, Node, LogFormat, LogLevel, SlowStatement, TrustedProxies, ReadOnly, AuditMonths,
+            Postgres, PostgresApp, PostgresTail, PostgresBinaries, Migrate, RootToken, Http, Grpc, Data, Node, LogFormat, LogLevel, SlowStatement, TrustedProxies, ReadOnly, StrictReads, AuditMonths,
             Redis, RedisPasswordFile, RedisCa, RedisOut, Hints,
             .. TransportSettings.All, .. OutboundSettings.All,
         ];
@@ -99,6 +100,7 @@ internal sealed partial class SteleSettings
             RedisOut = OneOf(RedisOut, ("on", true), ("off", false)),
             Hints = HintCarriers(),
             ReadOnly = OneOf(ReadOnly, ("off", false), ("on", true)),
+            StrictReads = OneOf(StrictReads, ("off", false), ("on", true)),
             TrustedProxies = Networks(TrustedProxies),
             AuditMonths = (int)Number(AuditMonths, 12, 36),
             Https = Given(TransportSettings.Https) is null ? null : EndPoint(TransportSettings.Https),

@@ -224,7 +224,7 @@ public sealed class ArchiveTests
         await journal.Project();
         await using var store = await TestNode.Start(journal.Database, listen: false);
         var behind = (await store.Store.Load(OrgId.Default, long.MaxValue, CancellationToken.None)).State!;
-        var before = (await store.Store.Heads([], CancellationToken.None)).Cluster;
+        var before = (await store.Store.Heads([], false, CancellationToken.None)).Cluster;
         var org = new OrgJournal(behind, TimeProvider.System.GetTimestamp(), store.Store, TimeProvider.System, new JournalOptions(),
             new JournalLog(Microsoft.Extensions.Logging.Abstractions.NullLogger<JournalLog>.Instance));
         await journal.Set("a.b", "2", OldJournal.Month(2).AddDays(2));
@@ -241,7 +241,7 @@ public sealed class ArchiveTests
         Assert.Equal(0, (await idle.Archive("--before", Day(1))).Exit);
         Assert.True((await idle.Node.Store.Read(OrgId.Default, 0, 1, CancellationToken.None)) is [{ IsArchived: true }]);
         Assert.Equal(1, (await idle.Node.Read()).Revision);
-        Assert.Equal(before.Incarnation, (await store.Store.Heads([], CancellationToken.None)).Cluster.Incarnation);
+        Assert.Equal(before.Incarnation, (await store.Store.Heads([], false, CancellationToken.None)).Cluster.Incarnation);
         await idle.Set("a.b", "1", OldJournal.Month(0));
         Assert.Equal(2, (await idle.Node.Read()).Revision);
     }

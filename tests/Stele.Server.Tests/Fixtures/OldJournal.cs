@@ -35,7 +35,7 @@ sealed class OldJournal : IAsyncDisposable
         await using (var owner = await database.As("stele_owner"))
             await owner.Ask<int>("SELECT stele.make_event_partitions($1, $2)", Month(months), Month(0));
         var node = await TestNode.Start(database, listen: false);
-        var incarnation = (await node.Store.Heads([], CancellationToken.None)).Cluster.Incarnation;
+        var incarnation = (await node.Store.Heads([], false, CancellationToken.None)).Cluster.Incarnation;
         var journal = new OldJournal(database, node, OrgState.Empty(OrgId.Default, incarnation), System.IO.Directory.CreateTempSubdirectory("stele-test-").FullName);
         await journal.Append(new CreateOrg(Principal.Root, Guid.CreateVersion7(), OrgName.Parse("default", null),
             [TestNode.Environment("development"), TestNode.Environment("staging"), TestNode.Environment("production")]), Month(months).ToDateTime(default, DateTimeKind.Utc));

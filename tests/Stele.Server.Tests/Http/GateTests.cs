@@ -115,6 +115,27 @@ public sealed partial class GateTests(HttpServer server) : IClassFixture<HttpSer
         Assert.All(Enum.GetValues<FaultCode>(), code => Assert.Equal(Upper().Replace(code.ToString(), "_$0").TrimStart('_').ToLowerInvariant(), HttpProblems.Of(code).Code));
     }
 
+    // found by ./stele prove: a flag was written, what the answer tells of it could not be read, and the client was told that nothing was written
+    [Theory]
+    [InlineData(true, "outcome_unknown")]
+    [InlineData(false, "unavailable")]
+    public async Task A_write_that_breaks_after_its_commit_is_not_said_to_be_not_written(bool writes, string code)
+    {
+        using var body = new MemoryStream();
+        var context = new DefaultHttpContext { Response = { Body = body } };
+        context.Request.Method = writes ? "PUT" : "GET";
+        context.Request.Headers.Authorization = $"Bearer {HttpServer.Token}";
+        var gate = new RequestGate(async inner =>
+        {
+            if (writes) using (WriteRequest.WithoutBody(inner, Parameter.Env)) await Task.Yield();
+            throw new StoreUnavailableException("Exception while reading from stream");
+        }, new RequestIds(TimeProvider.System), server.Service<Identities>(), server.Service<AnswerHeaders>(), Unbounded(), NullLogger<RequestGate>.Instance);
+        await gate.Invoke(context);
+        await context.Response.BodyWriter.FlushAsync();
+        Assert.Equal(503, context.Response.StatusCode);
+        Assert.Contains($"\"code\":\"{code}\"", Encoding.UTF8.GetString(body.ToArray()), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Limits_and_status_are_shown()
     {

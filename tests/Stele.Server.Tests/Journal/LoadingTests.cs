@@ -132,7 +132,7 @@ public sealed class LoadingTests
 
         public Task<AppendAnswer> AppendLocked(OrgId org, Func<Head, Task<AppendBatch?>> decide) => store.AppendLocked(org, decide);
 
-        public Task<HeadsAnswer> Heads(IReadOnlyCollection<OrgId> orgs, CancellationToken cancellation) => store.Heads(orgs, cancellation);
+        public Task<HeadsAnswer> Heads(IReadOnlyCollection<OrgId> orgs, bool proved, CancellationToken cancellation) => store.Heads(orgs, proved, cancellation);
 
         public Task<IReadOnlyList<RevisionRecord>> Read(OrgId org, long afterRevision, int limit, CancellationToken cancellation) => store.Read(org, afterRevision, limit, cancellation);
 

@@ -185,7 +185,7 @@ public sealed class OutboundRunnerTests
         var sink = new RecordingSink(fromTheStart: true);
         await using var runner = RunnerOf(node, sink);
         await Look(runner);
-        var cluster = (await node.Store.Heads([OrgId.Default], CancellationToken.None)).Cluster;
+        var cluster = (await node.Store.Heads([OrgId.Default], false, CancellationToken.None)).Cluster;
         Assert.True(await node.Store.BeginIncarnation(cluster.Incarnation, Guid.NewGuid(), CancellationToken.None));
         await Look(runner);
         Assert.Equal([(OrgId.Default, RewriteReason.History, 2L)], sink.Rewrites);

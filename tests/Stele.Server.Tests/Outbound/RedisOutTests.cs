@@ -204,7 +204,7 @@ public sealed class RedisOutTests
         await node.Look();
         await IsRight(node);
         // as writes left it that PostgreSQL lost: a later version, and a key that is no more
-        var cluster = (await node.Node.Store.Heads([OrgId.Default], CancellationToken.None)).Cluster;
+        var cluster = (await node.Node.Store.Heads([OrgId.Default], false, CancellationToken.None)).Cluster;
         var org = new OutboundOrg(OrgId.Default, "default", cluster.Incarnation, cluster.Counter, 900, false);
         var pipeline = new RedisPipeline(node.Options);
         foreach (var key in (string[])["app.k", "app.lost"])

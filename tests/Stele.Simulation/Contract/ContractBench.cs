@@ -19,11 +19,11 @@ internal sealed class ContractBench(IJournalStore store, IJournalStore other)
 
     public IJournalStore Other => other;
 
-    public async Task<ClusterIdentity> Cluster() => (await store.Heads([], CancellationToken.None)).Cluster;
+    public async Task<ClusterIdentity> Cluster() => (await store.Heads([], false, CancellationToken.None)).Cluster;
 
-    public async Task<Head> Head() => (await store.Heads([Org], CancellationToken.None)).Heads.Single();
+    public async Task<Head> Head() => (await store.Heads([Org], false, CancellationToken.None)).Heads.Single();
 
-    public async Task<Timestamp> Now() => (await store.Heads([], CancellationToken.None)).Now;
+    public async Task<Timestamp> Now() => (await store.Heads([], false, CancellationToken.None)).Now;
 
     public async Task<OrgState> Load(OrgId? org = null) =>
         (await store.Load(org ?? Org, long.MaxValue, CancellationToken.None)).State ?? throw new InvalidOperationException("the org is not there");

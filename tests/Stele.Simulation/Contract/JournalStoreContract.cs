@@ -23,7 +23,7 @@ public abstract class JournalStoreContract
     {
         Assert.Equal(new LoadedState(null, 0), await bench.Store.Load(ContractBench.Org, long.MaxValue, CancellationToken.None));
         Assert.Null(await bench.Store.LoadKey(ContractBench.Org, Principal.Root, null, "a", CancellationToken.None));
-        Assert.Empty((await bench.Store.Heads([ContractBench.Org], CancellationToken.None)).Heads);
+        Assert.Empty((await bench.Store.Heads([ContractBench.Org], false, CancellationToken.None)).Heads);
         Assert.Empty(await bench.Store.Read(ContractBench.Org, 0, 10, CancellationToken.None));
         Assert.Empty(await bench.Store.Settle(ContractBench.Org, 0, [Guid.NewGuid()], CancellationToken.None));
         Assert.Equal(AppendStatus.NotWritten, (await bench.Store.AppendLocked(ContractBench.Org, _ => throw new InvalidOperationException("no head, no question"))).Status);
@@ -318,7 +318,7 @@ public abstract class JournalStoreContract
         Assert.False(await bench.Other.BeginIncarnation(before.Incarnation, Guid.NewGuid(), CancellationToken.None));
         var after = await bench.Cluster();
         Assert.Equal((next, before.Counter + 1, after.System, after.Timeline), (after.Incarnation, after.Counter, after.RecordedSystem, after.RecordedTimeline));
-        foreach (var head in (await bench.Store.Heads([one.Org, two.Org], CancellationToken.None)).Heads)
+        foreach (var head in (await bench.Store.Heads([one.Org, two.Org], false, CancellationToken.None)).Heads)
             Assert.Equal((next, 1L, 1L), (head.Incarnation, head.Fence, head.Revision));
         Assert.Equal(AppendStatus.LostRace, (await bench.Store.Append(stale)).Status);
         await bench.Append(await bench.Load(), ContractBench.Set("a", "1"));
@@ -340,7 +340,7 @@ public abstract class JournalStoreContract
     public Task Heads_are_those_that_exist_and_say_who_the_primary_is() => Run(async bench =>
     {
         var state = await bench.Create();
-        var answer = await bench.Other.Heads([ContractBench.Org, new OrgId(404)], CancellationToken.None);
+        var answer = await bench.Other.Heads([ContractBench.Org, new OrgId(404)], false, CancellationToken.None);
         Assert.Equal(state.Revision, Assert.Single(answer.Heads).Revision);
         Assert.Equal((answer.Cluster.System, answer.Cluster.Timeline), (answer.Cluster.RecordedSystem, answer.Cluster.RecordedTimeline));
         Assert.True(answer.Now >= state.LastAt);

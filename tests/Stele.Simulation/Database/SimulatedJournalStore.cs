@@ -87,7 +87,7 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
         }
     });
 
-    public Task<HeadsAnswer> Heads(IReadOnlyCollection<OrgId> orgs, CancellationToken cancellation) => link.Ask("heads", cancellation, _ =>
+    public Task<HeadsAnswer> Heads(IReadOnlyCollection<OrgId> orgs, bool proved, CancellationToken cancellation) => link.Ask("heads", cancellation, _ =>
     {
         var heads = new List<Head>();
         foreach (var org in orgs)
