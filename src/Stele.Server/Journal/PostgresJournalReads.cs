@@ -25,8 +25,8 @@ internal sealed partial class PostgresJournalStore
     }, tail);
 
     public Task<IReadOnlyList<RevisionRecord>> Read(OrgId org, long afterRevision, int limit, CancellationToken cancellation) =>
-        Revisions("read_revisions", org, PostgresParameters.Command(ReadSql, org.Value, afterRevision, afterRevision + limit),
-            PostgresParameters.Command(ReadEventsSql, org.Value, afterRevision, afterRevision + limit, SteleLimits.JournalPageBytes.Value), cancellation);
+        Revisions("read_revisions", org, () => PostgresParameters.Command(ReadSql, org.Value, afterRevision, afterRevision + limit),
+            () => PostgresParameters.Command(ReadEventsSql, org.Value, afterRevision, afterRevision + limit, SteleLimits.JournalPageBytes.Value), cancellation);
 
     const string ReadSql = """
         SELECT revision, chain, at, actor, reason, request_id FROM stele.revision WHERE org_id = $1 AND revision > $2 AND revision <= $3 ORDER BY revision
@@ -50,8 +50,8 @@ internal sealed partial class PostgresJournalStore
     public Task<IReadOnlyList<RevisionRecord>> Read(OrgId org, IReadOnlyList<long> revisions, CancellationToken cancellation)
     {
         var numbers = revisions.ToArray();
-        return Revisions("read_some_revisions", org, PostgresParameters.Command(ReadSomeSql, org.Value, new NpgsqlParameter<long[]> { TypedValue = numbers }),
-            PostgresParameters.Command(ReadSomeEventsSql, org.Value, new NpgsqlParameter<long[]> { TypedValue = numbers }, SteleLimits.JournalPageBytes.Value), cancellation);
+        return Revisions("read_some_revisions", org, () => PostgresParameters.Command(ReadSomeSql, org.Value, new NpgsqlParameter<long[]> { TypedValue = numbers }),
+            () => PostgresParameters.Command(ReadSomeEventsSql, org.Value, new NpgsqlParameter<long[]> { TypedValue = numbers }, SteleLimits.JournalPageBytes.Value), cancellation);
     }
 
     const string ReadSomeSql = """
@@ -142,12 +142,13 @@ internal sealed partial class PostgresJournalStore
 
     // the events after the revisions, by a later snapshot: those of a revision that was not there yet are left for the next page,
     // and a revision whose events an archive has just taken away has none, as every archived one
-    Task<IReadOnlyList<RevisionRecord>> Revisions(string name, OrgId org, NpgsqlBatchCommand revisionsOf, NpgsqlBatchCommand eventsOf, CancellationToken cancellation) => Read(name, async () =>
+    // (commands are made for each attempt: they remember what was prepared on the connection that they were sent over)
+    Task<IReadOnlyList<RevisionRecord>> Revisions(string name, OrgId org, Func<NpgsqlBatchCommand> revisionsOf, Func<NpgsqlBatchCommand> eventsOf, CancellationToken cancellation) => Read(name, async () =>
     {
         await using var connection = await app.OpenConnectionAsync(cancellation);
         await using var batch = InOrg(connection, org, SecondsForRead);
-        batch.BatchCommands.Add(revisionsOf);
-        batch.BatchCommands.Add(eventsOf);
+        batch.BatchCommands.Add(revisionsOf());
+        batch.BatchCommands.Add(eventsOf());
         await using var reader = await batch.ExecuteReaderAsync(cancellation);
         await reader.NextResultAsync(cancellation);
         var revisions = new List<RevisionRecord>();
