@@ -18,7 +18,7 @@ public sealed class ArrearsTests
 
     static async Task Checkpoint(OldJournal journal, string sink, long? from, long to)
     {
-        var incarnation = (await journal.Node.Store.Heads([], CancellationToken.None)).Cluster.Incarnation;
+        var incarnation = (await journal.Node.Store.Heads([], false, CancellationToken.None)).Cluster.Incarnation;
         var checkpoints = new OutboundCheckpoints(journal.Node.Connections, new OutboundOptions());
         Assert.True(await checkpoints.Move(sink, new OutboundOrg(OrgId.Default, "default", incarnation, 1, 8, false), from is { } there ? new OutboundCheckpoint(incarnation, there) : null, to, CancellationToken.None));
     }
