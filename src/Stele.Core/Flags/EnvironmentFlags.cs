@@ -26,6 +26,12 @@ public sealed record FlagEntry(
     /// <summary>Whether the flag is put away: it is not evaluated.</summary>
     public bool Archived { get; init; }
 
+    /// <summary>The text of a version whose definition was redacted: JSON's null, which no definition is.</summary>
+    internal static readonly byte[] RedactedText = "null"u8.ToArray();
+
+    /// <summary>Whether this is a version of the past whose definition was taken out of the journal.</summary>
+    public bool Redacted => Text.AsSpan().SequenceEqual("null"u8);
+
     /// <summary>Whether this version is a deletion.</summary>
     public bool Deleted => Text is null;
 
@@ -36,7 +42,7 @@ public sealed record FlagEntry(
     public long MemoryBytes => EntryBytes + 2 * Key.Length + 8L * (Text?.Length ?? 0) + 2 * (ChangeLog?.Length ?? 0);
 
     /// <summary>Whether two versions do the same.</summary>
-    public bool SameAs(FlagEntry other) => Killed == other.Killed && Archived == other.Archived && Text.AsSpan().SequenceEqual(other.Text);
+    public bool SameAs(FlagEntry other) => (!Redacted || Revision == other.Revision) && Killed == other.Killed && Archived == other.Archived && Text.AsSpan().SequenceEqual(other.Text);
 }
 
 /// <summary>The flags of an environment at one revision: every item with what is known of it, and compiled what is evaluated. Immutable.</summary>

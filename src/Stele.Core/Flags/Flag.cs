@@ -104,6 +104,7 @@ public sealed class SharedRule : IKeyed
         var data = new RuleData(JsonTape.Keep(text));
         var compiler = new RuleCompiler(new RuleSource(data, $"/$evaluators/{Name.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal)}"), null);
         // a rule nested deeper than any text that is accepted would take the stack with it
+        if (text.AsSpan().SequenceEqual(FlagEntry.RedactedText)) return new Rule(new LiteralNode(new RuleSource(data, ""), 0, default), "its text of then was redacted.", new RuleReads());
         var rule = data.Tape.Depth > RuleArray.TextDepth ? new Rule(new LiteralNode(new RuleSource(data, ""), 0, default), "it is nested too deep.", new RuleReads()) : compiler.Compile(0);
         problems.AddRange(compiler.Problems);
         if (data.Tape.Depth > RuleArray.TextDepth) problems.Add(new RuleProblem(0, "json.depth", $"A rule has at most {RuleArray.TextDepth} levels.", true));

@@ -31,6 +31,11 @@ public sealed record FlagDefined(string Environment, string Name, byte[] Definit
     /// <inheritdoc/>
     public override int Format => JournalFormat.Flags;
 
+    /// <summary>What is left of one whose data was redacted: a definition of JSON's null, which no item can be given.</summary>
+    internal static FlagDefined Redacted(string stream, int version) => stream.Split('/', 3) is [_, var environment, var name]
+        ? new FlagDefined(environment, name, FlagEntry.RedactedText, version)
+        : throw new UnknownEventException($"'{stream}' is no stream of a flag");
+
     /// <inheritdoc/>
     public override byte[] Encode()
     {

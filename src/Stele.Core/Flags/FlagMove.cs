@@ -25,6 +25,7 @@ public readonly record struct FlagMove(double? Share, string? Reason)
         if ((after ?? before) is { Kind: not FlagItemKind.Flag }) return new FlagMove(null, "What flags share changes: what it does to each depends on its rule and on who comes.");
         if (before is not { Deleted: false, Archived: false }) return new FlagMove(null, "The flag is new: nobody had a variant of it.");
         if (after is not { Deleted: false, Archived: false }) return new FlagMove(null, "The flag goes: nobody has a variant of it any more.");
+        if (before.Redacted || after.Redacted) return new FlagMove(null, "A definition was redacted: nobody knows any more who had which variant.");
         var (from, to) = (Side.Of(before), Side.Of(after));
         if (from.Same is { } a && to.Same is { } b) return Spread.Between(a, b);
         var pairs = new List<FlagMove>();

@@ -30,10 +30,18 @@ sealed class FlagReader(byte[] text, string pointer, List<Problem> problems, lon
         if (text.Length > bytesMax)
             return Unreadable("flag.bytes", $"A flag has at most {bytesMax} bytes as canonical JSON; this one has {text.Length}.");
         tape = JsonTape.Keep(text);
+        if (tape[0].Kind == JsonKind.Null && bytesMax == int.MaxValue) return Redacted();
         if (tape[0].Kind != JsonKind.Object) return Unreadable("flag.definition", "A flag is an object: flagd's, or the short form with enabled, percentage and target_users.");
         if (tape.Depth > RuleArray.TextDepth) return Unreadable("json.depth", $"A flag has at most {RuleArray.TextDepth} levels.");
         if (tape.Member(0, "enabled"u8) >= 0) ReadShort();
         else ReadFull();
+        return parts;
+    }
+
+    // of what was stored: nobody can give it
+    FlagParts Redacted()
+    {
+        parts.Broken = "its definition of then was redacted.";
         return parts;
     }
 

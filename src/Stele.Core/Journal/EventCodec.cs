@@ -24,9 +24,14 @@ public static class EventCodec
 
     /// <summary>
     /// What is left of an event whose data was redacted, for whoever replays: of a user somebody without a name, until a later event says more of him;
-    /// of a value nothing, null, since a later event replaces it.
+    /// of a flag one that cannot be evaluated; of a value nothing, null, since a later event replaces it.
     /// </summary>
-    public static JournalEvent? Redacted(string type, string stream, long streamVersion) => type == UserSet.TypeName ? UserSet.Redacted(Guid.Parse(stream.AsSpan("user/".Length)), (int)streamVersion) : null;
+    public static JournalEvent? Redacted(string type, string stream, long streamVersion) => type switch
+    {
+        UserSet.TypeName => UserSet.Redacted(Guid.Parse(stream.AsSpan("user/".Length)), (int)streamVersion),
+        FlagDefined.TypeName => FlagDefined.Redacted(stream, (int)streamVersion),
+        _ => null,
+    };
 
     /// <summary>The typed event; throws <see cref="UnknownEventException"/> for a type or a member that is not known here.</summary>
     public static JournalEvent Decode(string type, ReadOnlySpan<byte> data) => type switch

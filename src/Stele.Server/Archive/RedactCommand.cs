@@ -2,6 +2,7 @@ using System.Globalization;
 using Npgsql;
 using Stele.Core.Configs;
 using Stele.Core.Faults;
+using Stele.Core.Flags;
 using Stele.Core.Journal;
 using Stele.Core.Limits;
 using Stele.Server.Database;
@@ -11,13 +12,13 @@ namespace Stele.Server.Archive;
 
 /// <summary>
 /// <c>stele redact KEY --env E --version N --reason TEXT [--org NAME] [--yes]</c>: takes the value of one version out of the
-/// journal and the history, for good, on record; <c>--user ID</c> instead of a key, what a user was called (<see cref="UserRedaction"/>). Without --yes it says what it would empty. Exit codes as
+/// journal and the history, for good, on record; <c>--user ID</c> instead of a key, what a user was called (<see cref="UserRedaction"/>); <c>--flag NAME</c>, a definition of a flag (<see cref="FlagRedaction"/>). Without --yes it says what it would empty. Exit codes as
 /// <see cref="MigrateCommand"/>; 3: there is something to empty, and --yes was missing.
 /// </summary>
 internal static class RedactCommand
 {
     /// <summary>The line that says how.</summary>
-    public const string Usage = "usage: stele redact KEY --env ENVIRONMENT --version N --reason TEXT [--org NAME] [--yes]\n       stele redact --user ID --reason TEXT [--org NAME] [--yes]";
+    public const string Usage = "usage: stele redact KEY --env ENVIRONMENT --version N --reason TEXT [--org NAME] [--yes]\n       stele redact --flag NAME --env ENVIRONMENT --version N --reason TEXT [--org NAME] [--yes]\n       stele redact --user ID --reason TEXT [--org NAME] [--yes]";
 
     const int TwinsShown = 20;
 
@@ -34,9 +35,10 @@ internal static class RedactCommand
             await using var database = await ArchiveDatabase.Open(ownerConnectionString, cancellation);
             await using var transaction = await database.Connection.BeginTransactionAsync(cancellation);
             var org = await Enter(database, asked.Org, cancellation);
-            if (asked.User is { } user)
+            if (asked.User is not null || asked.Flag is not null)
             {
-                var exit = await UserRedaction.Run(database, org, user, asked.Reason, asked.Yes, output, cancellation);
+                var exit = asked.User is { } user ? await UserRedaction.Run(database, org, user, asked.Reason, asked.Yes, output, cancellation)
+                    : await FlagRedaction.Run(database, org, asked.Flag!, asked.Environment, asked.Version, asked.Reason, asked.Yes, output, cancellation);
                 if (exit != MigrateCommand.Done) return exit;
                 await transaction.CommitAsync(CancellationToken.None);
                 await output.WriteLineAsync("redacted: these events are empty, and on record. Backups and files that were made before still hold them");
@@ -148,27 +150,29 @@ internal static class RedactCommand
                 case "--org": asked = asked with { Org = value }; break;
                 case "--reason": asked = asked with { Reason = value }; break;
                 case "--version" when long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var version) && version > 0: asked = asked with { Version = version }; break;
+                case "--flag" when FlagKey.TryParse(value, out var flag, out _, out var message): asked = asked with { Flag = flag.Text }; break;
+                case "--flag": problem = FlagKey.TryParse(value, out _, out _, out var why) ? null : why; return false;
                 case "--user" when Guid.TryParseExact(value, "D", out var user): asked = asked with { User = user }; break;
                 case "--user": problem = $"--user is the id of a user, not {value}"; return false;
                 case "--version": problem = $"--version is a number from 1, not {value}"; return false;
                 default: return false;
             }
         }
-        if (asked.User is not null ? keys.Count > 0 || asked.Environment.Length > 0 || asked.Version > 0 : keys.Count != 1) return false;
+        if (asked.User is not null ? asked.Flag is not null || keys.Count > 0 || asked.Environment.Length > 0 || asked.Version > 0 : keys.Count != (asked.Flag is null ? 1 : 0)) return false;
         asked = asked with { Key = keys.FirstOrDefault("") };
         problem = Missing(asked);
         return problem is null;
     }
 
     static string? Missing(Asked asked) =>
-        asked.User is null && !ConfigKey.TryParse(asked.Key, out _, out _, out var message) ? message
+        asked.User is null && asked.Flag is null && !ConfigKey.TryParse(asked.Key, out _, out _, out var message) ? message
         : asked.User is null && asked.Environment.Length == 0 ? "--env is missing: in which environment"
-        : asked.User is null && asked.Version == 0 ? "--version is missing: which version of the key"
+        : asked.User is null && asked.Version == 0 ? "--version is missing: which version"
         : string.IsNullOrWhiteSpace(asked.Reason) ? "--reason is missing: it is kept on record"
         : asked.Reason.Contains('\0') || asked.Reason.Length > SteleLimits.ChangeLogCharacters.Value ? $"--reason has at most {SteleLimits.ChangeLogCharacters.Value} characters, none of them U+0000"
         : null;
 
-    sealed record Asked(string Key, string Environment, long Version, string Reason, string Org, bool Yes, Guid? User);
+    sealed record Asked(string Key, string Environment, long Version, string Reason, string Org, bool Yes, Guid? User, string? Flag = null);
 
     sealed record Target(long Revision, int Ordinal, string Type, int Bytes, Timestamp At, string By, long Current, bool IsDeleted);
 }

@@ -101,9 +101,12 @@ internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, Conf
             if (bytes > SteleLimits.ChangeSetBytes.Value)
                 return new Fault(FaultCode.TooLarge, $"This would restore more than {SteleLimits.ChangeSetBytes.Value} bytes. Roll back by narrower prefixes.");
         }
+        var flagsThen = flagsToo ? await flags.At(state, environment, body.Revision, context.RequestAborted) : null;
+        if (flagsThen?.Items.StartingWith(body.Prefix).FirstOrDefault(item => item.Redacted) is { } gone)
+            return new Fault(FaultCode.Gone, $"Version {gone.Version} of {gone.Key} was redacted.", [blamed with { Rule = "version.redacted", Message = $"The definition of {gone.Key} then was redacted." }]);
         return new RestoreConfigs(caller.Principal, caller.RequestId, body.ChangeLog, request.Parameters.Env, body.Prefix, configs ? then : null)
         {
-            FlagsThen = flagsToo ? await flags.At(state, environment, body.Revision, context.RequestAborted) : null,
+            FlagsThen = flagsThen,
         };
     }
 

@@ -99,6 +99,8 @@ internal sealed class DiffEndpoints(JournalNode journal, ConfigView view, Config
             .Raw("\",\"op\":\""u8).Ascii(from is null ? "added" : to is null ? "removed" : "changed").Raw("\""u8);
         if (from is not null) Side(json.Raw(",\"from\":"u8), from, to);
         if (to is not null) Side(json.Raw(",\"to\":"u8), to, from);
+        if (from is { Redacted: true }) json.Raw(",\"from_redacted\":true"u8);
+        if (to is { Redacted: true }) json.Raw(",\"to_redacted\":true"u8);
         json.Raw("}"u8);
 
         // where the definitions are equal, what differs is a switch

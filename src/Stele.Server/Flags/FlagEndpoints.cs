@@ -46,7 +46,8 @@ internal sealed class FlagEndpoints(ConfigView view, FlagQueries queries, FlagPa
         }
         var tag = EntityTag.Of(found.Version, shown.State.Incarnation);
         context.Response.Headers.ETag = tag.ToString();
-        if (context.Request.Headers.IfNoneMatch is { Count: > 0 } noneMatch && tag.IsIn(noneMatch))
+        // who has it still is told that it is gone
+        if (!found.Redacted && context.Request.Headers.IfNoneMatch is { Count: > 0 } noneMatch && tag.IsIn(noneMatch))
         {
             context.Response.StatusCode = StatusCodes.Status304NotModified;
             return;

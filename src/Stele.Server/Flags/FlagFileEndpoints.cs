@@ -64,6 +64,8 @@ internal sealed class FlagFileEndpoints(JournalNode journal, ConfigView view, Fl
         var set = mayReadAll ? flags.Set : Readable(flags.Set, shown);
         var metadata = shown.Rights.Allows(Permission.FlagRead, shown.Environment.Name, FlagKey.MetadataText) ? flags.Metadata : null;
         var left = new List<string>();
+        set = WithoutRedacted(set, flags, left);
+        if (flags.Item(FlagKey.MetadataText) is { Redacted: true }) metadata = null;
         var file = FlagFile.Write(format == "flagd" ? ForFlagd(set, left) : set, metadata);
         shown.PlaceHeaders(context.Response);
         if (!mayReadAll) context.Response.Headers["Stele-Partial"] = "true";
@@ -181,6 +183,19 @@ internal sealed class FlagFileEndpoints(JournalNode journal, ConfigView view, Fl
                 left.Add(flag.Name);
             }
         return set with { Flags = flags.ToMap() };
+    }
+
+    static FlagSet WithoutRedacted(FlagSet set, EnvironmentFlags then, List<string> left)
+    {
+        foreach (var item in then.Items.Where(item => item.Redacted))
+        {
+            var (flags, rules) = (set.Flags.ToBuilder(), set.Rules.ToBuilder());
+            if (set.Flags.TryGetValue(item.Key, out _) || set.Rules.TryGetValue(FlagKey.NameOf(item.Key), out _)) left.Add(item.Key);
+            flags.Remove(item.Key);
+            if (item.Kind == FlagItemKind.Rule) rules.Remove(FlagKey.NameOf(item.Key));
+            set = set with { Flags = flags.ToMap(), Rules = rules.ToMap() };
+        }
+        return set;
     }
 
     static FlagSet Readable(FlagSet set, ConfigView.Shown shown)

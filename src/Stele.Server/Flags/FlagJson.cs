@@ -22,7 +22,7 @@ internal static class FlagJson
             .Raw(",\"change_log\":"u8).Text(entry.ChangeLog);
         if (entry.Killed) json.Raw(",\"killed\":true"u8);
         if (entry.Archived) json.Raw(",\"archived\":true"u8);
-        return json;
+        return entry.Redacted ? json.Raw(",\"redacted\":true"u8) : json;
     }
 
     /// <summary>What is known of a flag's use: members more.</summary>
@@ -58,6 +58,7 @@ internal static class FlagJson
             .Raw(",\"change_log\":"u8).Text(entry.ChangeLog);
         if (entry.Killed) json.Raw(",\"killed\":true"u8);
         if (entry.Archived) json.Raw(",\"archived\":true"u8);
+        if (entry.Redacted) json.Raw(",\"redacted\":true"u8);
         json.Raw("}"u8);
     }
 

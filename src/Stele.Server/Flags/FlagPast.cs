@@ -10,6 +10,9 @@ internal sealed class FlagPast(FlagQueries queries) : IDisposable
 {
     const long CacheBytes = 64 << 20;
 
+    // the past does not change, but for what is redacted of it
+    static readonly TimeSpan kept = TimeSpan.FromMinutes(1);
+
     readonly MemoryCache cache = new(new MemoryCacheOptions { SizeLimit = CacheBytes });
 
     /// <summary>
@@ -25,7 +28,7 @@ internal sealed class FlagPast(FlagQueries queries) : IDisposable
         if (cache.TryGetValue(key, out EnvironmentFlags? known)) return known!;
         var items = await queries.At(state.Org, environment.Name, revision, cancellation);
         var flags = EnvironmentFlags.Of(items, Core.Configs.Tombstones.None, items.Select(item => item.Revision).DefaultIfEmpty(0).Max());
-        if (flags.MemoryBytes < CacheBytes / 4) cache.Set(key, flags, new MemoryCacheEntryOptions { Size = Math.Max(1, flags.MemoryBytes) });
+        if (flags.MemoryBytes < CacheBytes / 4) cache.Set(key, flags, new MemoryCacheEntryOptions { Size = Math.Max(1, flags.MemoryBytes), AbsoluteExpirationRelativeToNow = kept });
         return flags;
     }
 

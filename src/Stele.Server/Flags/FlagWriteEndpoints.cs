@@ -96,6 +96,7 @@ internal sealed class FlagWriteEndpoints(JournalNode journal, FlagQueries querie
         {
             null => Fault.Invalid(Problem.Body("/version", "version.unknown", $"{key} has no version {version} in {environment.Name}; the last is {last}.")),
             { Deleted: true } => Fault.Invalid(Problem.Body("/version", "rollback.deleted", $"Version {version} of {key} is its deletion; to delete it, use DELETE.")),
+            { Redacted: true } => new Fault(FaultCode.Gone, $"Version {version} of {key} was redacted.", [Problem.Body("/version", "version.redacted", $"Version {version} was redacted.")]),
             var found => found,
         };
     }

@@ -39,7 +39,7 @@ public sealed partial class FolderTests
     {
         ["Archive"] =
         [
-            "ArchiveArrears", "ArchiveCommand", "ArchiveDatabase", "ArchiveException", "ArchiveFile", "ArchiveLog", "ArchiveReader", "ArchiveVerification", "ArchiveWriter", "JournalArchiver", "JournalRestorer",
+            "ArchiveArrears", "ArchiveCommand", "ArchiveDatabase", "ArchiveException", "ArchiveFile", "ArchiveLog", "ArchiveReader", "ArchiveVerification", "ArchiveWriter", "FlagRedaction", "JournalArchiver", "JournalRestorer",
             "MonthExport", "RedactCommand", "UserRedaction",
         ],
         ["Commands"] = ["ConfigurationRebuild", "FlagRebuild", "JournalReplay", "OrgRebuild", "ProjectionsCommand", "ServerWords", "UpgradeCommand"],

@@ -104,6 +104,8 @@ internal sealed class RedisSink(RedisLink link, RedisState state, RedisSweep swe
     {
         ConfigSet set => new(RedisNames.Config, set.Key, set.Environment, set.Value, set.ValueType.Name(), set.Version, revision.Revision, revision.At, revision.Actor, revision.Reason) { HasSchema = set.Schema is not null },
         ConfigDeleted deleted => new(RedisNames.Config, deleted.Key, deleted.Environment, null, "", deleted.Version, revision.Revision, revision.At, revision.Actor, revision.Reason),
+        // its data was redacted; what came after it is on its way
+        FlagDefined when e.Data is null => null,
         FlagDefined flag => new(RedisNames.Flag, flag.Name, flag.Environment, RedisEntry.FlagValue(flag.Definition, flag.Killed), "", flag.Version, revision.Revision, revision.At, revision.Actor, revision.Reason),
         // one that is put away is evaluated by nobody
         FlagArchived flag => new(RedisNames.Flag, flag.Name, flag.Environment, null, "", flag.Version, revision.Revision, revision.At, revision.Actor, revision.Reason),
