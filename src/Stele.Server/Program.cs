@@ -15,6 +15,7 @@ using Stele.Server.Operation;
 using Stele.Server.Options;
 using Stele.Server.Orgs;
 using Stele.Server.Outbound;
+using Stele.Server.Secrets;
 using Stele.Server.Stats;
 using Stele.Server.Transport;
 using Stele.Server.Usage;
@@ -59,16 +60,15 @@ internal static class Program
         return 0;
     }
 
-    /// <summary>The whole server, over a database that is ready.</summary>
     internal static WebApplication Compose(SteleOptions options, JournalOptions journal, DatabaseStart database, ILoggerFactory logs, LimitOptions? limits = null)
     {
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.Listen(options));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(SteleLimits.ShutdownSeconds.Value)).AddSingleton(logs).AddSingleton(options).AddSingleton(database.Connections).AddSingleton(TimeProvider.System)
-            .AddJournal(journal, options.CarriesHints("notify")).AddOperation().AddLimits(limits ?? new LimitOptions()).AddGateway().AddAccess().AddGrpc().AddIdentity().AddTransport(options).AddOrgs().AddConfigs().AddFlags().AddStats().AddWatch().AddOutbound(options).AddAudit().AddUsage().AddOfrep().AddFlagd();
+            .AddJournal(journal, options.CarriesHints("notify")).AddOperation().AddLimits(limits ?? new LimitOptions()).AddGateway().AddAccess().AddGrpc().AddIdentity().AddTransport(options).AddOrgs().AddConfigs().AddFlags().AddSecrets(options).AddStats().AddWatch().AddOutbound(options).AddAudit().AddUsage().AddOfrep().AddFlagd();
         var app = builder.Build();
         app.UseFlagd().UseGrpc().UseOperation().UseTransport().UseGateway().UseWatch();
-        app.MapOperation().MapLimits().MapGateway().MapAccess().MapJournal().MapOrgs().MapConfigs().MapFlags().MapStats().MapOutbound().MapWatch().MapAudit().MapUsage().MapOfrep().MapGrpc();
+        app.MapOperation().MapLimits().MapGateway().MapAccess().MapJournal().MapOrgs().MapConfigs().MapFlags().MapSecrets().MapStats().MapOutbound().MapWatch().MapAudit().MapUsage().MapOfrep().MapGrpc();
         return app;
     }
 

@@ -3,6 +3,7 @@ using Stele.Core.Flags;
 using Stele.Core.Journal;
 using Stele.Core.Orgs;
 using Stele.Core.Schemas;
+using Stele.Core.Secrets;
 
 namespace Stele.Core.Configs;
 
@@ -108,11 +109,16 @@ sealed class ChangeRefusals(ChangeSet command)
     }
 
     /// <summary>The environment of a change of a flag is not there.</summary>
-    public void UnknownEnvironment(FlagChange change, string? name)
+    public void UnknownEnvironment(FlagChange change, string? name) => UnknownEnvironment(change.Pointer, change.Environment is not null, name);
+
+    /// <summary>The environment of a change of a secret is not there.</summary>
+    public void UnknownEnvironment(SecretChange change, string? name) => UnknownEnvironment(change.Pointer, change.Environment is not null, name);
+
+    void UnknownEnvironment(string pointer, bool isNamed, string? name)
     {
         var message = $"There is no environment '{name}'.";
-        Add(FaultCode.NotFound, 0, command.IsList && change.Environment is not null
-            ? Problem.Body($"{change.Pointer}/environment", "environment.unknown", message)
+        Add(FaultCode.NotFound, 0, command.IsList && isNamed
+            ? Problem.Body($"{pointer}/environment", "environment.unknown", message)
             : Problem.Query("env", "environment.unknown", message));
     }
 
@@ -120,28 +126,51 @@ sealed class ChangeRefusals(ChangeSet command)
     public bool Preconditions(FlagChange change, EnvironmentState environment, FlagEntry? entry)
     {
         var deleted = entry is null && (change.ExpectedVersion > 0 || command.ExpectedRevision is not null) ? environment.Flags.Deleted.Find(change.Key.Text) : null;
+        return Holds(new Condition(change.Key.Text, change.Pointer, change.ExpectedVersion, change.ExpectedByHeader, change.MustExist), environment,
+            entry is null ? null : (entry.Version, entry.UpdatedBy, entry.UpdatedAt), deleted, entry?.Revision);
+    }
+
+    /// <summary>The same, for a secret; one that is deleted does not exist.</summary>
+    public bool Preconditions(SecretChange change, EnvironmentState environment, SecretEntry? ever)
+    {
+        var entry = ever is { IsDeleted: false } ? ever : null;
+        return Holds(new Condition(change.Path.Text, change.Pointer, change.ExpectedVersion, change.ExpectedByHeader, change.MustExist), environment,
+            entry is null ? null : (entry.Version, entry.CreatedBy, entry.CreatedAt), entry is null && ever is not null ? new Tombstone(ever.Version, ever.Revision, ever.Id) : null, entry?.ChangedRevision);
+    }
+
+    bool Holds(Condition change, EnvironmentState environment, (int Version, string By, Timestamp At)? there, Tombstone? deleted, long? changedRevision)
+    {
         var holds = true;
-        if (change.MustExist && entry is null)
+        if (change.MustExist && there is null)
             holds = Refuse(FaultCode.PreconditionFailed, Problem.Header("If-Match", "if_match", $"{change.Key} does not exist in {environment.Name}."));
-        if (change.ExpectedVersion is { } expected && expected != (entry?.Version ?? 0) && expected != deleted?.Version)
+        if (change.ExpectedVersion is { } expected && expected != (there?.Version ?? 0) && expected != deleted?.Version)
         {
-            var message = StaleMessage(change.Key.Text, expected, entry is null ? null : (entry.Version, entry.UpdatedBy, entry.UpdatedAt), deleted);
-            holds = change.ExpectedByHeader
+            var message = StaleMessage(change.Key, expected, there, deleted);
+            holds = change.ByHeader
                 ? Refuse(FaultCode.PreconditionFailed, Problem.Header(expected == 0 ? "If-None-Match" : "If-Match", "if_match", message))
                 : Refuse(FaultCode.Conflict, Problem.Body($"{change.Pointer}/expected_version", "expected_version", message));
         }
         if (command.ExpectedRevision is not { } revision) return holds;
-        var changed = command.ExpectedRevisionCoversEnvironment ? environment.ChangedRevision : entry?.Revision ?? deleted?.Revision ?? 0;
+        var changed = command.ExpectedRevisionCoversEnvironment ? environment.ChangedRevision : changedRevision ?? deleted?.Revision ?? 0;
         return changed <= revision ? holds : Refuse(FaultCode.Conflict, Problem.Body($"{change.Pointer}/key", "expected_revision", command.ExpectedRevisionCoversEnvironment
             ? $"Environment {environment.Name} changed at revision {changed}, after {revision}."
             : $"{change.Key} in {environment.Name} changed at revision {changed}, after {revision}."));
     }
+
+    readonly record struct Condition(string Key, string Pointer, int? ExpectedVersion, bool ByHeader, bool MustExist);
 
     /// <summary>There is nothing to delete, or to switch.</summary>
     public void MissingFlag(FlagChange change, string environment)
     {
         var message = $"{change.Key} does not exist in {environment}.";
         Add(FaultCode.NotFound, 2, command.IsList ? Problem.Body($"{change.Pointer}/key", "flag.unknown", message) : Problem.Path("name", "flag.unknown", message));
+    }
+
+    /// <summary>There is no secret to delete.</summary>
+    public void MissingSecret(SecretChange change, string environment)
+    {
+        var message = $"{change.Path} does not exist in {environment}.";
+        Add(FaultCode.NotFound, 2, command.IsList ? Problem.Body($"{change.Pointer}/key", "secret.unknown", message) : Problem.Path("path", "secret.unknown", message));
     }
 
     bool Refuse(FaultCode code, Problem problem)

@@ -2,6 +2,7 @@ using Stele.Core.Access;
 using Stele.Core.Flags;
 using Stele.Core.Journal;
 using Stele.Core.Orgs;
+using Stele.Core.Secrets;
 
 namespace Stele.Core.Configs;
 
@@ -79,6 +80,9 @@ public sealed record ChangeSet(Principal Principal, Guid RequestId, string? Reas
     /// <summary>Those of flags.</summary>
     public IReadOnlyList<FlagChange> Flags { get; init; } = [];
 
+    /// <summary>Those of secrets.</summary>
+    public IReadOnlyList<SecretChange> Secrets { get; init; } = [];
+
     /// <summary>Whether <see cref="Flags"/> are all that is to be of their environment's, but for its kill switch: what they do not name is deleted.</summary>
     public FlagReplacement? Replaces { get; init; }
 
@@ -113,6 +117,8 @@ public sealed record ChangeSet(Principal Principal, Guid RequestId, string? Reas
                 if (change.Op == ChangeOp.Set) return true;
             foreach (var change in Flags)
                 if (change.Op == ChangeOp.Set) return true;
+            foreach (var change in Secrets)
+                if (change.Op == ChangeOp.Set) return true;
             return false;
         }
     }
@@ -125,6 +131,7 @@ public sealed record ChangeSet(Principal Principal, Guid RequestId, string? Reas
             long bytes = 0;
             foreach (var change in Changes) bytes += (change.Value?.Length ?? 0) + (change.Schema?.Text.Length ?? 0);
             foreach (var change in Flags) bytes += change.Content?.Text.Length ?? 0;
+            foreach (var change in Secrets) bytes += change.Value?.Ciphertext.Length ?? 0;
             return bytes;
         }
     }

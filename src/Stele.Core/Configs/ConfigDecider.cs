@@ -6,6 +6,7 @@ using Stele.Core.Journal;
 using Stele.Core.Limits;
 using Stele.Core.Orgs;
 using Stele.Core.Schemas;
+using Stele.Core.Secrets;
 
 namespace Stele.Core.Configs;
 
@@ -37,17 +38,19 @@ public static class ConfigDecider
             if (!refusals.Preconditions(i, environment, entry)) continue;
             if (Event(change, environment, entry, i, refusals) is { } e) events.Add(e);
         }
-        if (command.Flags.Count > 0 || command.Replaces is not null) return WithFlags(state, command, refusals, events);
+        if (command.Flags.Count > 0 || command.Secrets.Count > 0 || command.Replaces is not null) return WithOthers(state, command, refusals, events);
         return refusals.Fault is { } fault ? fault : new Decision(events);
     }
 
-    static Outcome<Decision> WithFlags(OrgState state, ChangeSet command, ChangeRefusals refusals, List<JournalEvent> configs)
+    static Outcome<Decision> WithOthers(OrgState state, ChangeSet command, ChangeRefusals refusals, List<JournalEvent> configs)
     {
         var places = command.Changes.Where(change => change.Op != ChangeOp.Check).Select((change, at) => change.Index ?? at).ToList();
         // refused changes have no event, but then there is a fault
         var events = configs.Zip(places, (e, at) => (at, e)).ToList();
         if (FlagDecider.Decide(state, command, refusals, events) is { } forbidden) return forbidden;
-        return refusals.Fault is { } fault ? fault : new Decision([.. events.OrderBy(item => item.Item1).Select(item => item.Item2)]);
+        var rows = new List<SideRow>();
+        if (SecretDecider.Decide(state, command, refusals, events, rows) is { } refused) return refused;
+        return refusals.Fault is { } fault ? fault : new Decision([.. events.OrderBy(item => item.Item1).Select(item => item.Item2)]) { Rows = rows };
     }
 
     /// <summary>Sets what differs, deletes what was not there; nothing if all is equal.</summary>

@@ -4,6 +4,7 @@ using Stele.Core.Configs;
 using Stele.Core.Faults;
 using Stele.Core.Flags;
 using Stele.Core.Orgs;
+using Stele.Core.Secrets;
 using Stele.Core.Webhooks;
 
 namespace Stele.Core.Journal;
@@ -39,7 +40,7 @@ public static class Decider
         DescribeEnvironment describe => EnvironmentDecider.Decide(state, describe),
         ReorderEnvironments reorder => EnvironmentDecider.Decide(state, reorder),
         DeleteEnvironment delete => EnvironmentDecider.Decide(state, delete),
-        _ => AccessDecider.TryDecide(state, command) ?? WebhookDecider.TryDecide(state, command) ?? throw new InvalidOperationException($"no decider for {command.GetType().Name}"),
+        _ => AccessDecider.TryDecide(state, command) ?? WebhookDecider.TryDecide(state, command) ?? SecretDecider.TryDecide(state, command) ?? throw new InvalidOperationException($"no decider for {command.GetType().Name}"),
     };
 
     /// <summary>The revision that a decision on a state makes at a moment, with its chain, and the state after it.</summary>
@@ -63,7 +64,7 @@ public static class Decider
     {
         if (revision.Revision != state.Revision + 1)
             throw new InvalidOperationException($"org {state.Org} is at revision {state.Revision}; {revision.Revision} is not the next");
-        var next = EnvironmentDecider.EvolveDeleted(FlagDecider.Evolve(ConfigDecider.Evolve(WebhookDecider.Evolve(AccessDecider.Evolve(OrgDecider.Evolve(state, revision), revision), revision), revision), revision), revision);
+        var next = EnvironmentDecider.EvolveDeleted(SecretDecider.Evolve(FlagDecider.Evolve(ConfigDecider.Evolve(WebhookDecider.Evolve(AccessDecider.Evolve(OrgDecider.Evolve(state, revision), revision), revision), revision), revision), revision), revision);
         return next with
         {
             Place = new JournalPlace(revision.Revision, revision.Chain),

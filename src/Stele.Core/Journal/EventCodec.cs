@@ -3,6 +3,7 @@ using Stele.Core.Access;
 using Stele.Core.Configs;
 using Stele.Core.Flags;
 using Stele.Core.Orgs;
+using Stele.Core.Secrets;
 using Stele.Core.Webhooks;
 
 namespace Stele.Core.Journal;
@@ -41,6 +42,10 @@ public static class EventCodec
         FlagDefined.TypeName => FlagDefined.Decode(data),
         FlagArchived.TypeName => FlagArchived.Decode(data),
         FlagDeleted.TypeName => FlagDeleted.Decode(data),
+        SecretSet.TypeName => SecretSet.Decode(data),
+        SecretDeleted.TypeName => SecretDeleted.Decode(data),
+        SecretUndeleted.TypeName => SecretUndeleted.Decode(data),
+        SecretDestroyed.TypeName => SecretDestroyed.Decode(data),
         OrgCreated.TypeName => OrgCreated.Decode(data),
         OrgRenamed.TypeName => OrgRenamed.Decode(data),
         OrgArchived.TypeName => OrgArchived.Decode(data),

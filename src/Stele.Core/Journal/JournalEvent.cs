@@ -12,6 +12,9 @@ public abstract record JournalEvent
     /// <summary>Counts the events of the stream: 1, 2, 3 … without gaps.</summary>
     public abstract long StreamVersion { get; }
 
+    /// <summary>The version that what it is about has from now on: that of the stream, but for secrets, whose destructions are no versions.</summary>
+    public virtual long ItemVersion => StreamVersion;
+
     /// <summary>The oldest <see cref="JournalFormat"/> in which it may be written.</summary>
     public virtual int Format => JournalFormat.Oldest;
 
@@ -31,6 +34,9 @@ public abstract record JournalEvent
 public sealed record EventRecord(
     int Ordinal, Guid EventId, JournalEvent? Payload, string Type, string Stream, long StreamVersion, byte[]? Data, byte[] DataHash)
 {
+    /// <summary>The version that what it is about has from now on.</summary>
+    public long ItemVersion => Payload?.ItemVersion ?? StreamVersion;
+
     /// <summary>The stable id of what this event first created: revision × 2^14 + ordinal.</summary>
     public static long RowId(long revision, int ordinal) => (revision << 14) + ordinal;
 }

@@ -8,7 +8,7 @@ namespace Stele.Core.Journal;
 /// <remarks>
 /// <list type="table">
 /// <item><term>1</term><description>configuration, environments, the org itself</description></item>
-/// <item><term>2</term><description>a <c>schema</c> in <c>config.set</c>; an org's names, settings and archiving; environments that are described, moved and deleted; users, service accounts, tokens, roles; flags; webhooks</description></item>
+/// <item><term>2</term><description>a <c>schema</c> in <c>config.set</c>; an org's names, settings and archiving; environments that are described, moved and deleted; users, service accounts, tokens, roles; flags; webhooks; secrets</description></item>
 /// </list>
 /// An event says itself which format it needs (<see cref="JournalEvent.Format"/>). The bytes that the chain is made of
 /// (<see cref="RevisionChain"/>) are the same in both.
@@ -32,6 +32,9 @@ public static class JournalFormat
 
     /// <summary>Since which there are webhooks.</summary>
     public const int Webhooks = 2;
+
+    /// <summary>Since when there are secrets.</summary>
+    public const int Secrets = 2;
 
     /// <summary>The last one that this code knows: it may write it when a head says so, and serves no org whose head names a later one.</summary>
     public const int Newest = 2;

@@ -129,6 +129,9 @@ public ref struct JsonBody
         return JsonEscapes.Text(content, escaped: content.Contains((byte)'\\'));
     }
 
+    /// <summary>A string as it stands in the body, quotes and escapes included, for what must not become a string in memory; empty where a rule is broken.</summary>
+    public ReadOnlySpan<byte> ReadStringToken() => Expect(JsonKind.String) && scanner.ScanValue(out var value, out _) ? value : default;
+
     /// <summary>A whole number, written without fraction and exponent, within inclusive bounds.</summary>
     public long? ReadInt64(long min, long max)
     {

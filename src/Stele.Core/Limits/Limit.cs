@@ -229,6 +229,7 @@ public static class SteleLimits
         .. IdentityLimits.All,
         .. GrpcLimits.All,
         .. OfrepLimits.All,
+        .. Secrets.SecretLimits.All,
         .. Webhooks.WebhookLimits.All,
         .. OutboundLimits.All,
         WatchPrefixes, WatchSubscriptionsOfToken, WatchSubscriptionsOfConnection, WatchBufferMessages, WatchBufferBytes, WatchStallSeconds,

@@ -4,6 +4,7 @@ using Stele.Core.Faults;
 using Stele.Core.Flags;
 using Stele.Core.Journal;
 using Stele.Core.Limits;
+using Stele.Core.Secrets;
 
 namespace Stele.Core.Orgs;
 
@@ -54,7 +55,7 @@ public static class EnvironmentDecider
     }
 
     /// <summary>
-    /// Each key's and each flag's deletion, then the environment's. Refused for the default one, for one that is protected, for one that holds
+    /// The deletion of each key, flag and secret, then the environment's. Refused for the default one, for one that is protected, for one that holds
     /// data unless its name is confirmed, and for one that holds more than a change set may delete.
     /// </summary>
     public static Outcome<Decision> Decide(OrgState state, DeleteEnvironment command)
@@ -64,14 +65,16 @@ public static class EnvironmentDecider
         if (OrgDecider.Stale(command.ExpectedVersion, environment.Version) is { } stale) return stale;
         if (environment.Name == state.DefaultEnvironment) return Kept(environment, "environment.default", "is the default environment: make another one the default first");
         if (state.Settings!.Protects(environment.Name)) return Kept(environment, "environment.protected", "is protected: take the protection off first");
-        var keys = environment.Configs.Count + environment.Flags.Items.Count;
+        var keys = environment.Configs.Count + environment.Flags.Items.Count + environment.Secrets.Live;
         if (command.Confirm is not null ? command.Confirm != environment.Name : keys > 0)
-            return Fault.Invalid(Problem.Query("confirm", "environment.confirm", $"'{environment.Name}' holds {keys} keys and flags: to delete it with them, send its name in confirm."));
+            return Fault.Invalid(Problem.Query("confirm", "environment.confirm", $"'{environment.Name}' holds {keys} keys, flags and secrets: to delete it with them, send its name in confirm."));
         if (keys > SteleLimits.ChangeSetChanges.Value)
-            return new Fault(FaultCode.TooLarge, $"This would delete {keys} keys and flags; one change is at most {SteleLimits.ChangeSetChanges.Value}. Delete keys first.");
+            return new Fault(FaultCode.TooLarge, $"This would delete {keys} keys, flags and secrets; one change is at most {SteleLimits.ChangeSetChanges.Value}. Delete keys first.");
         var events = new List<JournalEvent>(keys + 1);
         foreach (var entry in environment.Configs) events.Add(new ConfigDeleted(environment.Name, entry.Key, entry.Version + 1));
         foreach (var entry in environment.Flags.Items) events.Add(new FlagDeleted(environment.Name, entry.Key, entry.Version + 1));
+        foreach (var entry in environment.Secrets.Items)
+            if (!entry.IsDeleted) events.Add(new SecretDeleted(environment.Name, entry.Path, entry.Version + 1, entry.StreamVersion + 1));
         events.Add(new EnvironmentDeleted(environment.Name, environment.Version + 1));
         return new Decision(events);
     }
@@ -87,7 +90,7 @@ public static class EnvironmentDecider
             Environments = state.Environments.Set(new EnvironmentState(created.Name, created.Description, created.Ordinal, created.Version, revision.At, revision.Revision)
             {
                 Deleted = state.DeletedEnvironments.TryGetValue(created.Name, out var before) ? before.Deleted : Tombstones.None,
-                Flags = before?.Flags ?? EnvironmentFlags.Empty,
+                Flags = before?.Flags ?? EnvironmentFlags.Empty, Secrets = before?.Secrets ?? EnvironmentSecrets.Empty,
             }),
             DeletedEnvironments = state.DeletedEnvironments.Remove(created.Name),
         },
@@ -115,7 +118,7 @@ public static class EnvironmentDecider
     }
 
     static EnvironmentState Left(EnvironmentState environment, EnvironmentDeleted deleted, long revision) =>
-        new(environment.Name, null, 0, deleted.Version, environment.CreatedAt, revision) { Deleted = environment.Deleted, Flags = environment.Flags.OnlyDeleted() };
+        new(environment.Name, null, 0, deleted.Version, environment.CreatedAt, revision) { Deleted = environment.Deleted, Flags = environment.Flags.OnlyDeleted(), Secrets = environment.Secrets };
 
     static EnvironmentState Named(OrgState state, RevisionRecord revision, string name) => state.Environment(name)
         ?? throw new InvalidOperationException($"revision {revision.Revision} of org {state.Org} names environment '{name}', which is not there");

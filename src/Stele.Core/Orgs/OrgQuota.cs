@@ -4,6 +4,7 @@ using Stele.Core.Faults;
 using Stele.Core.Flags;
 using Stele.Core.Journal;
 using Stele.Core.Limits;
+using Stele.Core.Secrets;
 
 namespace Stele.Core.Orgs;
 
@@ -19,11 +20,11 @@ public static class OrgQuota
         long keys = 0, bytes = 0, more = 0;
         foreach (var environment in state.Environments)
         {
-            keys += environment.Configs.Count + environment.Flags.Items.Count;
-            bytes += environment.ValueBytes + environment.Flags.TextBytes;
+            keys += environment.Configs.Count + environment.Flags.Items.Count + environment.Secrets.Live;
+            bytes += environment.ValueBytes + environment.Flags.TextBytes + environment.Secrets.ValueBytes;
         }
         foreach (var e in decision.Events)
-            more += e is ConfigSet set ? set.Value.Length : e is FlagDefined flag ? flag.Definition.Length : 0;
+            more += e is ConfigSet set ? set.Value.Length : e is FlagDefined flag ? flag.Definition.Length : e is SecretSet secret ? secret.Value.Ciphertext.Length : 0;
         var (keysMax, bytesMax) = (state.ValueOf(TrafficLimits.OrgKeys), state.ValueOf(TrafficLimits.OrgMebibytes) << 20);
         // the common case: there is room whatever was there before
         if (keys + decision.Events.Count <= keysMax && bytes + more <= bytesMax) return null;
@@ -36,10 +37,16 @@ public static class OrgQuota
                 ConfigDeleted deleted => (deleted.Environment, deleted.Key, -1),
                 FlagDefined flag => (flag.Environment, flag.Name, flag.Definition.Length),
                 FlagDeleted flag => (flag.Environment, flag.Name, -1),
+                SecretSet secret => (secret.Environment, secret.Path, secret.Value.Ciphertext.Length),
+                SecretDeleted secret => (secret.Environment, secret.Path, -1),
+                SecretUndeleted secret => (secret.Environment, secret.Path, state.Environment(secret.Environment)?.Secrets.Ever(secret.Path)?.ValueBytes ?? 0),
                 _ => (null, "", 0),
             };
             if (environment is null) continue;
-            var before = e is FlagDefined or FlagDeleted ? state.Environment(environment)?.Flags.Item(key)?.Text!.Length : state.Environment(environment)?.Config(key)?.ValueBytes;
+            var there = state.Environment(environment);
+            var before = e is FlagDefined or FlagDeleted ? there?.Flags.Item(key)?.Text!.Length
+                : SecretDecider.Subject(e) is not null ? there?.Secrets.Item(key)?.ValueBytes
+                : there?.Config(key)?.ValueBytes;
             keysAfter += (after < 0 ? 0 : 1) - (before is null ? 0 : 1);
             bytesAfter += Math.Max(0, after) - (before ?? 0);
         }

@@ -5,6 +5,7 @@ using Stele.Core.Configs;
 using Stele.Core.Flags;
 using Stele.Core.Journal;
 using Stele.Core.Limits;
+using Stele.Core.Secrets;
 using Stele.Core.Webhooks;
 
 namespace Stele.Core.Orgs;
@@ -162,8 +163,11 @@ public sealed record EnvironmentState(string Name, string? Description, int Ordi
     /// <summary>Its flags, with the rules that they share.</summary>
     public EnvironmentFlags Flags { get; init; } = EnvironmentFlags.Empty;
 
+    /// <summary>Its secrets, without their values.</summary>
+    public EnvironmentSecrets Secrets { get; init; } = EnvironmentSecrets.Empty;
+
     /// <summary>About how many bytes of memory all of it takes.</summary>
-    public long MemoryBytes => ConfigBytes + SchemaBytes + (long)Deleted.Count * Tombstones.EachBytes + Flags.MemoryBytes;
+    public long MemoryBytes => ConfigBytes + SchemaBytes + (long)Deleted.Count * Tombstones.EachBytes + Flags.MemoryBytes + Secrets.MemoryBytes;
 
     /// <summary>The entry of a key; null if there is none (any more).</summary>
     public ConfigEntry? Config(string key) => Configs.TryGetValue(key, out var entry) ? entry : null;

@@ -2,6 +2,7 @@ using Stele.Core.Access;
 using Stele.Core.Configs;
 using Stele.Core.Flags;
 using Stele.Core.Journal;
+using Stele.Core.Secrets;
 
 namespace Stele.Core.Watch;
 
@@ -23,6 +24,8 @@ public readonly record struct WatchChange(WatchKinds Kind, string Environment, s
         if (kind == WatchKinds.None || next < 0) return null;
         return e.Payload switch
         {
+            // what is destroyed was not delivered, and what is there has not changed
+            SecretDestroyed => null,
             ConfigSet set => new WatchChange(kind, set.Environment, set.Key, e),
             ConfigDeleted deleted => new WatchChange(kind, deleted.Environment, deleted.Key, e),
             FlagDefined set => new WatchChange(kind, set.Environment, set.Name, e),
@@ -31,7 +34,7 @@ public readonly record struct WatchChange(WatchKinds Kind, string Environment, s
     }
 
     /// <summary>What happened: set, delete, or secret_rotated. A flag that is put away is gone for whoever evaluates it.</summary>
-    public string Op => Kind == WatchKinds.Secret ? "secret_rotated" : Event.Type is FlagArchived.TypeName || Event.Type.EndsWith(".deleted", StringComparison.Ordinal) ? "delete" : "set";
+    public string Op => Kind == WatchKinds.Secret && Event.Payload is not SecretDeleted ? "secret_rotated" : Event.Type is FlagArchived.TypeName || Event.Type.EndsWith(".deleted", StringComparison.Ordinal) ? "delete" : "set";
 
     /// <summary>Whether somebody with these rights may see it.</summary>
     public bool IsVisible(Rights rights) => rights.Allows(Kind.Permission(), Environment, Key);

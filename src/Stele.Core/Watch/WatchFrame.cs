@@ -101,7 +101,7 @@ public sealed class WatchFrame
         };
         Text(json, $"{{\"op\":\"{change.Op}\",\"kind\":\"{change.Kind.Name()}\",\"key\":\"{change.Key}\",\"environment\":\"{change.Environment}\",\"value\":");
         json.Write(value ?? "null"u8);
-        Text(json, string.Create(CultureInfo.InvariantCulture, $",\"value_type\":{(type is null ? "null" : $"\"{type}\"")},\"version\":{change.Event.StreamVersion},\"old_version\":{change.Event.StreamVersion - 1}"));
+        Text(json, string.Create(CultureInfo.InvariantCulture, $",\"value_type\":{(type is null ? "null" : $"\"{type}\"")},\"version\":{change.Event.ItemVersion},\"old_version\":{change.Event.ItemVersion - 1}"));
         if (change.Event.Payload is FlagDefined { Killed: true }) json.Write(",\"killed\":true"u8);
         json.Write(change.Event.Data is null ? ",\"redacted\":true}"u8 : "}"u8);
     }

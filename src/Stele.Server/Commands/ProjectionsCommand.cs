@@ -16,7 +16,7 @@ namespace Stele.Server.Commands;
 internal static class ProjectionsCommand
 {
     const int OrgsMax = 100_000;
-    const string Configuration = "configuration", Organizations = "organizations", Flags = "flags";
+    const string Configuration = "configuration", Organizations = "organizations", Flags = "flags", Secrets = "secrets";
 
     /// <summary>Their names.</summary>
     public static IReadOnlyList<string> Names => [.. All.Select(projection => projection.Name)];
@@ -24,7 +24,7 @@ internal static class ProjectionsCommand
     static readonly AsyncProjection[] All = [StatsProjection.Projection];
 
     // written by the append itself; each name stands for its tables, which may be named instead
-    static readonly (string Name, string[] Tables)[] inline = [(Configuration, ["configuration", "configuration_history"]), (Flags, ["flag", "flag_history"]), (Organizations, ["org", "org_name", "org_setting", "environment", "deleted_environment", "user_account", "service_account", "role", "token"])];
+    static readonly (string Name, string[] Tables)[] inline = [(Configuration, ["configuration", "configuration_history"]), (Flags, ["flag", "flag_history"]), (Secrets, ["secret", "secret_version", "secret_value"]), (Organizations, ["org", "org_name", "org_setting", "environment", "deleted_environment", "user_account", "service_account", "role", "token"])];
 
     /// <summary>Runs the command. The owner's connection string is needed for the inline ones.</summary>
     public static async Task<int> Run(string[] args, DatabaseConnections pools, string? owner, TextWriter output, ProgressText progress, CancellationToken cancellation)
@@ -103,9 +103,9 @@ internal static class ProjectionsCommand
             await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{name} rebuilt: {rows} rows of {orgs.Count} organizations"));
             return;
         }
-        if (name == Flags)
+        if (name is Flags or Secrets)
         {
-            var versions = await new FlagRebuild(owner, Journal(pools), progress).Run(orgs, cancellation);
+            var versions = await new ItemRebuild(name == Secrets, owner, Journal(pools), progress).Run(orgs, cancellation);
             await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{name} rebuilt: {versions} versions of {orgs.Count} organizations"));
             return;
         }

@@ -4,22 +4,27 @@ using Stele.Core.Faults;
 using Stele.Core.Flags;
 using Stele.Core.Json;
 using Stele.Core.Limits;
+using Stele.Core.Journal;
 using Stele.Core.Orgs;
+using Stele.Server.Secrets;
 
 namespace Stele.Server.Configs;
 
 /// <summary>The body of <c>POST /v1/changes</c>. Its changes are whole only if there are no problems.</summary>
-internal sealed class ChangeBody
+internal sealed class ChangeBody : IDisposable
 {
     static readonly BodyMembers Members = new(required: ["changes"], optional: ["change_log", "expected_revision", "scope"]);
 
     static readonly BodyMembers ChangeMembers = new(
         required: ["op", "key"],
-        optional: ["kind", "environment", "value", "value_type", "expected_version", "schema", "definition", "killed", "archived", "value_base64"]);
+        optional: ["kind", "environment", "value", "value_type", "expected_version", "schema", "definition", "killed", "archived", "value_base64", "expires_at", "metadata"]);
 
     public List<Change> Changes { get; } = [];
 
     public List<FlagChange> Flags { get; } = [];
+
+    /// <summary>Those of secrets, whose values are still plain.</summary>
+    public List<PlainChange> Secrets { get; } = [];
 
     public string? ChangeLog { get; private set; }
 
@@ -31,8 +36,9 @@ internal sealed class ChangeBody
     /// <summary>Reads a body.</summary>
     /// <param name="utf8">All of it.</param>
     /// <param name="environment">The environment of changes that name none; null: the org's default one.</param>
+    /// <param name="now">The time, after which a secret expires.</param>
     /// <param name="problems">Gets every broken rule.</param>
-    public static ChangeBody Parse(ReadOnlySpan<byte> utf8, EnvironmentName? environment, List<Problem> problems)
+    public static ChangeBody Parse(ReadOnlySpan<byte> utf8, EnvironmentName? environment, Timestamp now, List<Problem> problems)
     {
         var result = new ChangeBody();
         var body = new JsonBody(utf8, Members, problems);
@@ -42,7 +48,7 @@ internal sealed class ChangeBody
                 case "change_log": result.ChangeLog = ConfigBodies.ChangeLog(ref body); break;
                 case "expected_revision": result.ExpectedRevision = body.ReadInt64(0, long.MaxValue); break;
                 case "scope": result.TakeScope(ref body); break;
-                default: result.TakeChanges(ref body, environment, problems); break;
+                default: result.TakeChanges(ref body, environment, now, problems); break;
             }
         return result;
     }
@@ -52,20 +58,27 @@ internal sealed class ChangeBody
     /// <param name="problems">Gets them.</param>
     public void RefuseDuplicates(string? defaultEnvironment, List<Problem> problems)
     {
-        var first = new Dictionary<(bool, string?, string), int>(Changes.Count + Flags.Count);
-        foreach (var (i, change) in Changes.Index()) Take(change.Index ?? i, false, change.Environment, change.Key.Text);
-        foreach (var change in Flags) Take(change.Index, true, change.Environment, change.Key.Text);
+        var first = new Dictionary<(char, string?, string), int>(Changes.Count + Flags.Count + Secrets.Count);
+        foreach (var (i, change) in Changes.Index()) Take(change.Index ?? i, 'c', change.Environment, change.Key.Text);
+        foreach (var change in Flags) Take(change.Index, 'f', change.Environment, change.Key.Text);
+        foreach (var secret in Secrets) Take(secret.Change.Index, 's', secret.Change.Environment, secret.Change.Path.Text);
 
-        void Take(int index, bool isFlag, EnvironmentName? environment, string key)
+        void Take(int index, char kind, EnvironmentName? environment, string key)
         {
-            ref var at = ref CollectionsMarshal.GetValueRefOrAddDefault(first, (isFlag, environment?.Text ?? defaultEnvironment, key), out var exists);
+            ref var at = ref CollectionsMarshal.GetValueRefOrAddDefault(first, (kind, environment?.Text ?? defaultEnvironment, key), out var exists);
             if (!exists) at = index;
             else problems.AddRange([Duplicate(at, index, key), Duplicate(index, at, key)]);
         }
     }
 
     /// <summary>Whether some changes name an environment, and others none.</summary>
-    public bool IsMixed => Changes.Select(change => change.Environment is null).Concat(Flags.Select(change => change.Environment is null)).Distinct().Count() > 1;
+    public bool IsMixed => Changes.Select(change => change.Environment is null).Concat(Flags.Select(change => change.Environment is null)).Concat(Secrets.Select(secret => secret.Change.Environment is null)).Distinct().Count() > 1;
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var secret in Secrets) secret.Dispose();
+    }
 
     static Problem Duplicate(int index, int other, string key) =>
         Problem.Body($"/changes/{index}/key", "changes.duplicate_key", $"{key} is changed twice, here and in /changes/{other}.");
@@ -77,14 +90,14 @@ internal sealed class ChangeBody
         if (scope is not (null or "keys" or "environment")) body.Refuse("scope", "scope is keys or environment.");
     }
 
-    void TakeChanges(ref JsonBody body, EnvironmentName? environment, List<Problem> problems)
+    void TakeChanges(ref JsonBody body, EnvironmentName? environment, Timestamp now, List<Problem> problems)
     {
         var count = 0;
         body.BeginArray();
         while (body.NextItem())
         {
             // past the limit what comes is only passed over
-            if (count++ < SteleLimits.ChangeSetChanges.Value) Read(ref body, count - 1, environment, problems);
+            if (count++ < SteleLimits.ChangeSetChanges.Value) Read(ref body, count - 1, environment, now, problems);
         }
         if (count > SteleLimits.ChangeSetChanges.Value)
             problems.Add(Problem.Body("/changes", "changes.count", $"A change set has at most {SteleLimits.ChangeSetChanges.Value} changes; this one has {count}."));
@@ -92,7 +105,7 @@ internal sealed class ChangeBody
             problems.Add(Problem.Body("/changes", "changes.empty", "A change set has at least one change."));
     }
 
-    void Read(ref JsonBody body, int index, EnvironmentName? environment, List<Problem> problems)
+    void Read(ref JsonBody body, int index, EnvironmentName? environment, Timestamp now, List<Problem> problems)
     {
         var item = new ChangeItem { Index = index, Environment = environment };
         body.BeginObject(ChangeMembers);
@@ -101,11 +114,11 @@ internal sealed class ChangeBody
             {
                 case "op": item.Op = Op(ref body); break;
                 case "key": item.Key = body.ReadString(); break;
-                case "kind": item.IsFlag = ConfigBodies.Kind(ref body) == "flag"; break;
+                case "kind": item.Kind = ConfigBodies.Kind(ref body) ?? "config"; break;
                 case "environment": item.Environment = ConfigBodies.Environment(ref body); break;
                 case "value":
                     item.Named.Add("value");
-                    item.Value = ConfigBodies.Value(ref body);
+                    item.Value = body.ReadJson();
                     break;
                 case "value_type":
                     item.Named.Add("value_type");
@@ -128,10 +141,22 @@ internal sealed class ChangeBody
                     item.Named.Add("archived");
                     item.Archived = body.ReadBoolean();
                     break;
-                default: ConfigBodies.NotSupported(ref body, name, 0); break;
+                case "value_base64":
+                    item.Named.Add("value_base64");
+                    item.Bytes = SecretBodies.Bytes(body.ReadStringToken(), ref body);
+                    break;
+                case "expires_at":
+                    item.Named.Add("expires_at");
+                    item.ExpiresAt = SecretBodies.ExpiresAt(ref body, now);
+                    break;
+                default:
+                    item.Named.Add("metadata");
+                    item.Metadata = SecretBodies.Metadata(ref body);
+                    break;
             }
-        if (item.IsFlag && item.Flag(problems) is { } flag) Flags.Add(flag);
-        else if (!item.IsFlag && item.Config(problems) is { } change) Changes.Add(change);
+        if (item.Kind == "flag" && item.Flag(problems) is { } flag) Flags.Add(flag);
+        else if (item.Kind == "secret" && item.Secret(problems) is { } secret) Secrets.Add(secret);
+        else if (item.Kind == "config" && item.Config(problems) is { } change) Changes.Add(change);
     }
 
     static ChangeOp? Op(ref JsonBody body)

@@ -7,12 +7,13 @@ using Stele.Core.Orgs;
 using Stele.Server.Flags;
 using Stele.Server.Gateway;
 using Stele.Server.Journal;
+using Stele.Server.Secrets;
 using Stele.Server.Watch;
 
 namespace Stele.Server.Configs;
 
 /// <summary>Writes of many keys as one revision: change sets, and the rollback of a prefix.</summary>
-internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, ConfigQueries queries, FlagPast flags, FlagWrites writes, WatchPeers watchers)
+internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, ConfigQueries queries, FlagPast flags, FlagWrites writes, SecretWrites secrets, WatchPeers watchers, TimeProvider time)
 {
     /// <summary><c>POST /v1/changes</c></summary>
     public async Task Post(HttpContext context)
@@ -27,7 +28,7 @@ internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, Conf
             if (request.Parameters.Watch is { WaitForSubscribers: false })
                 request.Problems.Add(Problem.Query("wait_for", "wait_for.missing", "min_subscribers and timeout go with wait_for=subscribers."));
             if (request.Parameters is { DryRun: true, Watch: not null }) request.Problems.Add(Problem.Query("dry_run", "parameter.exclusive", "Nobody is told of what is not written: dry_run goes without wait_for."));
-            var body = ChangeBody.Parse(request.Body, request.Parameters.Env, request.Problems);
+            using var body = ChangeBody.Parse(request.Body, request.Parameters.Env, Timestamp.From(time.GetUtcNow()), request.Problems);
             if ((await DefaultEnvironment(request, body)).TryGet(out var environment, out fault)) body.RefuseDuplicates(environment.Name, request.Problems);
             fault = request.Refused ?? fault;
             if (fault is not null)
@@ -35,9 +36,14 @@ internal sealed class ChangeEndpoints(JournalNode journal, ConfigView view, Conf
                 await HttpProblems.Write(context, fault);
                 return;
             }
+            if (!(await secrets.Prepare(request, body.Secrets, context.RequestAborted)).TryGet(out var sealedSecrets, out fault))
+            {
+                await HttpProblems.Write(context, fault);
+                return;
+            }
             var command = new ChangeSet(request.Caller.Principal, request.Caller.RequestId, body.ChangeLog, body.Changes)
             {
-                ExpectedRevision = body.ExpectedRevision, ExpectedRevisionCoversEnvironment = body.CoversEnvironment, IsList = true, Flags = body.Flags,
+                ExpectedRevision = body.ExpectedRevision, ExpectedRevisionCoversEnvironment = body.CoversEnvironment, IsList = true, Flags = body.Flags, Secrets = sealedSecrets,
             };
             var outcome = await writes.Do(request, command);
             await AnswerResults(context, outcome, request.Parameters.DryRun, request.Parameters.Watch is { } waiting && outcome.Fault is null ? await Converge(context, outcome.Value, waiting) : null);

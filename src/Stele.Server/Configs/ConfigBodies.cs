@@ -75,7 +75,9 @@ internal readonly record struct RestoreBody(long Revision, string Prefix, string
                     var kinds = new List<string>();
                     body.BeginArray();
                     while (body.NextItem())
-                        if (ConfigBodies.Kind(ref body) is { } kind) kinds.Add(kind);
+                        if (ConfigBodies.Kind(ref body) is not { } kind) continue;
+                        else if (kind == "secret") body.Refuse("rollback.kind", "Secrets are not rolled back: a value that was replaced was meant to be.");
+                        else kinds.Add(kind);
                     result = result with { Kinds = kinds };
                     break;
             }
@@ -90,13 +92,20 @@ internal static class ConfigBodies
     public static byte[]? Value(ref JsonBody body)
     {
         var value = body.ReadJson();
-        if (value is null) return null;
-        if (value.Length > SteleLimits.ValueBytes.Value)
-            body.Refuse("value.bytes", $"A value has at most {SteleLimits.ValueBytes.Value} bytes as canonical JSON; this one has {value.Length}.");
-        else if (IsSecretReference(value))
-            body.Refuse("not_supported", "A value of the form {\"$secret\":…} refers to a secret, which is not supported yet.");
+        if (value is not null && Broken(value) is var (rule, message)) body.Refuse(rule, message);
         return value;
     }
+
+    /// <summary>Notes where a value that was read is none that a key may have.</summary>
+    public static void Check(byte[] value, string pointer, List<Problem> problems)
+    {
+        if (Broken(value) is var (rule, message)) problems.Add(Problem.Body(pointer, rule, message));
+    }
+
+    static (string Rule, string Message)? Broken(byte[] value) =>
+        value.Length > SteleLimits.ValueBytes.Value ? ("value.bytes", $"A value has at most {SteleLimits.ValueBytes.Value} bytes as canonical JSON; this one has {value.Length}.")
+        : IsSecretReference(value) ? ("not_supported", "A value of the form {\"$secret\":…} refers to a secret, which is not supported yet.")
+        : null;
 
     /// <summary>A schema, compiled; null where it is <c>null</c>, which clears, or cannot be used.</summary>
     public static ConfigSchema? Schema(ref JsonBody body, List<Problem> problems)
@@ -134,8 +143,7 @@ internal static class ConfigBodies
     public static string? Kind(ref JsonBody body)
     {
         var kind = body.ReadString();
-        if (kind is "secret") body.Refuse("not_supported", $"The kind {kind} is not supported yet.");
-        else if (kind is not (null or "config" or "flag")) body.Refuse("kind", "A kind is config, flag or secret.");
+        if (kind is not (null or "config" or "flag" or "secret")) body.Refuse("kind", "A kind is config, flag or secret.");
         return kind;
     }
 

@@ -70,7 +70,7 @@ internal static class ConfigJson
             json.Raw("{\"kind\":\""u8).Ascii(stream[0])
                 .Raw("\",\"key\":\""u8).Ascii(stream[2])
                 .Raw("\",\"environment\":\""u8).Ascii(stream[1])
-                .Raw("\",\"version\":"u8).Number(e.StreamVersion);
+                .Raw("\",\"version\":"u8).Number(e.ItemVersion);
             // both in the order of the events
             if (moved < moves.Count && moves[moved].IsOf(stream)) FlagJson.Moved(json, moves[moved++].Move);
             json.Raw("}"u8);

@@ -27,6 +27,7 @@ internal static class GatewayFeature
         services.AddSingleton<RequestIds>();
         services.AddSingleton<RootTokens>();
         services.AddSingleton<GatewayEndpoints>();
+        services.AddSingleton<Microsoft.AspNetCore.Connections.IMemoryPoolFactory<byte>, ZeroingMemory>();
         services.Configure<KestrelServerOptions>(kestrel =>
         {
             kestrel.AddServerHeader = false;

@@ -5,21 +5,24 @@ using Stele.Core.Limits;
 
 namespace Stele.Server.Gateway;
 
-/// <summary>All bytes of a request's body, in a pooled buffer: bodies are read whole, because all their problems are answered at once.</summary>
+/// <summary>All bytes of a request's body, in a pooled buffer: bodies are read whole, because all their problems are answered at once. It is zeroed afterwards, for a body may hold a secret.</summary>
 internal sealed class RequestBody : IDisposable
 {
     const int FirstBytes = 4 << 10;
 
-    byte[] buffer;
-    int length;
+    readonly SecretBuffer buffer;
 
-    RequestBody(int expected) => buffer = ArrayPool<byte>.Shared.Rent(expected);
+    RequestBody(int expected)
+    {
+        buffer = new SecretBuffer(expected);
+        buffer.Resize(0);
+    }
 
     /// <summary>How much is read of a body that is refused; past it the connection is cut.</summary>
     public static long ReadBytesMax => 2 * SteleLimits.ChangeSetBytes.Value;
 
     /// <summary>The bytes.</summary>
-    public ReadOnlySpan<byte> Bytes => buffer.AsSpan(0, length);
+    public ReadOnlySpan<byte> Bytes => buffer.Span;
 
     /// <summary>Reads it. Faults: unsupported_media_type, too_large.</summary>
     public static ValueTask<Outcome<RequestBody>> Read(HttpContext context) => Read(context, SteleLimits.ChangeSetBytes);
@@ -81,26 +84,14 @@ internal sealed class RequestBody : IDisposable
         [Problem.Body("", most == SteleLimits.ChangeSetBytes ? "body.bytes" : most.Name, $"A body has at most {most.Value} bytes here.")]);
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        ArrayPool<byte>.Shared.Return(buffer);
-        buffer = [];
-        length = 0;
-    }
+    public void Dispose() => buffer.Dispose();
 
     bool Append(ReadOnlySequence<byte> more, long most)
     {
-        var total = length + more.Length;
-        if (total > most) return false;
-        if (total > buffer.Length)
-        {
-            var larger = ArrayPool<byte>.Shared.Rent((int)Math.Max(total, buffer.Length * 2));
-            Bytes.CopyTo(larger);
-            ArrayPool<byte>.Shared.Return(buffer);
-            buffer = larger;
-        }
-        more.CopyTo(buffer.AsSpan(length));
-        length = (int)total;
+        var length = buffer.Length;
+        if (length + more.Length > most) return false;
+        buffer.Resize(length + (int)more.Length);
+        more.CopyTo(buffer.Span[length..]);
         return true;
     }
 

@@ -59,6 +59,8 @@ internal enum Parameter : long
     FlagConfigLastModified = 1L << 57,
     /// <summary>What an event stream's address carries; read before there is anybody who asks.</summary>
     Pass = 1L << 58,
+    Value = 1L << 59,
+    Status = 1L << 60,
 
     /// <summary>What every read of current state takes.</summary>
     Read = Consistency | MaxStaleness,
@@ -107,6 +109,10 @@ internal struct RequestParameters
     public bool Stale { get; private set; }
     public int? Days { get; private set; }
     public string? Mode { get; private set; }
+    public string? Status { get; private set; }
+
+    /// <summary>Whether a secret is asked for without its value.</summary>
+    public bool NoValue { get; private set; }
 
     /// <summary>What an OFREP client was told by an event: the least that the answer must reflect.</summary>
     public string? FlagConfigEtag { get; private set; }
@@ -187,6 +193,10 @@ internal struct RequestParameters
                 Stale = value is "" or "true";
                 return Stale || value == "false" ? null : Problem.Query("stale", "boolean", "stale is true or false.");
             case Parameter.Mode: Mode = value; return null;
+            case Parameter.Status: Status = value; return null;
+            case Parameter.Value:
+                NoValue = value == "false";
+                return NoValue || value is "" or "true" ? null : Problem.Query("value", "boolean", "value is true or false.");
             case Parameter.KeysOnly:
                 KeysOnly = value is "" or "true";
                 return KeysOnly || value == "false" ? null : Problem.Query("keys_only", "boolean", "keys_only is true or false.");
@@ -302,6 +312,8 @@ internal struct RequestParameters
         "flagConfigEtag" => Parameter.FlagConfigEtag,
         "flagConfigLastModified" => Parameter.FlagConfigLastModified,
         "pass" => Parameter.Pass,
+        "value" => Parameter.Value,
+        "status" => Parameter.Status,
         _ => Parameter.None,
     };
 

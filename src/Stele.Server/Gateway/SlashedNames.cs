@@ -8,13 +8,15 @@ namespace Stele.Server.Gateway;
 /// </summary>
 internal static class SlashedNames
 {
-    static readonly string[] places = ["/v1/flags/", "/ofrep/v1/evaluate/flags/"];
-    static readonly string[] verbs = ["history", "rollback"];
+    static readonly string[] places = ["/v1/flags/", "/v1/secrets/", "/ofrep/v1/evaluate/flags/"];
+    static readonly string[] verbs = ["history", "rollback", "generate", "undelete", "destroy", "wrap"];
 
     /// <summary>Before routing: makes one segment of a name.</summary>
     public static Task Invoke(HttpContext context, RequestDelegate next)
     {
         var path = context.Request.Path.Value!;
+        // Kestrel takes dots out of a path: what was asked for would become another secret
+        if (Raw(context, "/v1/secrets/") is { } raw && raw.Contains("..", StringComparison.Ordinal)) path = "/v1/secrets/" + raw;
         foreach (var place in places)
             if (path.StartsWith(place, StringComparison.Ordinal) && path.AsSpan(place.Length).ContainsAny('/', '%'))
                 // by its constructor: a string that is assigned would be decoded once more

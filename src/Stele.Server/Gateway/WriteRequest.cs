@@ -20,8 +20,8 @@ internal sealed class WriteRequest : IDisposable
     /// <summary>Every broken rule so far.</summary>
     public List<Problem> Problems { get; }
 
-    /// <summary>The key under which a retry finds the outcome, or null.</summary>
-    public Idempotency? Idempotency { get; private set; }
+    /// <summary>The key under which a retry finds the outcome, or null. Who writes what must not be guessed from its fingerprint puts another one here.</summary>
+    public Idempotency? Idempotency { get; set; }
 
     /// <summary>The body; empty for a DELETE.</summary>
     public ReadOnlySpan<byte> Body => body is null ? default : body.Bytes;
@@ -47,7 +47,7 @@ internal sealed class WriteRequest : IDisposable
         {
             if (Problems.Count == 0) return null;
             var fault = Fault.Invalid(Problems);
-            return Problems.TrueForAll(problem => problem.Rule is "value.bytes" or "schema.bytes" or "changes.count") ? fault with { Code = FaultCode.TooLarge } : fault;
+            return Problems.TrueForAll(problem => problem.Rule is "value.bytes" or "secret.bytes" or "schema.bytes" or "changes.count") ? fault with { Code = FaultCode.TooLarge } : fault;
         }
     }
 

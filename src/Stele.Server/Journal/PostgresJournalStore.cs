@@ -8,6 +8,7 @@ using Stele.Server.Flags;
 using Stele.Server.Operation;
 using Stele.Server.Orgs;
 using Stele.Server.Outbound.Webhooks;
+using Stele.Server.Secrets;
 
 namespace Stele.Server.Journal;
 
@@ -271,6 +272,7 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
         WebhookProjection.Write(batch, append);
         ConfigProjection.Write(batch, append);
         FlagProjection.Write(batch, append);
+        SecretProjection.Write(batch, append);
         if (append.Idempotency.Count > 0) AppendStatement.WriteIdempotency(batch, append);
         AppendStatement.Write(batch, append);
         return batch;

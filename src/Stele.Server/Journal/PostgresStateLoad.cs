@@ -11,6 +11,7 @@ using Stele.Server.Configs;
 using Stele.Server.Flags;
 using Stele.Server.Orgs;
 using Stele.Server.Outbound.Webhooks;
+using Stele.Server.Secrets;
 
 namespace Stele.Server.Journal;
 
@@ -47,6 +48,7 @@ internal sealed partial class PostgresJournalStore
         AccessQueries.Load(batch, org, principal);
         WebhookProjection.Load(batch, org);
         batch.BatchCommands.Add(FlagQueries.Load(org, all: principal is null));
+        batch.BatchCommands.Add(SecretQueries.Load(org, all: principal is null));
         batch.BatchCommands.Add(configurations);
         await using var reader = await batch.ExecuteReaderAsync(cancellation);
         await reader.NextResultAsync(cancellation);
@@ -76,7 +78,9 @@ internal sealed partial class PostgresJournalStore
         await reader.NextResultAsync(cancellation);
         var flags = await FlagQueries.Read(reader, environments, cancellation);
         await reader.NextResultAsync(cancellation);
-        var bytes = access.MemoryBytes + flags + await ReadConfigurations(reader, environments, bytesMax, cancellation);
+        var secrets = await SecretQueries.Read(reader, environments, cancellation);
+        await reader.NextResultAsync(cancellation);
+        var bytes = access.MemoryBytes + flags + secrets + await ReadConfigurations(reader, environments, bytesMax, cancellation);
         if (bytes > bytesMax)
         {
             // the rest may be gigabytes, all of which closing the reader would read
@@ -137,7 +141,7 @@ internal sealed partial class PostgresJournalStore
     }
 
     static long Finish(LoadingEnvironment? loading, Dictionary<string, EnvironmentState> environments) =>
-        loading is null ? 0 : (environments[loading.Name] = loading.Finish(environments[loading.Name])).MemoryBytes - environments[loading.Name].Flags.MemoryBytes;
+        loading is null ? 0 : (environments[loading.Name] = loading.Finish(environments[loading.Name])).MemoryBytes - environments[loading.Name].Flags.MemoryBytes - environments[loading.Name].Secrets.MemoryBytes;
 
     /// <summary>An environment that is being loaded.</summary>
     sealed class LoadingEnvironment(string name)

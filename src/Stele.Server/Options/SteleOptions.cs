@@ -123,6 +123,9 @@ internal sealed class SteleOptions
     /// <summary>Whether webhooks may be sent without TLS.</summary>
     public bool WebhookHttp { get; init; }
 
+    /// <summary>Where the local key provider's file is. Absolute.</summary>
+    public string KeyFile { get; init; } = "";
+
     /// <summary>Limits that are not at their default.</summary>
     public IReadOnlyDictionary<Limit, long> Limits { get; init; } = new Dictionary<Limit, long>();
 

@@ -53,7 +53,7 @@ internal sealed partial class SteleSettings
         [
             Postgres, PostgresApp, PostgresTail, PostgresBinaries, Migrate, RootToken, Http, Grpc, Data, Node, LogFormat, LogLevel, SlowStatement, TrustedProxies, ReadOnly, StrictReads, AuditMonths,
             Redis, RedisPasswordFile, RedisCa, RedisOut, Hints,
-            .. TransportSettings.All, .. OutboundSettings.All,
+            .. TransportSettings.All, .. OutboundSettings.All, .. SecretSettings.All,
         ];
 
     /// <summary>Every setting.</summary>
@@ -115,6 +115,7 @@ internal sealed partial class SteleSettings
             Kafka = KafkaServers(),
             WebhookNetworks = Networks(OutboundSettings.WebhookNetworks),
             WebhookHttp = OneOf(OutboundSettings.WebhookHttp, ("refuse", false), ("allow", true)),
+            KeyFile = Path.GetFullPath(Given(SecretSettings.KeyFile) ?? Path.Combine(Text(Data), "secret-keys")),
             Limits = Limits(),
             UnknownVariables = Unknown(),
         };

@@ -75,6 +75,14 @@ public sealed partial class TenantSweepTests(HttpServer server) : IClassFixture<
         ["GET /v1/flags/export"] = ["/v1/flags/export?env=NAME", "~/v1/flags/export"],
         ["POST /v1/flags/copy"] = ["""/v1/flags/copy {"from":"NAME","to":"production"}"""],
         ["POST /v1/flags/usage"] = ["""/v1/flags/usage {"items":[{"flag":"NAME.flag","count":1}]}""", """/v1/flags/usage?env=NAME {"items":[]}"""],
+        ["GET /v1/secrets"] = ["/v1/secrets?env=NAME", "/v1/secrets?prefix=NAME"],
+        ["GET /v1/secrets/{path}"] = ["/v1/secrets/NAME/s", "/v1/secrets/NAME/s?version=1", "/v1/secrets/NAME/s?value=false", "/v1/secrets/x?env=NAME"],
+        ["PUT /v1/secrets/{path}"] = ["""/v1/secrets/NAME/s {"value":"x","expected_version":1}""", """/v1/secrets/x?env=NAME {"value":"x"}"""],
+        ["DELETE /v1/secrets/{path}"] = ["/v1/secrets/NAME/s", "/v1/secrets/x?env=NAME"],
+        ["GET /v1/secrets/{path}/history"] = ["/v1/secrets/NAME/s/history"],
+        ["POST /v1/secrets/{path}/generate"] = ["""/v1/secrets/x/generate?env=NAME {"length":8}"""],
+        ["POST /v1/secrets/{path}/undelete"] = ["/v1/secrets/NAME/s/undelete {}"],
+        ["POST /v1/secrets/{path}/destroy"] = ["/v1/secrets/NAME/s/destroy {}"],
         ["GET /v1/status"] = ["/v1/status"],
         ["GET /healthz"] = ["/healthz"],
         ["GET /readyz"] = ["/readyz"],
@@ -259,6 +267,7 @@ public sealed partial class TenantSweepTests(HttpServer server) : IClassFixture<
         foreach (var name in (string[])["canary", "canary-other"]) (await server.Post("/v1/environments", $$"""{"name":"{{name}}"}""", there)).Is(201);
         foreach (var key in (string[])["canary.key", "canary.other"])
             (await server.Put(key, """{"value":"canary","change_log":"canary"}""", "", there, ("Idempotency-Key", $"{org}-{key}"))).Is(200);
+        (await server.Send("PUT", "/v1/secrets/canary/s", """{"value":"canary","change_log":"canary"}""", there)).Is(200);
         (await server.Send("PUT", "/v1/flags/canary.flag", """{"enabled":true,"change_log":"canary"}""", there)).Is(200);
         var user = (await server.Post("/v1/users", """{"email":"canary@example.com","name":"canary","role":"viewer"}""", there)).Is(201)["id"].GetString()!;
         (await server.Send("PUT", $"/v1/users/{user}/password", """{"password":"canary canary canary"}""", there)).Is(204);

@@ -107,8 +107,8 @@ sealed class ContractHandler() : DelegatingHandler(new SocketsHttpHandler())
 
     sealed record Operation(string Method, Regex Path, int Parameters, JsonNode Definition)
     {
-        // a parameter may hold anything but the end of its segment; the fewest parameters win, as in routing. Names of flags hold slashes
+        // a parameter may hold anything but the end of its segment; the fewest parameters win, as in routing. Names of flags and secrets hold slashes
         public static Operation Of(string method, string path, JsonNode definition) => new(method.ToUpperInvariant(),
-            new Regex("^" + Regex.Replace(Regex.Escape(path), @"\\\{[^}]+}", !path.Contains("/flags/", StringComparison.Ordinal) ? "[^/]+" : path.EndsWith('}') ? "(?!.*/(?:history|rollback)$).+" : ".+") + "$", RegexOptions.CultureInvariant), path.Count(c => c == '{'), definition);
+            new Regex("^" + Regex.Replace(Regex.Escape(path), @"\\\{[^}]+}", !path.Contains("/flags/", StringComparison.Ordinal) && !path.Contains("/secrets/", StringComparison.Ordinal) ? "[^/]+" : path.EndsWith('}') ? "(?!.*/(?:history|rollback|generate|undelete|destroy|wrap)$).+" : ".+") + "$", RegexOptions.CultureInvariant), path.Count(c => c == '{'), definition);
     }
 }

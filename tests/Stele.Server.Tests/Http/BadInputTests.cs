@@ -82,7 +82,7 @@ public sealed class BadInputTests(HttpServer server) : IClassFixture<HttpServer>
     {
         { "POST", "/v1/rollback", """{"revision":999999}""", 400, "invalid", "revision.future@/revision" },
         { "POST", "/v1/rollback", """{"revision":0}""", 400, "invalid", "member.range@/revision" },
-        { "POST", "/v1/rollback", """{"revision":1,"kinds":["secret"]}""", 400, "invalid", "not_supported@/kinds/0" },
+        { "POST", "/v1/rollback", """{"revision":1,"kinds":["secret"]}""", 400, "invalid", "rollback.kind@/kinds/0" },
         { "POST", "/v1/rollback", """{"revision":1,"prefix":"a b"}""", 400, "invalid", "prefix.characters@/prefix" },
         { "POST", "/v1/changes", """{"changes":[]}""", 400, "invalid", "changes.empty@/changes" },
         { "POST", "/v1/changes", """{"changes":[{"op":"set","key":"a","value":1},{"op":"delete","key":"a"}]}""", 400, "invalid", "changes.duplicate_key@/changes/1/key" },
@@ -91,7 +91,7 @@ public sealed class BadInputTests(HttpServer server) : IClassFixture<HttpServer>
         { "POST", "/v1/changes", """{"changes":[{"op":"put","key":"a","value":1}]}""", 400, "invalid", "change.op@/changes/0/op" },
         { "POST", "/v1/changes", """{"changes":[{"op":"delete","key":"a","value":1}]}""", 400, "invalid", "change.op@/changes/0/value" },
         { "POST", "/v1/changes", """{"changes":[{"op":"set","key":"","value":1}]}""", 400, "invalid", "key.length@/changes/0/key" },
-        { "POST", "/v1/changes", """{"changes":[{"op":"set","kind":"secret","key":"a","value":1}]}""", 400, "invalid", "not_supported@/changes/0/kind" },
+        { "POST", "/v1/changes", """{"changes":[{"op":"set","kind":"secret","key":"a","value":1}]}""", 400, "invalid", "member.type@/changes/0/value" },
         { "POST", "/v1/changes", """{"changes":[{"op":"set","key":"a","environment":"nowhere","value":1}]}""", 404, "not_found", "environment.unknown@/changes/0/environment" },
         { "POST", "/v1/changes", """{"changes":[{"op":"check","key":"app.there","expected_version":9},{"op":"set","key":"a","value":1}]}""", 409, "conflict", "expected_version@/changes/0/expected_version" },
         { "POST", "/v1/changes", """{"changes":[{"op":"set","key":"app.there","value":1}],"expected_revision":1}""", 409, "conflict", "expected_revision@/changes/0/key" },

@@ -69,6 +69,9 @@ public sealed class HttpServer : IAsyncLifetime
         await session.Execute(sql);
     }
 
+    /// <summary>The owner's connection.</summary>
+    internal string Owner => database.Owner;
+
     /// <summary>A session as the superuser.</summary>
     internal Task<TestSession> As() => database.As();
 

@@ -26,6 +26,7 @@ public sealed partial class FolderTests
         ["Orgs"] = ["OrgBodies", "OrgJson"],
         ["Outbound/Kafka"] = ["KafkaHints", "KafkaLibrary", "KafkaLink", "KafkaMessage", "KafkaSink"],
         ["Outbound/Webhooks"] = ["WebhookAddresses", "WebhookBodies", "WebhookMetrics", "WebhookRunner", "WebhookSender", "WebhookStore", "WebhookTurn", "WebhookView"],
+        ["Secrets"] = ["SecretAnswer", "SecretBodies", "SecretCipher", "SecretJson", "SecretMetrics", "SecretRecords", "SecretSealer", "SecretValues", "SecretWrites"],
         ["Stats"] = [],
         ["Usage"] = ["UsageCounters", "UsageFlush"],
         ["Watch"] =
@@ -42,7 +43,7 @@ public sealed partial class FolderTests
             "ArchiveArrears", "ArchiveCommand", "ArchiveDatabase", "ArchiveException", "ArchiveFile", "ArchiveLog", "ArchiveReader", "ArchiveVerification", "ArchiveWriter", "FlagRedaction", "JournalArchiver", "JournalRestorer",
             "MonthExport", "RedactCommand", "UserRedaction",
         ],
-        ["Commands"] = ["ConfigurationRebuild", "FlagRebuild", "JournalReplay", "OrgRebuild", "ProjectionsCommand", "ServerWords", "UpgradeCommand"],
+        ["Commands"] = ["ConfigurationRebuild", "ItemRebuild", "JournalReplay", "OrgRebuild", "ProjectionsCommand", "ServerWords", "UpgradeCommand"],
         ["Database"] =
         [
             "DatabaseConnections", "DatabaseLog", "DatabaseLogins", "DatabaseOptions", "DatabaseRoles", "DatabaseSetupException", "DatabaseStart",
@@ -56,7 +57,7 @@ public sealed partial class FolderTests
         ["Gateway"] =
         [
             "Answer", "Caller", "EntityTag", "GatewayEndpoints", "GatewayFeature", "GatewayLog", "HttpProblems", "JsonText", "LateAdmission", "OfrepProblems", "OrgDirectory", "PageCursor",
-            "Preconditions", "RequestBody", "RequestGate", "RequestIds", "RequestParameters", "RootTokens", "SlashedNames", "WatchParameters", "WriteRequest",
+            "Preconditions", "RequestBody", "RequestGate", "RequestIds", "RequestParameters", "RootTokens", "SecretBuffer", "SlashedNames", "WatchParameters", "WriteRequest", "ZeroingMemory",
         ],
         ["Identity"] =
         [
@@ -85,7 +86,7 @@ public sealed partial class FolderTests
             "Announcement", "Bootstrap", "Histogram", "Logging", "Metrics", "OperationEndpoints", "OperationFeature", "OperationLog", "PortCheck", "ProcessMetrics", "RequestTimer",
             "RootTokenFile", "StatementTimer", "StopSignals", "TokenStore", "Upkeep",
         ],
-        ["Options"] = ["ClientCertificateFile", "IssuerFile", "KafkaOptions", "OutboundSettings", "SteleOptions", "SteleSettings", "SteleSettings.Kafka", "SteleSettings.Redis", "SteleSettings.Transport", "TlsFiles", "TlsOptions", "TokenIssuer", "TransportSettings"],
+        ["Options"] = ["ClientCertificateFile", "IssuerFile", "KafkaOptions", "OutboundSettings", "SecretSettings", "SteleOptions", "SteleSettings", "SteleSettings.Kafka", "SteleSettings.Redis", "SteleSettings.Transport", "TlsFiles", "TlsOptions", "TokenIssuer", "TransportSettings"],
         ["Outbound"] = ["OutboundCheckpoints", "OutboundFeature", "OutboundLog", "OutboundMetrics", "OutboundOptions", "OutboundRunner", "OutboundSink"],
         ["Outbound/Redis"] =
         [
@@ -93,6 +94,7 @@ public sealed partial class FolderTests
         ],
         ["Peers"] = ["PeerExchange", "PeerFeature", "PeerLog", "PeerOptions", "PeerStore", "PeerWait"],
         ["Redis"] = ["RedisFeature", "RedisHints", "RedisLink", "RedisLog"],
+        ["Secrets/Keys"] = ["KeyFile", "KeyProvider", "KeyProviders", "LocalKeys", "OrgKeyStore", "OrgKeys"],
         ["Transport"] = ["AnswerHeaders", "ClientCertificates", "TlsCertificates", "TransportFeature", "TransportLog"],
     };
 
@@ -102,14 +104,14 @@ public sealed partial class FolderTests
         ["Access"] = ["Audit", "Database", "Gateway", "Identity", "Journal", "Limits", "Operation"],
         ["Archive"] = ["Database", "Journal"],
         ["Audit"] = ["Access", "Database", "Gateway", "Journal", "Limits", "Operation", "Options", "Usage"],
-        ["Commands"] = ["Access", "Archive", "Audit", "Configs", "Database", "Flags", "Journal", "Operation", "Options", "Orgs", "Outbound/Webhooks", "Stats"],
-        ["Configs"] = ["Database", "Flags", "Gateway", "Journal", "Operation", "Watch"],
+        ["Commands"] = ["Access", "Archive", "Audit", "Configs", "Database", "Flags", "Journal", "Operation", "Options", "Orgs", "Outbound/Webhooks", "Secrets", "Stats"],
+        ["Configs"] = ["Database", "Flags", "Gateway", "Journal", "Operation", "Secrets", "Watch"],
         ["Database"] = ["Database/Embedded", "Options"],
         ["Flags"] = ["Configs", "Database", "Gateway", "Journal", "Operation", "Usage"],
         ["Gateway"] = ["Access", "Gateway/Grpc", "Journal", "Limits", "Transport"],
         ["Gateway/Grpc"] = ["Journal", "Limits", "Operation"],
         ["Identity"] = ["Access", "Gateway", "Limits", "Operation", "Options", "Transport"],
-        ["Journal"] = ["Access", "Archive", "Audit", "Configs", "Database", "Flags", "Gateway", "Journal/Hints", "Operation", "Orgs", "Outbound/Webhooks"],
+        ["Journal"] = ["Access", "Archive", "Audit", "Configs", "Database", "Flags", "Gateway", "Journal/Hints", "Operation", "Orgs", "Outbound/Webhooks", "Secrets"],
         ["Journal/Hints"] = ["Database", "Operation"],
         ["Limits"] = ["Database", "Gateway", "Journal", "Operation", "Options", "Redis"],
         ["Ofrep"] = ["Access", "Configs", "Flags", "Gateway", "Gateway/Grpc", "Journal", "Limits", "Options", "Usage", "Watch"],
@@ -121,6 +123,8 @@ public sealed partial class FolderTests
         ["Outbound/Webhooks"] = ["Access", "Database", "Gateway", "Journal", "Journal/Hints", "Operation", "Options"],
         ["Peers"] = ["Database", "Journal", "Journal/Hints", "Options"],
         ["Redis"] = ["Journal/Hints", "Options"],
+        ["Secrets"] = ["Audit", "Configs", "Database", "Gateway", "Journal", "Operation", "Options", "Secrets/Keys"],
+        ["Secrets/Keys"] = ["Database", "Gateway", "Journal", "Operation"],
         ["Stats"] = ["Database", "Gateway", "Journal"],
         ["Transport"] = ["Gateway/Grpc", "Ofrep", "Operation", "Options"],
         ["Usage"] = ["Database", "Gateway", "Journal", "Operation"],

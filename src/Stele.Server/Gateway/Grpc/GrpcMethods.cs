@@ -25,7 +25,7 @@ internal sealed class GrpcMethods
     public static IReadOnlyList<FileDescriptor> Files { get; } =
     [
         AccessReflection.Descriptor, AuditReflection.Descriptor, ConfigReflection.Descriptor, EnvironmentReflection.Descriptor, EvaluationReflection.Descriptor, FlagReflection.Descriptor, JournalReflection.Descriptor, NodeReflection.Descriptor,
-        OrgReflection.Descriptor, WatchReflection.Descriptor, WebhookReflection.Descriptor,
+        OrgReflection.Descriptor, SecretReflection.Descriptor, WatchReflection.Descriptor, WebhookReflection.Descriptor,
         Proto.Rpc.ErrorDetailsReflection.Descriptor, Proto.Rpc.StatusReflection.Descriptor,
         Proto.Health.V1.HealthReflection.Descriptor, Proto.Reflection.V1.ReflectionReflection.Descriptor, Proto.Reflection.V1Alpha.ReflectionReflection.Descriptor,
     ];
