@@ -31,14 +31,15 @@ internal static partial class KafkaBrokers
         var log = Path.Combine(work, "kafka-brokers.log");
         var process = ChildProcess.Start("dotnet", [typeof(KafkaBrokers).Assembly.Location, "kafka-brokers"], new Dictionary<string, string>(), log);
         using var pause = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
-        while (await pause.WaitForNextTickAsync())
+        while (true)
         {
+            await pause.WaitForNextTickAsync();
             using var reader = new StreamReader(new FileStream(log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
             var said = await reader.ReadToEndAsync();
-            if (said.Contains('\n', StringComparison.Ordinal) && said.StartsWith(Prefix, StringComparison.Ordinal)) return (process, said[Prefix.Length..].Split('\n')[0]);
+            // beside what the library warns of
+            if (said.Split('\n')[..^1].FirstOrDefault(line => line.StartsWith(Prefix, StringComparison.Ordinal)) is { } line) return (process, line[Prefix.Length..]);
             if (process.HasExited) throw new InvalidOperationException($"The brokers did not start: {said}");
         }
-        throw new InvalidOperationException("The brokers did not start.");
     }
 
     [LibraryImport(Library, EntryPoint = "rd_kafka_conf_new")]

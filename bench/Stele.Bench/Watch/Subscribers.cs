@@ -71,6 +71,26 @@ internal sealed class Subscribers(int count) : IAsyncDisposable
         readers.Add(Listen(subscriber, buffer, Read));
     });
 
+    /// <summary>Connects all to etcd by gRPC, a connection and a stream each. The messages are written by hand: there is no library for it on every feed.</summary>
+    public Task ByGrpc(Uri etcd, string key) => Connect(async subscriber =>
+    {
+        var client = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = Timeout.InfiniteTimeSpan }) { BaseAddress = etcd, Timeout = Timeout.InfiniteTimeSpan };
+        connections.Add(client);
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/etcdserverpb.Watch/Watch")
+        {
+            Version = System.Net.HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact, Content = new OpenMessage(Encoding.ASCII.GetBytes(key), ending.Token),
+        };
+        request.Content.Headers.TryAddWithoutValidation("Content-Type", "application/grpc");
+        request.Headers.TryAddWithoutValidation("TE", "trailers");
+        var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, ending.Token);
+        connections.Add(response);
+        var stream = await response.Content.ReadAsStreamAsync(ending.Token);
+        var buffer = new byte[BufferBytes];
+        // the first says that it was created
+        if (await stream.ReadAsync(buffer, ending.Token) == 0) throw new IOException("etcd ended the stream");
+        readers.Add(Listen(subscriber, buffer, () => stream.ReadAsync(buffer, ending.Token)));
+    });
+
     public async ValueTask DisposeAsync()
     {
         await ending.CancelAsync();
@@ -105,6 +125,25 @@ internal sealed class Subscribers(int count) : IAsyncDisposable
         var text = message[(at + 9)..];
         var value = Convert.FromBase64String(Encoding.ASCII.GetString(text[..text.IndexOf((byte)'"')]));
         return value.AsSpan().StartsWith("change-"u8) && Utf8Parser.TryParse(value.AsSpan(7, Digits), out int decoded, out _) ? decoded : null;
+    }
+}
+
+/// <summary>One gRPC message of etcd's, WatchRequest with create_request and a key, after which the request stays open.</summary>
+sealed class OpenMessage(byte[] key, CancellationToken ending) : HttpContent
+{
+    protected override async Task SerializeToStreamAsync(Stream stream, System.Net.TransportContext? context)
+    {
+        // field 1 of WatchRequest is WatchCreateRequest, whose field 1 is the key; before it the frame's five bytes
+        byte[] create = [10, (byte)key.Length, .. key], message = [10, (byte)create.Length, .. create];
+        await stream.WriteAsync((byte[])[0, 0, 0, 0, (byte)message.Length, .. message], ending);
+        await stream.FlushAsync(ending);
+        await Task.Delay(Timeout.Infinite, ending).ContinueWith(static _ => { }, TaskScheduler.Default);
+    }
+
+    protected override bool TryComputeLength(out long length)
+    {
+        length = 0;
+        return false;
     }
 }
 

@@ -28,7 +28,7 @@ internal sealed class WatchRun(BenchArguments arguments, string work)
         var run = new WatchRun(arguments, work);
         try
         {
-            foreach (var peer in arguments.Peers.Where(peer => arguments.Only.Count == 0 || arguments.Only.Contains("fanout"))) await run.Peer(peer);
+            foreach (var peer in arguments.Peers.SelectMany(peer => peer == "etcd" ? (string[])["etcd", "etcd-grpc"] : [peer]).Where(_ => arguments.Only.Count == 0 || arguments.Only.Contains("fanout"))) await run.Peer(peer);
             foreach (var carrier in arguments.Carriers.Where(_ => arguments.Only.Count == 0 || arguments.Only.Contains("nodes"))) await run.Nodes(carrier);
             if (arguments.Only.Count == 0 || arguments.Only.Contains("reads")) run.Add("What watching leaves to reads", await new WatchedReads(arguments, Inside(work, "reads")).Run());
             if (arguments.Only.Count == 0 || arguments.Only.Contains("webhooks")) run.Add("Webhooks that are behind", await new WebhookBacklog(arguments, Inside(work, "webhooks")).Run());
@@ -48,14 +48,14 @@ internal sealed class WatchRun(BenchArguments arguments, string work)
         await using var peer = name switch
         {
             "stele" => PeerStarts.Stele(arguments.Root, work, ChildProcess.FreePort(), ChildProcess.FreePort(), token),
-            "etcd" => PeerStarts.Etcd(work),
+            "etcd" or "etcd-grpc" => PeerStarts.Etcd(Inside(work, name)),
             _ => Bare(),
         };
-        await peer.WaitUntilReady(name == "etcd" ? "/health" : "/readyz", CancellationToken.None);
+        await peer.WaitUntilReady(IsEtcd(name) ? "/health" : "/readyz", CancellationToken.None);
         using var writer = peer.NewClient();
         using var streams = peer.NewClient();
         streams.Timeout = Timeout.InfiniteTimeSpan;
-        foreach (var count in counts.Where(count => count <= arguments.Subscribers && (name != "etcd" || count <= EtcdMost)))
+        foreach (var count in counts.Where(count => count <= arguments.Subscribers && (!IsEtcd(name) || count <= EtcdMost)))
         {
             // what the first connections cost once is not what each costs
             await using (var warm = new Subscribers(100)) await Connect(name, warm, peer, streams);
@@ -119,8 +119,10 @@ internal sealed class WatchRun(BenchArguments arguments, string work)
         return deliveries;
     }
 
-    Task Connect(string name, Subscribers subscribers, Peer peer, HttpClient streams) => name == "etcd"
-        ? subscribers.ByGateway(streams, $$$"""{"create_request":{"key":"{{{Convert.ToBase64String("bench.watch"u8)}}}"}}""")
+    static bool IsEtcd(string name) => name is "etcd" or "etcd-grpc";
+
+    Task Connect(string name, Subscribers subscribers, Peer peer, HttpClient streams) => name == "etcd-grpc" ? subscribers.ByGrpc(peer.Address, "bench.watch")
+        : name == "etcd" ? subscribers.ByGateway(streams, $$$"""{"create_request":{"key":"{{{Convert.ToBase64String("bench.watch"u8)}}}"}}""")
         : subscribers.ByWebSocket(peer.Address, $"Bearer {token}", """{"type":"subscribe","id":"a","environment":"production","prefixes":["bench."]}""");
 
     static async Task Publish(string name, HttpClient writer, int change)
@@ -129,14 +131,14 @@ internal sealed class WatchRun(BenchArguments arguments, string work)
         using var content = name switch
         {
             "stele" => (HttpContent)JsonContent.Create(new { value }),
-            "etcd" => new StringContent($$"""{"key":"{{Convert.ToBase64String("bench.watch"u8)}}","value":"{{Convert.ToBase64String(Encoding.UTF8.GetBytes(value))}}"}"""),
+            "etcd" or "etcd-grpc" => new StringContent($$"""{"key":"{{Convert.ToBase64String("bench.watch"u8)}}","value":"{{Convert.ToBase64String(Encoding.UTF8.GetBytes(value))}}"}"""),
             // what Stele sends, to the byte
             _ => new StringContent($$$"""{"type":"change","id":"a","revision":{{{change}}},"cursor":"{{{change}}}-0a1b2c3d","changes":[{"op":"set","kind":"config","key":"bench.watch","environment":"production","value":"{{{value}}}","value_type":"string","version":{{{change}}},"old_version":{{{change - 1}}}}],"at":"2026-01-31T14:03:00.123456Z","by":"root"}"""),
         };
         using var response = name switch
         {
             "stele" => await writer.PutAsync("/v1/config/bench.watch?env=production", content),
-            "etcd" => await writer.PostAsync("/v3/kv/put", content),
+            "etcd" or "etcd-grpc" => await writer.PostAsync("/v3/kv/put", content),
             _ => await writer.PostAsync("/publish", content),
         };
         response.EnsureSuccessStatusCode();
