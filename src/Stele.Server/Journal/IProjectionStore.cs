@@ -19,7 +19,8 @@ internal interface IProjectionStore
 
     /// <summary>
     /// Applies revisions and moves the checkpoint from the one before the first to the last, in one transaction. False if the
-    /// checkpoint was elsewhere: then nothing was applied, and a runner that had paused does no harm.
+    /// checkpoint was elsewhere, or the last of them does not stand in the journal (any more): then nothing was applied, and a
+    /// runner that had paused, also while another primary took over, does no harm.
     /// </summary>
     Task<bool> Advance(string projection, OrgId org, IReadOnlyList<RevisionRecord> revisions, CancellationToken cancellation);
 

@@ -55,7 +55,7 @@ internal sealed class PostgresProjectionStore(
         await using var transaction = await connection.BeginTransactionAsync(cancellation);
         await using (var move = InOrg(connection, org))
         {
-            move.BatchCommands.Add(PostgresParameters.Command(MoveSql, org.Value, projection, revisions[0].Revision - 1, revisions[^1].Revision));
+            move.BatchCommands.Add(PostgresParameters.Command(MoveSql, org.Value, projection, revisions[0].Revision - 1, revisions[^1].Revision, revisions[^1].Chain));
             await using var reader = await move.ExecuteReaderAsync(cancellation);
             await reader.NextResultAsync(cancellation);
             if (!await reader.ReadAsync(cancellation)) return false;
@@ -69,11 +69,13 @@ internal sealed class PostgresProjectionStore(
         return true;
     });
 
-    // compare-and-set: returns a row only if the checkpoint was where the caller read it
+    // compare-and-set: returns a row only if the checkpoint was where the caller read it, and what he read still stands in the
+    // journal: a primary that took over since may have lost it, and the checkpoint with it
     const string MoveSql = """
         INSERT INTO stele.projection_checkpoint AS p (org_id, projection, incarnation, revision, updated_at)
         SELECT $1, $2, h.incarnation, $4, now() FROM stele.journal_head h WHERE h.org_id = $1 AND ($3 = 0 OR EXISTS (
             SELECT FROM stele.projection_checkpoint q WHERE q.org_id = $1 AND q.projection = $2))
+          AND EXISTS (SELECT FROM stele.revision r WHERE r.org_id = $1 AND r.revision = $4 AND r.chain = $5)
         ON CONFLICT (org_id, projection) DO UPDATE SET incarnation = excluded.incarnation, revision = excluded.revision, updated_at = excluded.updated_at
         WHERE p.revision = $3
         RETURNING revision

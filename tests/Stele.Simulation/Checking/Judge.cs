@@ -1,10 +1,14 @@
+using Stele.Core.Access;
 using Stele.Core.Configs;
 using Stele.Core.Faults;
+using Stele.Core.Flags;
 using Stele.Core.Journal;
 using Stele.Core.Orgs;
+using Stele.Core.Watch;
 using Stele.Server.Journal;
 using Stele.Simulation.Database;
 using Stele.Simulation.Scheduling;
+using Stele.Simulation.Workload;
 
 namespace Stele.Simulation.Checking;
 
@@ -13,12 +17,14 @@ namespace Stele.Simulation.Checking;
 /// design: linearizable strong reads and writes, honest staleness, versions without gaps, one effect per idempotency key,
 /// nothing written that was said not to be, a past that does not change, a chain that verifies.
 /// </summary>
-internal sealed class Judge(SimulatedScheduler scheduler, SimulatedDatabase database)
+internal sealed class Judge(SimulatedScheduler scheduler, SimulatedDatabase database, HistoryRecorder recorder)
 {
     readonly Dictionary<OrgId, OrgHistory> histories = [];
     readonly Dictionary<Guid, Attempt> attempts = [];
-    readonly Dictionary<(OrgId, string Key), Guid> committedKeys = [];
+    readonly Dictionary<(OrgId, string Actor, string Key), Guid> committedKeys = [];
     readonly HashSet<Guid> refused = [];
+    (EnvironmentFlags? Of, FlagSet Set) anew = (null, FlagSet.Empty);
+    readonly HashSet<string> acknowledged = [], outlived = [];
     readonly List<(OrgId Org, Timestamp Moment)> settled = [];
     readonly Dictionary<(int Client, int Node, OrgId), OrgHistory.Place> sessions = [];
     readonly Dictionary<OrgState, OrgState> verified = new(ReferenceEqualityComparer.Instance);
@@ -53,7 +59,9 @@ internal sealed class Judge(SimulatedScheduler scheduler, SimulatedDatabase data
                     continue;
                 }
                 Lost += (int)(before!.State.Revision - rows.Head.Revision);
+                if (database is { Synchronous: true, Last: Succession.FailOver }) Outlived(before, rows);
                 history.Rewind(rows.Head.Chain, scheduler.Now);
+                recorder.Lost(rows.Head.Org, rows.Head.Revision);
                 // what was promised of the past was lost with it
                 settled.RemoveAll(promise => promise.Org == rows.Head.Org);
                 continue;
@@ -69,7 +77,18 @@ internal sealed class Judge(SimulatedScheduler scheduler, SimulatedDatabase data
                     break;
                 }
                 before = place;
+                recorder.Committed(revision);
             }
+        }
+    }
+
+    // where commits wait for the standby, nothing that was acknowledged goes with the primary
+    void Outlived(OrgHistory.Place at, OrgRows rows)
+    {
+        for (OrgHistory.Place? place = at; place?.Record is { } record && record.Revision > rows.Head.Revision; place = History(rows.Head.Org).Find(place.Before))
+        {
+            outlived.Add(place.Chain);
+            if (acknowledged.Contains(place.Chain)) Report("what is acknowledged survives the fail-over to a synchronous standby", $"revision {record.Revision} of request {record.RequestId}");
         }
     }
 
@@ -100,6 +119,9 @@ internal sealed class Judge(SimulatedScheduler scheduler, SimulatedDatabase data
             Report("what is acknowledged is committed", $"revision {record.Revision} of request {command.RequestId} is not in the journal");
             return;
         }
+        acknowledged.Add(found.Chain);
+        // a request may be lost, and written again by whoever knows that it was
+        if (outlived.Contains(found.Chain)) Report("what is acknowledged survives the fail-over to a synchronous standby", $"revision {record.Revision} of request {record.RequestId} was lost before it was acknowledged");
         var replayed = record.RequestId != command.RequestId;
         if (replayed && !(attempts.TryGetValue(record.RequestId, out var first) && SameKey(first, attempt)))
             Report("an acknowledgement is of the write that was asked for", $"request {command.RequestId} was answered with revision {record.Revision} of request {record.RequestId}");
@@ -129,6 +151,34 @@ internal sealed class Judge(SimulatedScheduler scheduler, SimulatedDatabase data
         Session(client, node, org, place);
     }
 
+    /// <summary>Rights were looked at: as the journal has them at the very place that answers.</summary>
+    public void AccessDecided(AccessAsked asked, OrgState answering, Fault? refused)
+    {
+        if (History(answering.Org).Find(answering.Place.Chain) is not { } place) return;
+        if (Authorisation.Check(place.State.Access, asked.Principal, asked.Permission, asked.Environment, asked.Key) is null != refused is null)
+            Report("rights are those of the state that answers", $"{asked} at {answering.Place.CursorText} was {(refused is null ? "allowed" : "refused")}");
+    }
+
+    /// <summary>A flag was evaluated: as all its environment's flags say, compiled anew from their texts.</summary>
+    public void Evaluated(OrgState state, string environment, string flag, FlagContext context, Timestamp at, FlagAnswer answer)
+    {
+        if (History(state.Org).Find(state.Place.Chain) is not { } place) return;
+        var flags = place.State.Environment(environment)?.Flags ?? EnvironmentFlags.Empty;
+        if (!ReferenceEquals(anew.Of, flags)) anew = (flags, EnvironmentFlags.Of([.. flags.Items], flags.Deleted, flags.ChangedRevision).Set);
+        var expected = anew.Set.Evaluate(flag, context, at);
+        if ((expected.Variant?.Name, expected.Reason, expected.Error) != (answer.Variant?.Name, answer.Reason, answer.Error))
+            Report("a flag answers what the journal says", $"{flag} in {environment} at {state.Place.CursorText}: {answer.Variant?.Name} {answer.Reason} {answer.Error}, and should be {expected.Variant?.Name} {expected.Reason} {expected.Error}");
+    }
+
+    /// <summary>A watcher who may not see everything was shown something: he must have had the right to, at the revision or since.</summary>
+    public void Shown(OrgId org, Principal principal, WatchFrame frame)
+    {
+        if (frame.Revision is not { } revision) return;
+        foreach (var change in frame.Seen.Select(index => revision.Changes[index]))
+            if (!History(org).Since(revision.Record.Chain).Any(place => change.IsVisible(place.State.Access.RightsOf(principal))))
+                Report("no watcher sees what he may not", $"{principal.ActorId} saw {change.Kind} {change.Environment}/{change.Key} of revision {revision.Record.Revision} in org {org}");
+    }
+
     public void SettleReturned(OrgId org, Timestamp moment, Timestamp primaryThen, Outcome<OrgState> outcome)
     {
         if (outcome.Fault is { } fault)
@@ -149,6 +199,7 @@ internal sealed class Judge(SimulatedScheduler scheduler, SimulatedDatabase data
             var replayed = OrgState.Empty(rows.Head.Org, rows.Head.Incarnation);
             foreach (var revision in rows.Read(0, int.MaxValue)) replayed = Decider.Evolve(replayed, revision);
             if (StateEquality.Difference(replayed, rows.Load()) is { } drift) Report("tables equal the journal", drift);
+            Projected(rows);
             if (history.Head is { } head && StateEquality.Difference(replayed, head.State) is { } other) Report("the journal equals what was committed", other);
         }
         foreach (var state in nodes)
@@ -157,6 +208,14 @@ internal sealed class Judge(SimulatedScheduler scheduler, SimulatedDatabase data
             if (History(state.Org).Head is { } head && head.State.Place.CursorText != state.Place.CursorText)
                 Report("all nodes converge", $"a node is at {state.Place.CursorText} and the head is {head.State.Place.CursorText}");
         }
+    }
+
+    // whatever befell those who built it: all of the journal once, and nothing else
+    void Projected(OrgRows rows)
+    {
+        var expected = rows.Revisions.IsEmpty ? ProjectedRows.None : ProjectedRows.None.With(rows.Revisions);
+        if (rows.Projected.Checkpoint != expected.Checkpoint) Report("an asynchronous projection ends level", $"org {rows.Head.Org}: it is at {rows.Projected.Checkpoint}, and the head at {expected.Checkpoint}");
+        else if (!rows.Projected.Streams.SequenceEqual(expected.Streams)) Report("an asynchronous projection has each event once", $"org {rows.Head.Org}: {string.Join(", ", rows.Projected.Streams.Except(expected.Streams))} and should be {string.Join(", ", expected.Streams.Except(rows.Projected.Streams))}");
     }
 
     public void Report(string rule, string detail) => Violations.Add(new Violation(rule, detail, scheduler.Elapsed));
@@ -179,13 +238,13 @@ internal sealed class Judge(SimulatedScheduler scheduler, SimulatedDatabase data
             Report("a write is decided on the revision before it", $"revision {revision.Revision} holds other events");
         if (attempt.Idempotency is { } idempotency) OnceOnly(revision, idempotency);
         foreach (var e in revision.Events)
-            if (e.Payload is ConfigSet or ConfigDeleted && (VersionBefore(before?.State, e.Stream) ?? 0) + 1 != e.StreamVersion)
+            if (e.Payload is ConfigSet or ConfigDeleted or FlagDefined or FlagArchived or FlagDeleted && (VersionBefore(before?.State, e.Stream) ?? 0) + 1 != e.StreamVersion)
                 Report("versions count without gaps", $"{e.Stream} is {e.StreamVersion}");
     }
 
     void OnceOnly(RevisionRecord revision, Idempotency idempotency)
     {
-        var key = (revision.Org, idempotency.Key);
+        var key = (revision.Org, revision.Actor, idempotency.Key);
         // the same request again is the retry of one that a rewind took
         if (committedKeys.TryGetValue(key, out var earlier) && earlier != revision.RequestId && database.Current.Org(revision.Org)!.Requests.ContainsKey(earlier))
             Report("an idempotency key has one effect", $"key {idempotency.Key} wrote as {earlier} and again as {revision.RequestId}");
@@ -252,7 +311,8 @@ internal sealed class Judge(SimulatedScheduler scheduler, SimulatedDatabase data
     static long? VersionBefore(OrgState? state, string stream)
     {
         var parts = stream.Split('/', 3);
-        return state?.Environment(parts[1])?.LastVersion(parts[2]);
+        var environment = state?.Environment(parts[1]);
+        return parts[0] == "flag" ? environment?.Flags.LastVersion(parts[2]) : environment?.LastVersion(parts[2]);
     }
 
     sealed class ByteComparer : IEqualityComparer<byte[]>

@@ -16,7 +16,11 @@ internal sealed class OrgHistory(OrgId org)
     internal readonly record struct Moment(long At, Place Place);
 
     /// <summary>A place in the journal, in whatever history.</summary>
-    internal sealed record Place(string Chain, OrgState State, RevisionRecord? Record, long CommittedAt);
+    internal sealed record Place(string Chain, OrgState State, RevisionRecord? Record, long CommittedAt)
+    {
+        /// <summary>The chain of the place before.</summary>
+        public required byte[] Before { get; init; }
+    }
 
     /// <summary>The head now; null before the org is there.</summary>
     public Place? Head => moments.Count == 0 ? null : moments[^1].Place;
@@ -26,7 +30,7 @@ internal sealed class OrgHistory(OrgId org)
     {
         var state = before?.State ?? OrgState.Empty(org, incarnation);
         if (revision.Revision != state.Revision + 1 || !RevisionChain.Next(state.Place.Chain, revision).AsSpan().SequenceEqual(revision.Chain)) return null;
-        var place = new Place(Key(revision.Chain), Decider.Evolve(state, revision), revision, at);
+        var place = new Place(Key(revision.Chain), Decider.Evolve(state, revision), revision, at) { Before = state.Place.Chain };
         // a history that was lost and written again exactly so cannot be: request ids are not reused
         places[place.Chain] = place;
         moments.Add(new Moment(at, place));
@@ -37,6 +41,14 @@ internal sealed class OrgHistory(OrgId org)
     public void Rewind(byte[] chain, long at) => moments.Add(new Moment(at, places[Key(chain)]));
 
     public Place? Find(byte[] chain) => places.GetValueOrDefault(Key(chain));
+
+    /// <summary>A place, and every one that was the head since it was first.</summary>
+    public IEnumerable<Place> Since(byte[] chain)
+    {
+        var key = Key(chain);
+        var first = moments.FindIndex(moment => moment.Place.Chain == key);
+        for (var i = Math.Max(first, 0); i < moments.Count; i++) yield return moments[i].Place;
+    }
 
     /// <summary>The states that were the head at some instant of a span, newest first.</summary>
     public IEnumerable<Place> Between(long from, long to)

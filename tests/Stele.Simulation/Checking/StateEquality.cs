@@ -16,6 +16,7 @@ internal static class StateEquality
         if (!a.DeletedEnvironments.Select(Left).SequenceEqual(b.DeletedEnvironments.Select(Left))) return "deleted environments";
         foreach (var gone in a.DeletedEnvironments)
             if (!gone.Deleted.ByHash.SequenceEqual(b.EnvironmentEver(gone.Name)!.Deleted.ByHash)) return $"what is left of {gone.Name}";
+        if (!a.Access.Equals(b.Access) || a.Access.MemoryBytes != b.Access.MemoryBytes) return $"access: {a.Access.Users.Count} users, {a.Access.ServiceAccounts.Count} accounts, {a.Access.Tokens.Count} tokens, {a.Access.Roles.Count} roles";
         if (a.Today != b.Today) return $"{a.Today} and {b.Today}";
         if (a.Environments.Count != b.Environments.Count) return $"{a.Environments.Count} and {b.Environments.Count} environments";
         foreach (var environment in a.Environments)

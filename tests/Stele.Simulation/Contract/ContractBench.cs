@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Stele.Core.Access;
 using Stele.Core.Configs;
+using Stele.Core.Flags;
 using Stele.Core.Journal;
 using Stele.Core.Orgs;
 using Stele.Server.Journal;
@@ -80,6 +81,23 @@ internal sealed class ContractBench(IJournalStore store, IJournalStore other)
         Op = ChangeOp.Set, Environment = production ? Production : Development, Key = ConfigKey.Parse(key, CultureInfo.InvariantCulture),
         Value = Encoding.UTF8.GetBytes(json), ValueType = ConfigValueTypes.Of(Encoding.UTF8.GetBytes(json)),
     };
+
+    /// <summary>Changes of flags in development.</summary>
+    public static ChangeSet Flags(params FlagChange[] changes) => Changes(null) with
+    {
+        Flags = [.. changes.Select((change, index) => change with { Environment = Development, Index = index, Pointer = $"/changes/{index}", DefinitionPointer = $"/changes/{index}/definition" })],
+    };
+
+    /// <summary>An item of the flags is to be so; without a definition only its switches change.</summary>
+    public static FlagChange Flag(string key, string? definition = null)
+    {
+        var problems = new List<Core.Faults.Problem>();
+        return new FlagChange
+        {
+            Op = ChangeOp.Set, Environment = Development, Key = FlagKey.Stored(key),
+            Content = definition is null ? null : FlagContent.Parse(FlagKey.Stored(key), Encoding.UTF8.GetBytes(definition), "", problems) ?? throw new ArgumentException(problems[0].Message),
+        };
+    }
 
     public static ChangeSet Delete(string key) => Changes(null,
         new Change { Op = ChangeOp.Delete, Environment = Development, Key = ConfigKey.Parse(key, CultureInfo.InvariantCulture) });

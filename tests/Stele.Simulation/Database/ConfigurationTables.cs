@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Stele.Core.Collections;
 using Stele.Core.Configs;
+using Stele.Core.Flags;
 using Stele.Core.Journal;
 using Stele.Core.Orgs;
 
@@ -17,6 +18,12 @@ internal sealed record ConfigurationTables(
     ImmutableSortedDictionary<string, EnvironmentRow> Environments,
     ImmutableSortedDictionary<(string Environment, string Key), ConfigurationRow> Configuration)
 {
+    /// <summary>The flags.</summary>
+    public FlagTables Flags { get; init; } = FlagTables.Empty;
+
+    /// <summary>Who may do what.</summary>
+    public AccessTables Access { get; init; } = AccessTables.Empty;
+
     public static readonly ConfigurationTables Empty = new(null,
         ImmutableSortedDictionary.Create<string, EnvironmentRow>(StringComparer.Ordinal),
         ImmutableSortedDictionary.Create<(string, string), ConfigurationRow>(OrdinalPair.Instance));
@@ -38,6 +45,8 @@ internal sealed record ConfigurationTables(
             var configs = new List<ConfigEntry>();
             var schemas = new List<KeySchema>();
             var deleted = Tombstones.None.ToBuilder();
+            // who looks at one key needs no flags
+            var flags = only is null ? Flags.Load(row.Name) : EnvironmentFlags.Empty;
             foreach (var ((environment, key), c) in Configuration)
             {
                 if (environment != row.Name || (only is { } one && one != (environment, key))) continue;
@@ -52,7 +61,7 @@ internal sealed record ConfigurationTables(
             {
                 Configs = SortedMap<ConfigEntry>.FromSorted(configs), Deleted = deleted.ToTombstones(), ConfigBytes = configs.Sum(config => config.MemoryBytes),
                 ValueBytes = configs.Sum(config => (long)config.ValueBytes),
-                Schemas = SortedMap<KeySchema>.FromSorted(schemas), SchemaBytes = schemas.Sum(schema => schema.MemoryBytes),
+                Schemas = SortedMap<KeySchema>.FromSorted(schemas), SchemaBytes = schemas.Sum(schema => schema.MemoryBytes), Flags = flags,
             });
         }
         return new OrgState
@@ -61,6 +70,7 @@ internal sealed record ConfigurationTables(
             Name = Organization?.Name, Version = Organization?.Version ?? 0, CreatedAt = Organization?.CreatedAt, ArchivedAt = Organization?.ArchivedAt, FormerNames = Organization is null ? [] : [.. Organization.FormerNames],
             Settings = Organization?.Settings,
             Environments = SortedMap<EnvironmentState>.FromSorted(environments), DeletedEnvironments = SortedMap<EnvironmentState>.FromSorted(gone),
+            Access = Access.Load(),
         };
     }
 
@@ -89,6 +99,12 @@ internal sealed record ConfigurationTables(
                 };
             case "config.set" or "config.deleted":
                 return Configure(revision, e, data);
+            case "flag.set" or "flag.archived" or "flag.deleted":
+                var place = data.GetProperty("environment").GetString()!;
+                return this with { Flags = Flags.Project(revision, e, data), Environments = Environments.SetItem(place, Environments[place] with { ChangedRevision = revision.Revision }) };
+            // secrets go here, with tables of their own beside flags and access
+            case var type when AccessTables.Owns(type):
+                return this with { Access = Access.Project(revision, type, data) };
             default:
                 throw new InvalidOperationException($"no projection for {e.Type}");
         }
@@ -115,7 +131,7 @@ internal sealed record ConfigurationTables(
         var row = new ConfigurationRow(
             before?.Id ?? (revision.Revision << 14) + e.Ordinal,
             deleted ? null : data.GetProperty("value").GetRawText(),
-            deleted ? before!.ValueType : data.GetProperty("value_type").GetString()!,
+            deleted ? before?.ValueType ?? "json" : data.GetProperty("value_type").GetString()!,
             data.GetProperty("version").GetInt32(), revision.Revision, revision.At, revision.Actor, revision.Reason,
             before?.Value is null ? revision.At : before.CreatedAt, data.TryGetProperty("schema", out var schema) ? schema.GetRawText() : null);
         return this with
@@ -124,14 +140,15 @@ internal sealed record ConfigurationTables(
             Environments = Environments.SetItem(at.Environment, Environments[at.Environment] with { ChangedRevision = revision.Revision }),
         };
     }
+}
 
-    sealed class OrdinalPair : IComparer<(string, string)>
-    {
-        public static readonly OrdinalPair Instance = new();
+/// <summary>Pairs in the order of code points.</summary>
+internal sealed class OrdinalPair : IComparer<(string, string)>
+{
+    public static readonly OrdinalPair Instance = new();
 
-        public int Compare((string, string) x, (string, string) y) =>
-            string.CompareOrdinal(x.Item1, y.Item1) is var first and not 0 ? first : string.CompareOrdinal(x.Item2, y.Item2);
-    }
+    public int Compare((string, string) x, (string, string) y) =>
+        string.CompareOrdinal(x.Item1, y.Item1) is var first and not 0 ? first : string.CompareOrdinal(x.Item2, y.Item2);
 }
 
 internal sealed record OrganizationRow(string Name, OrgSettings Settings, int Version, Timestamp CreatedAt, Timestamp? ArchivedAt, ImmutableSortedSet<string> FormerNames)

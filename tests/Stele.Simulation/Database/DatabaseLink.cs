@@ -14,6 +14,9 @@ internal sealed class DatabaseLink(SimulatedScheduler scheduler, SimulatedDataba
 {
     public Dice Dice => faults.Dice;
 
+    /// <summary>What is counted.</summary>
+    public RunTally Tally => faults.Tally;
+
     /// <summary>Whether the node is cut off.</summary>
     public bool Partitioned { get; set; }
 
@@ -74,13 +77,35 @@ internal sealed class DatabaseLink(SimulatedScheduler scheduler, SimulatedDataba
     /// <summary>How long it stalls.</summary>
     public Task StallTime() => Delay(Dice.Milliseconds(100, 9_000));
 
-    /// <summary>The commit's write to disk; throws when the session was ended before it.</summary>
-    public async Task Fsync(Session session)
+    /// <summary>
+    /// A commit: its write to disk, and the standby's word where that is waited for. Throws when the session was ended before it
+    /// was heard of. False: the wait for the standby was cancelled; it is committed, and the standby may not have it.
+    /// </summary>
+    public async Task<bool> Commit(Session session, Action commit)
     {
         if (!session.Alive) throw new SessionEndedException();
         await Delay(Dice.Milliseconds(0.2, Dice.Chance(0.05) ? 60 : 1.5));
         if (!session.Alive) throw new SessionEndedException();
+        if (!database.Synchronous)
+        {
+            commit();
+            return true;
+        }
+        session.Durable = commit;
+        // who gives up waiting does so because the standby is away, and is not the only one
+        var cancelled = faults.Strikes(FaultKind.SyncWaitCancelled) || (database.StandbyAway && faults.Has(FaultKind.SyncWaitCancelled) && Dice.Chance(0.6));
+        if (cancelled && faults.On) database.LoseStandby(Dice.Milliseconds(100, 2_000));
+        await Delay(cancelled ? Dice.Milliseconds(0.1, 50) : database.StandbyWait);
+        if (session.Durable is null) throw new SessionEndedException();
+        session.Durable = null;
+        commit();
+        if (!cancelled) database.Received();
+        return !cancelled;
     }
+
+    /// <summary>Whether PostgreSQL finds that this cannot be put in an order with what others did, or takes it for the victim of a deadlock.</summary>
+    public string? Conflict() => faults.Strikes(FaultKind.SerializationFailure) ? "could not serialize access due to concurrent update"
+        : faults.Strikes(FaultKind.Deadlock) ? "deadlock detected" : null;
 
     void Send<T>(Call<T> call, Func<Session, Task<T>> work)
     {
@@ -109,6 +134,13 @@ internal sealed class DatabaseLink(SimulatedScheduler scheduler, SimulatedDataba
             Guard(BreakAfter(call, Dice.Milliseconds(0.1, 3)));
             await Delay(Dice.Milliseconds(3, Dice.Chance(0.5) ? 30 : 4_000));
         }
+        // what is sent into a connection of which nobody has noticed that it is gone
+        if (!call.Converses && faults.Strikes(FaultKind.HalfOpen))
+        {
+            Guard(BreakAfter(call, Dice.Milliseconds(3_000, 14_000)));
+            if (Dice.Chance(0.5)) return;
+            call.Silent = true;
+        }
         await Delay(faults.Strikes(FaultKind.Slow) ? Dice.Milliseconds(50, 2_500) : Latency());
         if (database.Down)
         {
@@ -126,6 +158,7 @@ internal sealed class DatabaseLink(SimulatedScheduler scheduler, SimulatedDataba
 
     async Task Serve<T>(Call<T> call, Func<Session, Task<T>> work)
     {
+        faults.Tally.Messages++;
         var session = database.Open(node);
         session.CommitSent = !call.Converses;
         session.BreakClient = () => call.Break(sent: true, "the connection broke");
@@ -139,7 +172,9 @@ internal sealed class DatabaseLink(SimulatedScheduler scheduler, SimulatedDataba
                 call.Break(session.CommitSent, "the connection broke");
                 return;
             }
+            if (call.Silent) return;
             await Delay(faults.Strikes(FaultKind.Slow) ? Dice.Milliseconds(50, 2_500) : Latency());
+            faults.Tally.Messages++;
             call.Completion.TrySetResult(result);
         }
         catch (SessionEndedException)
@@ -183,6 +218,9 @@ internal sealed class DatabaseLink(SimulatedScheduler scheduler, SimulatedDataba
 
         /// <summary>Whether the node has a say in the middle of it.</summary>
         public bool Converses { get; init; }
+
+        /// <summary>Whether its answer goes nowhere.</summary>
+        public bool Silent { get; set; }
 
         // not RunContinuationsAsynchronously: a bounded wait for it would hop to the thread pool; awaits go by their context anyway
         public TaskCompletionSource<T> Completion { get; } = new();

@@ -20,6 +20,9 @@ internal sealed record OrgRows(
     Head Head, ImmutableList<RevisionRecord> Revisions, ImmutableDictionary<Guid, long> Requests, ConfigurationTables Tables,
     ImmutableDictionary<(string Principal, string Key), StoredOutcome> Outcomes)
 {
+    /// <summary>What an asynchronous projection has made of the journal, and how far it has come.</summary>
+    public ProjectedRows Projected { get; init; } = ProjectedRows.None;
+
     public static OrgRows Create(OrgId org, Guid incarnation, int format) => new(
         new Head(org, incarnation, 0, 0, RevisionChain.Genesis, Timestamp.Epoch, format), [],
         ImmutableDictionary<Guid, long>.Empty, ConfigurationTables.Empty, ImmutableDictionary<(string, string), StoredOutcome>.Empty);
@@ -38,7 +41,20 @@ internal sealed record OrgRows(
         foreach (var row in batch.Idempotency) outcomes[(row.Principal, row.Key)] = new StoredOutcome(row.Fingerprint, row.Revision, now);
         var last = batch.Revisions[^1];
         return new OrgRows(Head with { Revision = last.Revision, Chain = last.Chain, LastAt = last.At }, revisions.ToImmutable(),
-            requests.ToImmutable(), tables, outcomes.ToImmutable());
+            requests.ToImmutable(), tables, outcomes.ToImmutable()) { Projected = Projected };
+    }
+
+    /// <summary>As it was at a revision, with what is not in the journal as it is.</summary>
+    public OrgRows Back(long revision)
+    {
+        var kept = Revisions.RemoveRange((int)revision, Revisions.Count - (int)revision);
+        var tables = kept.Aggregate(ConfigurationTables.Empty, (before, record) => before.Project(record));
+        var last = kept.IsEmpty ? null : kept[^1];
+        return this with
+        {
+            Head = Head with { Revision = revision, Chain = last?.Chain ?? RevisionChain.Genesis, LastAt = last?.At ?? Timestamp.Epoch }, Revisions = kept, Tables = tables,
+            Requests = kept.ToImmutableDictionary(record => record.RequestId, record => record.Revision),
+        };
     }
 
     public OrgState Load((string Environment, string Key)? only = null) =>
@@ -58,3 +74,18 @@ internal sealed record OrgRows(
 }
 
 internal sealed record StoredOutcome(byte[] Fingerprint, long Revision, Timestamp CreatedAt);
+
+/// <summary>An asynchronous projection of one org: how often each stream was written, and with which version last.</summary>
+internal sealed record ProjectedRows(long Checkpoint, ImmutableSortedDictionary<string, (long Events, long Version)> Streams)
+{
+    public static readonly ProjectedRows None = new(0, ImmutableSortedDictionary.Create<string, (long, long)>(StringComparer.Ordinal));
+
+    /// <summary>With some revisions more.</summary>
+    public ProjectedRows With(IReadOnlyList<RevisionRecord> revisions)
+    {
+        var streams = Streams.ToBuilder();
+        foreach (var e in revisions.SelectMany(revision => revision.Events))
+            streams[e.Stream] = (streams.TryGetValue(e.Stream, out var before) ? before.Events + 1 : 1, e.StreamVersion);
+        return new ProjectedRows(revisions[^1].Revision, streams.ToImmutable());
+    }
+}

@@ -13,6 +13,14 @@ internal enum FaultKind
     AnswerLost,
     /// <summary>The client gives up, and the request arrives later.</summary>
     Straggler,
+    /// <summary>The connection is gone and nobody has noticed: what is sent into it is done or not, and no answer comes for long.</summary>
+    HalfOpen,
+    /// <summary>PostgreSQL could not put a transaction in an order with others, and rolled it back.</summary>
+    SerializationFailure,
+    /// <summary>A transaction was the victim of a deadlock.</summary>
+    Deadlock,
+    /// <summary>The wait for the synchronous standby was cancelled: committed, and perhaps not on the standby.</summary>
+    SyncWaitCancelled,
     /// <summary>A call takes very long.</summary>
     Slow,
     /// <summary>The client stalls in the middle of what it sends, while its transaction holds the head.</summary>
@@ -25,6 +33,10 @@ internal enum FaultKind
     Freeze,
     /// <summary>A node is killed and started anew.</summary>
     NodeKilled,
+    /// <summary>The standby receives late.</summary>
+    ReplicaLag,
+    /// <summary>The session that holds the right to run a projection ends, and its node goes on.</summary>
+    LeaseLost,
     /// <summary>A standby takes over that has everything.</summary>
     Promotion,
     /// <summary>A standby takes over that lacks the last commits.</summary>
@@ -35,7 +47,9 @@ internal enum FaultKind
     ClockStep,
     /// <summary>A hint is lost.</summary>
     HintLost,
-    /// <summary>A hint comes twice, or late.</summary>
+    /// <summary>A hint comes twice.</summary>
+    HintDoubled,
+    /// <summary>A hint comes late.</summary>
     HintLate,
     /// <summary>A command holds data that the database refuses.</summary>
     BadData,
@@ -53,11 +67,17 @@ internal sealed class FaultPlan
 
     public Dice Dice { get; }
 
+    /// <summary>What is counted in this run.</summary>
+    public RunTally Tally { get; } = new();
+
+    /// <summary>No more than so many strike: what a minimiser turns.</summary>
+    public int StrikesMax { get; set; } = int.MaxValue;
+
     /// <summary>False once faults have stopped, for the liveness part.</summary>
     public bool On { get; set; } = true;
 
     /// <summary>How often each kind fired.</summary>
-    public int[] Fired { get; } = new int[Enum.GetValues<FaultKind>().Length];
+    public int[] Fired => Tally.Fired;
 
     /// <summary>Nothing goes wrong.</summary>
     public static FaultPlan None(Dice dice) => new(dice) { On = false };
@@ -83,13 +103,28 @@ internal sealed class FaultPlan
     /// <summary>Whether this plan has a kind at all.</summary>
     public bool Has(FaultKind kind) => rates[(int)kind] > 0;
 
+    /// <summary>Leaves a kind out.</summary>
+    public void Without(FaultKind kind) => rates[(int)kind] = 0;
+
     /// <summary>Whether it strikes now.</summary>
     public bool Strikes(FaultKind kind)
     {
-        if (!On || !Dice.Chance(rates[(int)kind])) return false;
+        // thrown in any case, so that what comes after does not move with the bound
+        if (!On || !Dice.Chance(rates[(int)kind]) || Tally.Faults >= StrikesMax) return false;
         Fired[(int)kind]++;
         return true;
     }
+
+    /// <summary>Whether something that befalls a whole process may strike now.</summary>
+    public bool MayStrike(FaultKind kind)
+    {
+        if (!On || !Has(kind) || Tally.Faults >= StrikesMax) return false;
+        Fired[(int)kind]++;
+        return true;
+    }
+
+    /// <summary>One that came about by itself.</summary>
+    public void Came(FaultKind kind) => Fired[(int)kind]++;
 
     public override string ToString() => string.Join(' ', Enum.GetValues<FaultKind>().Where(Has).Select(kind => $"{kind}:{rates[(int)kind]}"));
 }

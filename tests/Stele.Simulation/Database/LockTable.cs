@@ -17,6 +17,9 @@ internal enum LockEnd
 /// </summary>
 internal sealed class LockTable(SimulatedProcess database)
 {
+    /// <summary>Told of each cycle that was noticed.</summary>
+    public Action OnDeadlock { get; set; } = static () => { };
+
     readonly Dictionary<string, (Session Owner, List<Session> Waiting)> locks = [];
 
     static readonly TimeSpan DeadlockTimeout = TimeSpan.FromSeconds(1);
@@ -79,7 +82,9 @@ internal sealed class LockTable(SimulatedProcess database)
         if (wait.Task.IsCompleted) return;
         var at = BlockerOf(session);
         for (var depth = 0; at is not null && at != session && depth < 64; depth++) at = BlockerOf(at);
-        if (at == session) End(session, resource, LockEnd.Deadlock);
+        if (at != session) return;
+        OnDeadlock();
+        End(session, resource, LockEnd.Deadlock);
     }
 
     async Task GiveUp(Session session, string resource, TaskCompletionSource<LockEnd> wait, TimeSpan atMost)
@@ -101,6 +106,9 @@ internal sealed class Session(SimulatedProcess client)
 
     /// <summary>Whether the client has sent all that a commit needs.</summary>
     public bool CommitSent { get; set; }
+
+    /// <summary>What happens when the standby has the commit that is on the primary's disk; null: nothing waits for that.</summary>
+    public Action? Durable { get; set; }
 
     /// <summary>Has the client give up, while this goes on.</summary>
     public Action BreakClient { get; set; } = static () => { };

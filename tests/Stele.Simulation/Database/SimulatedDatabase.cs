@@ -5,15 +5,29 @@ using Stele.Simulation.Scheduling;
 
 namespace Stele.Simulation.Database;
 
+/// <summary>How another primary comes to be.</summary>
+internal enum Succession
+{
+    /// <summary>A standby takes over that was waited for: it has everything.</summary>
+    Switchover,
+    /// <summary>The primary is gone; a standby takes over with what it had received.</summary>
+    FailOver,
+    /// <summary>A backup is restored into another cluster.</summary>
+    Restore,
+}
+
 /// <summary>
-/// One PostgreSQL, shared by the nodes of a run: what is committed, in versions; who holds which lock; and what befalls it:
-/// a crash, a promotion, the loss of what a standby had not received.
+/// One PostgreSQL with a standby, shared by the nodes of a run: what is committed, in versions; how much of it the standby
+/// has received; who holds which lock; and what befalls it: a crash, a promotion, a restore.
 /// </summary>
 internal sealed class SimulatedDatabase
 {
     readonly List<DatabaseVersion> versions = [];
     readonly List<Session> sessions = [];
-    int floor = 1;
+    readonly Dictionary<Guid, long> sequence = [];
+    readonly Dictionary<string, SimulatedProcess> leases = new(StringComparer.Ordinal);
+    int floor = 1, received = 1;
+    long awayUntil;
 
     public SimulatedDatabase(SimulatedScheduler scheduler, Guid incarnation)
     {
@@ -39,8 +53,26 @@ internal sealed class SimulatedDatabase
 
     public bool Down { get; private set; }
 
+    /// <summary>Whether commits wait until the standby has them.</summary>
+    public bool Synchronous { get; init; }
+
+    /// <summary>How long the standby takes to receive a commit.</summary>
+    public TimeSpan Lag { get; set; } = TimeSpan.FromMilliseconds(1);
+
+    /// <summary>Whether the standby is away for a while.</summary>
+    public bool StandbyAway => Process.Time.GetElapsedTime(0).Ticks < awayUntil;
+
+    /// <summary>How long a commit of now waits for the standby.</summary>
+    public TimeSpan StandbyWait => StandbyAway ? TimeSpan.FromTicks(awayUntil) - Process.Time.GetElapsedTime(0) + Lag : Lag;
+
     /// <summary>Changes when commits are lost: connections to what held them are dead, and nothing on its way in them arrives.</summary>
     public int Losses { get; private set; }
+
+    /// <summary>How the primary of now came to be.</summary>
+    public Succession? Last { get; private set; }
+
+    /// <summary>For a mutant: how far a projection that follows a sequence has come.</summary>
+    public long SequenceSeen { get; set; }
 
     /// <summary>The database's clock: what timestamps and the bound on the nodes' clocks go by.</summary>
     public Timestamp Now => Timestamp.From(Process.Time.GetUtcNow());
@@ -65,15 +97,51 @@ internal sealed class SimulatedDatabase
     {
         versions.Add(next);
         Current = next;
+        if (!Synchronous) _ = Receive(versions.Count, Losses);
         OnChange(next);
     }
 
-    /// <summary>What is committed so far is in every backup and on every standby.</summary>
-    public void Backup() => floor = versions.Count;
+    /// <summary>Gives a request a number from a sequence, as a transaction does that takes one when it begins.</summary>
+    public void Number(Guid request) => sequence.TryAdd(request, sequence.Count + 1);
 
-    /// <summary>Ends a session: its transaction is rolled back.</summary>
+    /// <summary>The number of a request.</summary>
+    public long SequenceOf(Guid request) => sequence.GetValueOrDefault(request);
+
+    /// <summary>The standby is away for so long.</summary>
+    public void LoseStandby(TimeSpan time)
+    {
+        if (!StandbyAway) awayUntil = (Process.Time.GetElapsedTime(0) + time).Ticks;
+    }
+
+    /// <summary>The standby has all that is committed.</summary>
+    public void Received() => received = versions.Count;
+
+    /// <summary>What is committed so far is in every backup and on every standby.</summary>
+    public void Backup() => floor = received = versions.Count;
+
+    /// <summary>Takes an advisory lock for a client; false: another has it.</summary>
+    public bool TryLease(string name, SimulatedProcess client)
+    {
+        // the session of a process that is gone has ended
+        if (leases.TryGetValue(name, out var holder) && holder != client && !holder.Dead) return false;
+        leases[name] = client;
+        return true;
+    }
+
+    /// <summary>Lets go of the advisory locks of a client, or of one of them: its session has ended.</summary>
+    public void EndLease(SimulatedProcess client, string? name = null)
+    {
+        foreach (var lease in leases.Where(lease => lease.Value == client && (name ?? lease.Key) == lease.Key).ToArray()) leases.Remove(lease.Key);
+    }
+
+    /// <summary>Ends a session: its transaction is rolled back, unless its commit is on disk and only the standby is waited for.</summary>
     public void Kill(Session session)
     {
+        if (session.Durable is { } commit)
+        {
+            session.Durable = null;
+            commit();
+        }
         session.Kill();
         Locks.Release(session);
     }
@@ -81,6 +149,7 @@ internal sealed class SimulatedDatabase
     /// <summary>A client is gone: sessions that wait for it end; what it had sent completely goes on.</summary>
     public void Forget(SimulatedProcess client)
     {
+        EndLease(client);
         foreach (var session in sessions.ToArray())
             if (session.Client == client && session.WaitsForClient) Kill(session);
     }
@@ -88,20 +157,25 @@ internal sealed class SimulatedDatabase
     public void Crash()
     {
         Down = true;
+        leases.Clear();
         foreach (var session in sessions.ToArray()) Kill(session);
     }
 
     public void Recover() => Down = false;
 
-    /// <summary>A standby takes over, without the last so many commits. Returns how many were really lost.</summary>
-    public int Promote(int lost, bool newSystem)
+    /// <summary>Another primary takes over; a restored backup lacks the last so many commits. Returns how many were really lost.</summary>
+    public int Succeed(Succession how, int lacks)
     {
         foreach (var session in sessions.ToArray()) Kill(session);
-        lost = Math.Min(lost, versions.Count - floor);
+        leases.Clear();
+        var lost = how switch { Succession.Switchover => 0, Succession.FailOver => versions.Count - received, _ => lacks };
+        lost = Math.Clamp(lost, 0, versions.Count - floor);
         versions.RemoveRange(versions.Count - lost, lost);
+        received = versions.Count;
         Current = versions[^1];
         Timeline++;
-        if (newSystem) System++;
+        Last = how;
+        if (how == Succession.Restore) System++;
         if (lost > 0) Losses++;
         OnChange(Current);
         return lost;
@@ -109,4 +183,10 @@ internal sealed class SimulatedDatabase
 
     public ClusterIdentity Identity() =>
         new(Current.Cluster.Incarnation, Current.Cluster.Counter, Current.Cluster.System, Current.Cluster.Timeline, System, Timeline);
+
+    async Task Receive(int count, int losses)
+    {
+        await Process.Time.Wait(Lag);
+        if (losses == Losses) received = Math.Max(received, Math.Min(count, versions.Count));
+    }
 }

@@ -12,6 +12,7 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
 {
     // appends of this store that are at work, for Unblock
     readonly List<(Session Session, OrgId Org)> appending = [];
+    readonly Dictionary<(OrgId, long), byte[]> chains = [];
     HeadsAnswer? staleHeads;
 
     /// <summary>U+0000 in JSON: what a column of type text refuses.</summary>
@@ -24,7 +25,8 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
     public Task<LoadedState> Load(OrgId org, long bytesMax, CancellationToken cancellation) => link.Ask("load", cancellation, _ =>
     {
         // the snapshot is taken first; a slow load answers from an old one
-        var state = database.Current.Org(org)?.Load();
+        var rows = database.Current.Org(org);
+        var state = (mutant == Mutant.ForgetTheOrgFilter && rows is not null ? rows with { Tables = OfAllOrgs(rows) } : rows)?.Load();
         var bytes = state?.MemoryBytes ?? 0;
         return Task.FromResult(new LoadedState(bytes > bytesMax ? null : state, bytes));
     });
@@ -91,7 +93,7 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
     {
         var heads = new List<Head>();
         foreach (var org in orgs)
-            if (database.Current.Org(org)?.Head is { } head) heads.Add(head);
+            if (database.Current.Org(org)?.Head is { } head) heads.Add(mutant == Mutant.IgnoreChain ? AsKnown(head) : head);
         var answer = new HeadsAnswer(heads, database.Now, database.Identity());
         if (mutant == Mutant.StaleHeads && staleHeads is not null && link.Dice.Chance(0.7)) return Task.FromResult(staleHeads);
         return Task.FromResult(staleHeads = answer);
@@ -136,10 +138,14 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
             if (mutant != Mutant.SettleWithoutFence)
             {
                 await Lock(session, org);
-                await link.Fsync(session);
-                if (database.Current.Org(org) is { } before)
-                    database.Commit(database.Current.With(before with { Head = before.Head with { Fence = Math.Max(before.Head.Fence, fence) + 1 } }));
+                var replicated = await link.Commit(session, () =>
+                {
+                    if (database.Current.Org(org) is { } before)
+                        database.Commit(database.Current.With(before with { Head = before.Head with { Fence = Math.Max(before.Head.Fence, fence) + 1 } }));
+                });
                 database.Locks.Release(session);
+                // what the fence is to settle may be lost with it
+                if (!replicated && mutant != Mutant.TrustAnUnreplicatedFence) throw new StoreUnavailableException("canceling wait for synchronous replication");
             }
             var landed = new Dictionary<Guid, long>();
             if (database.Current.Org(org) is { } rows)
@@ -154,10 +160,11 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
         if (await database.Locks.Take(session, LockTable.Head(org), SettleWait) is var end and not LockEnd.Taken) return Rollback(end);
         if (database.Current.Org(org) is not { } rows || rows.Head.Incarnation != incarnation || rows.Head.Fence != fence
             || rows.Head.Revision != place.Revision || !rows.Head.Chain.AsSpan().SequenceEqual(place.Chain)) return new AppendAnswer(AppendStatus.LostRace);
-        await link.Fsync(session);
-        if (mutant != Mutant.IgnoreLastAt)
-            database.Commit(database.Current.With(rows with { Head = rows.Head with { LastAt = Timestamp.Later(rows.Head.LastAt, at) } }));
-        return new AppendAnswer(AppendStatus.Committed);
+        var replicated = await link.Commit(session, () =>
+        {
+            if (mutant != Mutant.IgnoreLastAt && database.Current.Org(org) is { } now) database.Commit(database.Current.With(now with { Head = now.Head with { LastAt = Timestamp.Later(now.Head.LastAt, at) } }));
+        });
+        return new AppendAnswer(replicated ? AppendStatus.Committed : AppendStatus.Unknown);
     });
 
     public Task<IdempotentOutcome?> FindOutcome(OrgId org, string principal, string key, CancellationToken cancellation) =>
@@ -173,14 +180,19 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
     public Task<bool> BeginIncarnation(Guid expected, Guid next, CancellationToken cancellation) => link.Ask("begin incarnation", cancellation, async session =>
     {
         foreach (var org in database.Current.Orgs.Values) await Lock(session, org.Head.Org);
-        await link.Fsync(session);
-        var now = database.Current;
-        if (now.Cluster.Incarnation != expected) return false;
-        var changed = now with { Cluster = new ClusterRow(next, now.Cluster.Counter + 1, database.System, database.Timeline) };
-        foreach (var rows in now.Orgs.Values)
-            changed = changed.With(rows with { Head = rows.Head with { Incarnation = next, Fence = rows.Head.Fence + 1 } });
-        database.Commit(changed);
-        return true;
+        var begun = false;
+        await link.Commit(session, () =>
+        {
+            var now = database.Current;
+            if (now.Cluster.Incarnation != expected) return;
+            var changed = now with { Cluster = new ClusterRow(next, now.Cluster.Counter + 1, database.System, database.Timeline) };
+            foreach (var rows in now.Orgs.Values)
+                changed = changed.With(rows with { Head = rows.Head with { Incarnation = next, Fence = rows.Head.Fence + 1 } });
+            database.Commit(changed);
+            begun = true;
+        });
+        if (begun) link.Tally.Incarnations++;
+        return begun;
     });
 
     public Task<int> WrittenFormat(CancellationToken cancellation) => link.Ask("written format", cancellation, _ => Task.FromResult(JournalFormat.Newest));
@@ -215,6 +227,8 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
     async Task<AppendAnswer> AppendIn(Session session, AppendBatch batch, OrgId org)
     {
         appending.Add((session, org));
+        if (mutant == Mutant.IgnoreChain)
+            foreach (var revision in batch.Revisions) chains.TryAdd((org, revision.Revision), revision.Chain);
         try
         {
             return await Transact(session, batch, org);
@@ -227,6 +241,7 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
 
     async Task<AppendAnswer> Transact(Session session, AppendBatch batch, OrgId org)
     {
+        foreach (var revision in batch.Revisions) database.Number(revision.RequestId);
         // the projections come first, so that the head is held for as short as can be; their rows are locked in order
         if (batch.Revisions.Any(Poisoned)) return new AppendAnswer(AppendStatus.BadData, "invalid byte sequence");
         foreach (var row in batch.Idempotency.OrderBy(row => row.Key, StringComparer.Ordinal))
@@ -237,14 +252,18 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
         }
         foreach (var stream in batch.Revisions.SelectMany(revision => revision.Events).Select(e => e.Stream).Distinct().Order(StringComparer.Ordinal))
             if (await database.Locks.Take(session, $"row/{org}/{stream}", null) is var end and not LockEnd.Taken) return Rollback(end);
-        if (await database.Locks.Take(session, LockTable.Head(org), null) is var head and not LockEnd.Taken) return Rollback(head);
+        if (mutant != Mutant.DropTheRowLock && await database.Locks.Take(session, LockTable.Head(org), null) is var head and not LockEnd.Taken) return Rollback(head);
         if (link.Stalls() && !await session.HearClient(link.StallTime)) throw new SessionEndedException();
+        if (link.Conflict() is { } conflict) return new AppendAnswer(AppendStatus.NotWritten, conflict);
         if (!Fits(batch, org, out var rows) || batch.Revisions.Any(revision => rows!.Requests.ContainsKey(revision.RequestId))) return new AppendAnswer(AppendStatus.LostRace);
-        await link.Fsync(session);
-        var after = rows!.With(batch, database.Now);
-        if (mutant == Mutant.ProjectionDrift) after = after with { Tables = Drifted(rows.Tables, after.Tables) };
-        database.Commit(database.Current.With(after));
-        return new AppendAnswer(AppendStatus.Committed);
+        var replicated = await link.Commit(session, () =>
+        {
+            // the head's lock keeps the org's rows as they were seen, and not how far a projection has come
+            var after = rows!.With(batch, database.Now) with { Projected = database.Current.Org(org)?.Projected ?? ProjectedRows.None };
+            if (mutant == Mutant.ProjectionDrift) after = after with { Tables = Drifted(rows.Tables, after.Tables) };
+            database.Commit(database.Current.With(after));
+        });
+        return new AppendAnswer(replicated || mutant == Mutant.TrustACancelledWait ? AppendStatus.Committed : AppendStatus.Unknown, replicated ? null : "canceling wait for synchronous replication");
     }
 
     bool Fits(AppendBatch batch, OrgId org, out OrgRows? rows)
@@ -252,6 +271,9 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
         var before = batch.Before;
         rows = database.Current.Org(org);
         if (rows is null && before.Revision == 0) rows = OrgRows.Create(org, database.Current.Cluster.Incarnation, before.Format);
+        // whoever is last wins: what came between is written over
+        if (mutant == Mutant.IgnoreTheCompareAndSet && rows is not null && rows.Head.Revision > before.Revision && rows.Head.Incarnation == before.Incarnation)
+            rows = rows.Back(before.Revision);
         return rows is { Head: var head }
             && head.Incarnation == before.Incarnation
             && (head.Fence == before.Fence || mutant == Mutant.IgnoreFence)
@@ -285,11 +307,29 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
     async Task<AppendAnswer> Mutate(Task<AppendAnswer> append)
     {
         var answer = await append;
+        if (answer.Status == AppendStatus.LostRace) link.Tally.LostRaces++;
+        if (answer.Status == AppendStatus.Unknown) link.Tally.UnknownOutcomes++;
         return mutant == Mutant.UnknownAsNotWritten && answer.Status == AppendStatus.Unknown ? new AppendAnswer(AppendStatus.NotWritten) : answer;
     }
 
     static RevisionRecord Torn(RevisionRecord revision) =>
         revision.Events.Count < 2 ? revision : revision with { Events = [.. revision.Events.Take(revision.Events.Count - 1)] };
+
+    // with the chain that this node has seen at its revision, whatever it is by now
+    Head AsKnown(Head head)
+    {
+        chains.TryAdd((head.Org, head.Revision), head.Chain);
+        return head with { Chain = chains[(head.Org, head.Revision)] };
+    }
+
+    ConfigurationTables OfAllOrgs(OrgRows rows)
+    {
+        var all = rows.Tables.Configuration;
+        foreach (var other in database.Current.Orgs.Values)
+            foreach (var (at, row) in other.Tables.Configuration)
+                if (!all.ContainsKey(at)) all = all.Add(at, row);
+        return rows.Tables with { Configuration = all };
+    }
 
     static ConfigurationTables Drifted(ConfigurationTables before, ConfigurationTables after)
     {

@@ -10,22 +10,24 @@ internal sealed class Nemesis(SimulatedProcess process, Dice dice, FaultPlan fau
     static readonly FaultKind[] Kinds =
     [
         FaultKind.DatabaseDown, FaultKind.Partition, FaultKind.Freeze, FaultKind.NodeKilled, FaultKind.Promotion, FaultKind.Rewind,
-        FaultKind.Restore, FaultKind.ClockStep,
+        FaultKind.Restore, FaultKind.ClockStep, FaultKind.ReplicaLag, FaultKind.LeaseLost,
     ];
+
+    static readonly TimeSpan usualLag = TimeSpan.FromMilliseconds(1);
 
     public SimulatedProcess Process => process;
 
     /// <summary>Strikes now and then until faults are off.</summary>
     public async Task Run()
     {
-        while (faults.On)
+        var here = Kinds.Where(faults.Has).ToList();
+        while (faults.On && here.Count > 0)
         {
-            await Pause(10, dice.Chance(0.5) ? 150 : 1_500);
+            await Pause(10, dice.Chance(0.5) ? 300 : 3_000);
             if (!faults.On) return;
-            var kind = dice.Pick(Kinds);
-            if (!faults.Has(kind)) continue;
-            faults.Fired[(int)kind]++;
-            await Strike(kind, dice.Pick(nodes));
+            var kind = dice.Pick(here);
+            var node = dice.Pick(nodes);
+            if (faults.MayStrike(kind)) await Strike(kind, node);
         }
     }
 
@@ -34,6 +36,7 @@ internal sealed class Nemesis(SimulatedProcess process, Dice dice, FaultPlan fau
     {
         faults.On = false;
         if (database.Down) database.Recover();
+        database.Lag = usualLag;
         foreach (var node in nodes) Heal(node);
     }
 
@@ -67,13 +70,26 @@ internal sealed class Nemesis(SimulatedProcess process, Dice dice, FaultPlan fau
                 node.Kill();
                 break;
             case FaultKind.Promotion:
-                await FailOver(lost: 0, newSystem: false);
+                await Succeed(Succession.Switchover);
                 break;
             case FaultKind.Rewind:
-                await FailOver(dice.Between(1, 6), newSystem: false);
+                // a standby that is a little behind is the usual thing
+                if (database.Lag == usualLag) database.Lag = dice.Milliseconds(5, 400);
+                if (dice.Chance(0.5)) database.LoseStandby(dice.Milliseconds(50, 1_500));
+                await Pause(0, dice.Chance(0.5) ? 100 : 1_500);
+                await Succeed(Succession.FailOver);
+                database.Lag = usualLag;
                 break;
             case FaultKind.Restore:
-                await FailOver(dice.Between(0, 12), newSystem: true);
+                await Succeed(Succession.Restore);
+                break;
+            case FaultKind.ReplicaLag:
+                database.Lag = dice.Milliseconds(100, 5_000);
+                await Pause(100, 3_000);
+                if (dice.Chance(0.5)) database.Lag = usualLag;
+                break;
+            case FaultKind.LeaseLost:
+                database.EndLease(node.Process);
                 break;
             default:
                 node.Process.Time.Skew = dice.Milliseconds(0, dice.Chance(0.5) ? 900 : 5_000) * (dice.Chance(0.5) ? 1 : -1);
@@ -82,11 +98,11 @@ internal sealed class Nemesis(SimulatedProcess process, Dice dice, FaultPlan fau
     }
 
     // the old primary is fenced before the new one answers
-    async Task FailOver(int lost, bool newSystem)
+    async Task Succeed(Succession how)
     {
         database.Crash();
         await Pause(1, dice.Chance(0.5) ? 20 : 1_500);
-        if (database.Promote(lost, newSystem) > 0) judge.Rewound();
+        if (database.Succeed(how, dice.Between(0, 12)) > 0) judge.Rewound();
         database.Recover();
     }
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using Stele.Core.Access;
 using Stele.Core.Configs;
@@ -12,93 +11,101 @@ using Stele.Simulation.Scheduling;
 
 namespace Stele.Simulation.Workload;
 
-/// <summary>One client: asks one thing after another, of whichever node it likes, and tells the judge what it got.</summary>
-internal sealed class SimulatedClient(
-    int number, SimulatedProcess process, Dice dice, IReadOnlyList<SimulatedNode> nodes, IReadOnlyList<OrgId> orgs, SimulatedDatabase database,
-    Judge judge, bool poison)
+/// <summary>What all clients of a run share.</summary>
+internal sealed record Surroundings(
+    IReadOnlyList<SimulatedNode> Nodes, IReadOnlyList<OrgId> Orgs, IReadOnlyDictionary<OrgId, People> People, SimulatedDatabase Database, Judge Judge, HistoryRecorder Recorder, FaultPlan Faults);
+
+/// <summary>One client: asks one thing after another, of whichever node and as whomever it likes, and tells the judge what it got.</summary>
+internal sealed class SimulatedClient(int number, SimulatedProcess process, Dice dice, Surroundings around)
 {
-    readonly Principal principal = Principal.External($"client-{number}", ["owner"]);
-    readonly Dictionary<string, int> versions = [];
-    Cursor? lastSeen;
-    int counter;
+    readonly Principal owner = Principal.External($"client-{number}", ["owner"]);
+    readonly CommandMaker maker = new(number, dice);
+    readonly Dictionary<OrgId, Cursor> lastSeen = [];
 
-    static readonly string[] Keys = ["a.x", "a.y", "b", "b.c.d", "svc.timeout", "svc.name"];
-    static readonly string[] Environments = ["development", "production"];
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-
-    /// <summary>How many things it has asked for.</summary>
-    public int Asked { get; private set; }
 
     /// <summary>How many writes were acknowledged.</summary>
     public int Acknowledged { get; private set; }
 
     public SimulatedProcess Process => process;
 
-    /// <summary>Asks so many things, with pauses of at most so long.</summary>
-    public async Task Run(int operations, TimeSpan pause)
+    /// <summary>Asks, with pauses of at most so long, until it is enough.</summary>
+    public async Task Run(TimeSpan pause, Func<bool> enough)
     {
-        var node = dice.Pick(nodes);
-        for (var i = 0; i < operations; i++)
+        var node = dice.Pick(around.Nodes);
+        while (!enough())
         {
-            if (dice.Chance(0.3)) node = dice.Pick(nodes);
+            if (dice.Chance(0.3)) node = dice.Pick(around.Nodes);
             if (dice.Chance(0.7)) await process.Time.Wait(dice.Between(TimeSpan.Zero, pause));
-            await Ask(node, dice.Pick(orgs));
+            var org = dice.Pick(around.Orgs);
+            maker.Org = org;
+            maker.Principal = dice.Chance(0.4) ? around.People[org].Somebody() : owner;
+            await Ask(node, org);
         }
     }
 
     /// <summary>With all faults gone: a write and a strong read on each node must succeed, and soon.</summary>
     public async Task RunLive(TimeSpan bound)
     {
-        foreach (var node in nodes)
-            foreach (var org in orgs)
+        maker.Principal = owner;
+        foreach (var node in around.Nodes)
+            foreach (var org in around.Orgs)
             {
+                maker.Org = org;
                 var startedAt = process.Time.GetTimestamp();
-                var answer = await Write(node, org, Changes([Set()]), Key(), bound);
-                if (answer is not { Fault: null }) judge.Report("clients make progress", $"a write on node {node.Number} ended with {answer?.Fault?.ToString() ?? "no answer"}");
+                var answer = await Write(node, org, maker.Changes([maker.Set() with { Schema = null, SetsSchema = true }]), maker.Key(), bound);
+                if (answer is not { Fault: null }) around.Judge.Report("clients make progress", $"a write on node {node.Number} ended with {answer?.Fault?.ToString() ?? "no answer"}");
                 var read = await Read(node, org, new ReadOptions(Consistency.Strong, null, null), bound);
-                if (read is not { Fault: null }) judge.Report("clients make progress", $"a strong read on node {node.Number} ended with {read?.Fault?.ToString() ?? "no answer"}");
-                if (process.Time.GetElapsedTime(startedAt) > bound) judge.Report("clients make progress", $"it took {process.Time.GetElapsedTime(startedAt)}");
+                if (read is not { Fault: null }) around.Judge.Report("clients make progress", $"a strong read on node {node.Number} ended with {read?.Fault?.ToString() ?? "no answer"}");
+                if (process.Time.GetElapsedTime(startedAt) > bound) around.Judge.Report("clients make progress", $"it took {process.Time.GetElapsedTime(startedAt)}");
             }
     }
 
-    /// <summary>Makes the org.</summary>
-    public Task<Outcome<Applied>?> Create(SimulatedNode node, OrgId org) => Write(node, org,
-        new CreateOrg(Principal.Root, dice.Id(), OrgName.Parse($"org-{org}", null), [.. Environments.Select(name => EnvironmentName.Parse(name, null))]), null, Patience);
+    /// <summary>Makes the orgs, and who is in them.</summary>
+    public async Task Begin(SimulatedNode node)
+    {
+        foreach (var org in around.Orgs)
+        {
+            maker.Org = org;
+            await Must(node, org, new CreateOrg(Principal.Root, dice.Id(), OrgName.Parse($"org-{org}", null), [.. CommandMaker.Environments.Select(name => EnvironmentName.Parse(name, null))]));
+            foreach (var command in around.People[org].Beginning(() => around.Database.Now)) await Must(node, org, command());
+            maker.Principal = Principal.Root;
+            await Must(node, org, maker.FirstFlags());
+        }
+    }
+
+    async Task Must(SimulatedNode node, OrgId org, Command command)
+    {
+        if (await Write(node, org, command, null, Patience) is not { Fault: null } answer) around.Judge.Report("an org can be made", $"{command.GetType().Name} in org {org}");
+    }
 
     async Task Ask(SimulatedNode node, OrgId org)
     {
-        Asked++;
         switch (dice.Next(100))
         {
-            case < 22: await Persist(node, org, Changes([Set()])); break;
-            case < 34: await Persist(node, org, Changes([Conditional()])); break;
-            case < 41: await Persist(node, org, Changes([Delete()])); break;
-            case < 53: await Persist(node, org, Changes(Several())); break;
-            case < 56: await Persist(node, org, Restore(org)); break;
-            case < 58: await Persist(node, org, OwnLife(dice.Id(), EnvironmentName.Parse($"env{dice.Next(5)}", null))); break;
-            case < 61: await Twins(node, org); break;
-            case < 63 when poison: await Persist(node, org, Changes([Set() with { Value = Encoding.UTF8.GetBytes($"\"{SimulatedJournalStore.Poison}\"") }])); break;
+            case < 15: await Persist(node, org, maker.Changes([maker.Set()])); break;
+            case < 25: await Persist(node, org, maker.Changes([maker.Conditional()])); break;
+            case < 31: await Persist(node, org, maker.Changes([maker.Delete()])); break;
+            case < 39: await Persist(node, org, maker.Changes(maker.Several())); break;
+            case < 49: await Persist(node, org, maker.FlagChanges()); break;
+            case < 51: await Persist(node, org, maker.Restore(dice.Pick(around.Nodes).States.FirstOrDefault(state => state.Org == org))); break;
+            case < 53: await Persist(node, org, maker.OwnLife()); break;
+            case < 60: await Persist(node, org, around.People[org].Change(owner, around.Database.Now)); break;
+            case < 62: await Twins(node, org); break;
+            case < 64 when around.Faults.Has(FaultKind.BadData): await Persist(node, org, Poisoned()); break;
             case < 72: await Read(node, org, new ReadOptions(Consistency.Strong, null, null), Patience); break;
-            case < 80: await ReadKey(node, org, new ReadOptions(dice.Chance(0.6) ? Consistency.Strong : Consistency.Local, null, dice.Chance(0.2) ? lastSeen : null)); break;
-            case < 90: await Read(node, org, new ReadOptions(Consistency.Local, dice.Chance(0.3) ? dice.Milliseconds(0, 3_000) : null, null), Patience); break;
-            case < 95: await Read(node, org, new ReadOptions(Consistency.Local, null, lastSeen), Patience); break;
+            case < 80: await ReadKey(node, org, new ReadOptions(dice.Chance(0.6) ? Consistency.Strong : Consistency.Local, null, dice.Chance(0.2) ? Seen(org) : null)); break;
+            case < 84: await Read(node, org, new ReadOptions(Consistency.Local, dice.Chance(0.3) ? dice.Milliseconds(0, 3_000) : null, null), Patience); break;
+            case < 88: await Read(node, org, new ReadOptions(Consistency.Local, null, Seen(org)), Patience); break;
+            case < 97: await Evaluate(node, org); break;
             default: await Settle(node, org); break;
         }
     }
 
-    // chosen by the counter, so that the dice fall as they did
-    Command OwnLife(Guid id, EnvironmentName name) => (counter % 5) switch
-    {
-        0 => new DeleteEnvironment(principal, id, name, name.Text, "over"),
-        1 => new DescribeEnvironment(principal, id, name, $"{counter}", null),
-        2 => new ChangeSettings(principal, id, "why") { Protected = counter % 10 == 2 ? [name] : [] },
-        _ => new CreateEnvironment(principal, id, name, null, null),
-    };
-
     // a write that ended without certainty is tried again with its key, here or elsewhere, as a careful client does
     async Task Persist(SimulatedNode node, OrgId org, Command command)
     {
-        var key = dice.Chance(0.6) ? Key() : null;
+        var key = dice.Chance(0.6) ? maker.Key() : null;
         var answer = await Write(node, org, command, key, Patience);
         for (var retries = 0; key is not null && retries < 4; retries++)
         {
@@ -108,35 +115,38 @@ internal sealed class SimulatedClient(
             // now and then somebody uses a key for another request
             if (dice.Chance(0.03))
             {
-                await Write(dice.Pick(nodes), org, Changes([Set()]), key with { Fingerprint = [9, 9] }, Patience);
+                await Write(dice.Pick(around.Nodes), org, maker.Changes([maker.Set()]), key with { Fingerprint = [9, 9] }, Patience);
                 return;
             }
-            answer = await Write(dice.Chance(0.5) ? node : dice.Pick(nodes), org, again, key, Patience);
+            answer = await Write(dice.Chance(0.5) ? node : dice.Pick(around.Nodes), org, again, key, Patience);
         }
     }
 
     // the same request twice at once, through two nodes or one
     async Task Twins(SimulatedNode node, OrgId org)
     {
-        var key = Key();
-        var command = Changes([Set()]);
-        var other = dice.Chance(0.5) ? node : dice.Pick(nodes);
+        var key = maker.Key();
+        var command = maker.Changes([maker.Set()]);
+        var other = dice.Chance(0.5) ? node : dice.Pick(around.Nodes);
         await Task.WhenAll(Write(node, org, command, key, Patience), Write(other, org, command with { RequestId = dice.Id() }, key, Patience));
     }
 
     async Task<Outcome<Applied>?> Write(SimulatedNode node, OrgId org, Command command, Idempotency? key, TimeSpan patience)
     {
+        around.Faults.Tally.Operations++;
         var attempt = new Judge.Attempt(org, command, key, process.Time.GetTimestamp());
-        judge.Invoked(attempt);
-        var answer = await node.Call(journal => journal.Append(org, command, key, CancellationToken.None), process.Time, patience);
+        around.Judge.Invoked(attempt);
+        var op = around.Recorder.Invoke(number, node.Number, attempt);
+        var answer = await node.Call(journal => journal.Append(org, node.Seam.Pass(command), node.Seam.Pass(key), CancellationToken.None), process.Time, patience);
         Note(answer is null ? 1 : answer.Value.Fault is { } fault ? 2 + (int)fault.Code : 40);
+        around.Recorder.End(op, answer);
         if (answer is not { } outcome) return null;
-        judge.WriteReturned(number, node.Number, attempt, outcome);
+        around.Judge.WriteReturned(number, node.Number, attempt, outcome);
         if (outcome.Fault is null)
         {
             Acknowledged++;
-            if (outcome.Value.Record is { } record) lastSeen = orgs.Count == 1 ? record.Cursor : null;
-            Remember(outcome.Value.State);
+            if (outcome.Value.Record is { } record) lastSeen[org] = record.Cursor;
+            maker.Remember(outcome.Value.State);
         }
         return outcome;
     }
@@ -144,89 +154,81 @@ internal sealed class SimulatedClient(
     async Task<Outcome<Snapshot>?> Read(SimulatedNode node, OrgId org, ReadOptions options, TimeSpan patience)
     {
         var invokedAt = process.Time.GetTimestamp();
-        var answer = await node.Call(journal => journal.Read(org, options, CancellationToken.None).AsTask(), process.Time, patience);
+        var asked = new AccessAsked(maker.Principal, Permission.ConfigRead, dice.Pick(CommandMaker.Environments), dice.Pick(CommandMaker.Keys));
+        var access = node.AccessNow(org);
+        var op = around.Recorder.Invoke(number, node.Number, org, options, asked.Environment, CommandMaker.Keys);
+        var answer = await Call(node, org, patience, journal => journal.Read(org, node.Seam.Pass(options), CancellationToken.None));
+        around.Recorder.End(op, answer, asked.Environment, CommandMaker.Keys);
         Note(answer is null ? 50 : answer.Value.Fault is { } fault ? 51 + (int)fault.Code : 90);
         if (answer is not { } outcome) return null;
-        judge.ReadReturned(number, node.Number, org, options, invokedAt, outcome);
-        if (outcome.Fault is null) Remember(outcome.Value.State);
+        around.Judge.ReadReturned(number, node.Number, org, options, invokedAt, outcome);
+        if (outcome.Fault is not null) return outcome;
+        around.Judge.AccessDecided(asked, outcome.Value.State, node.Seam.Authorise(access, outcome.Value.State, asked));
+        maker.Remember(outcome.Value.State);
         return outcome;
     }
 
     async Task ReadKey(SimulatedNode node, OrgId org, ReadOptions options)
     {
-        var (environment, key) = (AnEnvironment()?.Text, dice.Pick(Keys));
+        var (environment, key) = (maker.AnEnvironment()?.Text, dice.Pick(CommandMaker.Keys));
+        var asked = new AccessAsked(maker.Principal, Permission.ConfigRead, environment ?? CommandMaker.Environments[0], key);
+        var access = node.AccessNow(org);
         var invokedAt = process.Time.GetTimestamp();
-        var answer = await node.Call(journal => journal.ReadKey(org, Principal.Root, options, environment, key, CancellationToken.None).AsTask(), process.Time, Patience);
+        var op = around.Recorder.Invoke(number, node.Number, org, options, asked.Environment, [key]);
+        var answer = await Call(node, org, Patience, journal => journal.ReadKey(org, asked.Principal, node.Seam.Pass(options), environment, key, CancellationToken.None));
+        around.Recorder.End(op, answer, asked.Environment, [key]);
         Note(answer is null ? 100 : answer.Value.Fault is { } fault ? 101 + (int)fault.Code : 140);
-        if (answer is { } outcome) judge.ReadReturned(number, node.Number, org, options, invokedAt, outcome, (environment ?? Environments[0], key));
+        if (answer is not { } outcome) return;
+        around.Judge.ReadReturned(number, node.Number, org, options, invokedAt, outcome, (asked.Environment, key));
+        if (outcome.Fault is null) around.Judge.AccessDecided(asked, outcome.Value.State, node.Seam.Authorise(access, outcome.Value.State, asked));
+    }
+
+    async Task Evaluate(SimulatedNode node, OrgId org)
+    {
+        var environment = CommandMaker.Environments[dice.Chance(0.8) ? 0 : 1];
+        var asked = new AccessAsked(maker.Principal, Permission.FlagRead, environment, dice.Pick(FlagMaker.Names));
+        var access = node.AccessNow(org);
+        var invokedAt = process.Time.GetTimestamp();
+        var options = new ReadOptions(dice.Chance(0.7) ? Consistency.Strong : Consistency.Local, null, null);
+        var answer = await Call(node, org, Patience, journal => journal.Read(org, node.Seam.Pass(options), CancellationToken.None));
+        Note(answer is null ? 145 : answer.Value.Fault is { } fault ? 146 + (int)fault.Code : 190);
+        if (answer is not { } outcome) return;
+        around.Judge.ReadReturned(number, node.Number, org, options, invokedAt, outcome);
+        if (outcome.Fault is not null) return;
+        var state = outcome.Value.State;
+        var refused = node.Seam.Authorise(access, state, asked);
+        around.Judge.AccessDecided(asked, state, refused);
+        var at = around.Database.Now;
+        if (refused is not null) return;
+        // as bulk evaluation does
+        foreach (var flag in FlagMaker.Names)
+            foreach (var context in FlagMaker.Contexts)
+                around.Judge.Evaluated(state, environment, flag, context, at, node.Seam.Evaluate(state, environment, flag, context, at));
     }
 
     async Task Settle(SimulatedNode node, OrgId org)
     {
-        var now = database.Now;
+        var now = around.Database.Now;
         var moment = new Timestamp(now.Microseconds - (dice.Chance(0.2) ? -1_000 : dice.Next(dice.Chance(0.5) ? 2_000 : 500_000)));
+        around.Faults.Tally.Operations++;
         var answer = await node.Call(journal => journal.Settle(org, moment, CancellationToken.None), process.Time, Patience);
         Note(answer is null ? 95 : answer.Value.Fault is null ? 96 : 97);
-        if (answer is { } outcome) judge.SettleReturned(org, moment, now, outcome);
+        if (answer is { } outcome) around.Judge.SettleReturned(org, moment, now, outcome);
     }
 
-    void Remember(OrgState state)
+    Task<Outcome<Snapshot>?> Call(SimulatedNode node, OrgId org, TimeSpan patience, Func<JournalNode, ValueTask<Outcome<Snapshot>>> read)
     {
-        foreach (var environment in state.Environments)
-            foreach (var key in Keys)
-                versions[$"{environment.Name}/{key}"] = environment.Config(key)?.Version ?? 0;
+        around.Faults.Tally.Operations++;
+        return node.Call(journal => read(journal).AsTask(), process.Time, patience);
     }
+
+    ChangeSet Poisoned()
+    {
+        around.Faults.Came(FaultKind.BadData);
+        return maker.Changes([maker.Set() with { Value = Encoding.UTF8.GetBytes($"\"{SimulatedJournalStore.Poison}\""), Schema = null, SetsSchema = false }]);
+    }
+
+    Cursor? Seen(OrgId org) => lastSeen.TryGetValue(org, out var cursor) ? cursor : null;
 
     void Note(int what) => process.Note((number * 200) + what);
-
-    ChangeSet Changes(IReadOnlyList<Change> changes) => new(principal, dice.Id(), dice.Chance(0.3) ? "why" : null, changes) { IsList = changes.Count > 1 };
-
-    // of nine writes one brings a schema and one clears it; chosen by the counter, so that the dice fall as they did
-    Change Set() => new()
-    {
-        SetsSchema = counter % 9 is 2 or 5, Schema = counter % 9 == 2 ? ConfigSchema.Stored(Encoding.UTF8.GetBytes($$"""{"type":"string","$comment":"{{number}}"}""")) : null,
-        Op = ChangeOp.Set, Environment = AnEnvironment(), Key = AKey(), ValueType = ConfigValueType.Json,
-        Value = Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"\"{number}.{counter++}\"")),
-    };
-
-    Change Conditional()
-    {
-        var change = Set();
-        return change with { ExpectedVersion = dice.Chance(0.8) ? versions.GetValueOrDefault($"{change.Environment}/{change.Key}") : dice.Next(4) };
-    }
-
-    Change Delete() => new() { Op = ChangeOp.Delete, Environment = AnEnvironment(), Key = AKey() };
-
-    List<Change> Several()
-    {
-        var changes = new List<Change>();
-        var some = dice.Between(1, 4);
-        for (var i = 0; i < some; i++)
-        {
-            var change = dice.Next(5) switch
-            {
-                0 => Conditional(),
-                1 => Conditional() with { Op = ChangeOp.Check, Value = null, ValueType = null },
-                _ => Set(),
-            };
-            // whoever parses a change set refuses one that touches a key twice
-            if (!changes.Exists(other => (other.Environment?.Text ?? Environments[0]) == (change.Environment?.Text ?? Environments[0]) && other.Key == change.Key)) changes.Add(change);
-        }
-        return changes;
-    }
-
-    RestoreConfigs Restore(OrgId org)
-    {
-        var then = new Dictionary<string, RestoredValue>();
-        if (dice.Pick(nodes).States.FirstOrDefault(state => state.Org == org)?.Environment(Environments[0]) is { } environment)
-            foreach (var entry in environment.Configs)
-                if (dice.Chance(0.9)) then[entry.Key] = entry.Value is { } value ? new RestoredValue(value, entry.ValueType) : new RestoredValue(null, entry.ValueType, entry.Version);
-        return new RestoreConfigs(principal, dice.Id(), "back", EnvironmentName.Parse(Environments[0], null), "", then);
-    }
-
-    Idempotency Key() => new($"{number}-{counter++}", [1, (byte)number]);
-
-    ConfigKey AKey() => ConfigKey.Parse(dice.Pick(Keys), null);
-
-    EnvironmentName? AnEnvironment() => dice.Chance(0.1) ? null : EnvironmentName.Parse(dice.Pick(Environments), null);
 }

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Stele.Core.Access;
 using Stele.Core.Journal;
 using Stele.Core.Orgs;
 using Stele.Server.Journal;
@@ -11,8 +12,11 @@ using Stele.Simulation.Scheduling;
 namespace Stele.Simulation.Workload;
 
 /// <summary>One server process: the real journal logic on a simulated store. Killed and started anew, it has lost its memory.</summary>
-internal sealed class SimulatedNode(int number, SimulatedScheduler scheduler, SimulatedDatabase database, FaultPlan faults, Mutant mutant, ILoggerFactory logs)
+internal sealed class SimulatedNode(int number, SimulatedScheduler scheduler, SimulatedDatabase database, FaultPlan faults, Mutant mutant, int quickTick, ILoggerFactory logs)
 {
+    /// <summary>The asynchronous projection that every node may build.</summary>
+    public const string ProjectionName = "streams";
+
     readonly List<Action> ends = [];
 
     public int Number => number;
@@ -23,11 +27,14 @@ internal sealed class SimulatedNode(int number, SimulatedScheduler scheduler, Si
 
     public JournalNode Journal { get; private set; } = null!;
 
-    /// <summary>Whether it serves watchers; without, it is what it was before there were any, step by step.</summary>
-    public bool Watches { get; init; }
+    /// <summary>What stands between it and those who ask it.</summary>
+    public NodeSeam Seam { get; private set; } = null!;
 
-    /// <summary>Its watch engine; null when it serves no watchers.</summary>
-    public WatchEngine? Watch { get; private set; }
+    /// <summary>Its watch engine.</summary>
+    public WatchEngine Watch { get; private set; } = null!;
+
+    /// <summary>Builds the asynchronous projection, while it may.</summary>
+    public ProjectionRunner Projection { get; private set; } = null!;
 
     /// <summary>Passes a hint of this node on to the others.</summary>
     public Action<SimulatedNode, OrgId, long> OnHint { get; set; } = static (_, _, _) => { };
@@ -35,15 +42,20 @@ internal sealed class SimulatedNode(int number, SimulatedScheduler scheduler, Si
     /// <summary>The states in this node's memory.</summary>
     public IEnumerable<OrgState> States => Journal.Orgs.Where(org => org.State.Name is not null).Select(org => org.State);
 
+    /// <summary>Who may do what, as this node knows it before it has asked anybody; null when it holds nothing.</summary>
+    public AccessState? AccessNow(OrgId org) => Journal.Peek(org)?.State.Access;
+
     public void Start()
     {
+        Seam = new NodeSeam(mutant);
         Process = scheduler.Start($"node {number}");
         Link = new DatabaseLink(scheduler, database, Process, faults);
         var options = new JournalOptions
         {
             NewId = faults.Dice.Id, ReadRevisions = 7, RingRevisions = 16, BatchCommands = 8, QueueCommands = 64,
             // one of them keeps nothing that is not used, and hardly waits for what it loads
-            Idle = TimeSpan.FromSeconds(number == 1 ? 1.5 : 900), Tick = TimeSpan.FromMilliseconds(number == 1 ? 3 : 100),
+            Idle = TimeSpan.FromSeconds(number == 1 ? 1.5 : 900), Tick = TimeSpan.FromMilliseconds(number == 1 ? quickTick : 100),
+            Poll = mutant == Mutant.NeverPoll ? TimeSpan.FromDays(1) : TimeSpan.FromSeconds(1),
         };
         var log = new JournalLog(logs.CreateLogger<JournalLog>());
         var store = new SimulatedJournalStore(database, Link, mutant);
@@ -52,7 +64,9 @@ internal sealed class SimulatedNode(int number, SimulatedScheduler scheduler, Si
         var tail = new JournalTail(Journal, Process.Time, options, log);
         Process.Post(async void (_) => await tail.Run(CancellationToken.None), null);
         hear = tail.Hint;
-        if (Watches) StartWatch(store);
+        Projection = new ProjectionRunner(ProjectionName, new SimulatedProjectionStore(database, Link, Process, mutant), Process.Time, options with { Poll = TimeSpan.FromSeconds(1) }, log);
+        Process.Post(async void (_) => await Projection.Run(CancellationToken.None), null);
+        StartWatch(store);
     }
 
     void StartWatch(SimulatedJournalStore store)

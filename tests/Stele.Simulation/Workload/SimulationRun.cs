@@ -1,8 +1,7 @@
 using System.Text;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 using Stele.Core.Journal;
 using Stele.Simulation.Checking;
+using Stele.Simulation.Checking.Histories;
 using Stele.Simulation.Database;
 using Stele.Simulation.Scheduling;
 using Stele.Simulation.Watching;
@@ -10,94 +9,111 @@ using Stele.Simulation.Watching;
 namespace Stele.Simulation.Workload;
 
 /// <summary>What a run came to.</summary>
-internal sealed record SimulationResult(
-    ulong Seed, IReadOnlyList<Violation> Violations, ulong Trace, long Steps, int Asked, int Acknowledged, int Lost, IReadOnlyList<int> Fired, string Plan)
+internal sealed record SimulationResult(RunOptions Options, IReadOnlyList<Violation> Violations, ulong Trace, long Work, RunTally Tally, int Acknowledged, int Lost, string Plan, IReadOnlyList<HistoryLine> History)
 {
     public override string ToString()
     {
         var text = new StringBuilder();
-        text.Append(System.Globalization.CultureInfo.InvariantCulture, $"seed {Seed}: {Asked} asked, {Acknowledged} acknowledged, {Lost} lost to rewinds, {Steps} steps, trace {Trace:x16}\nplan: {Plan}\n");
+        text.Append(System.Globalization.CultureInfo.InvariantCulture, $"{Options}: a run for {Options.KindOfRun.ToString().ToLowerInvariant()}, {Tally.Steps} steps ({Tally.Operations} operations, {Tally.Messages} messages, {Tally.Faults} faults), {Acknowledged} writes acknowledged, {Lost} lost to rewinds, trace {Trace:x16}\nplan: {Plan}\n");
         foreach (var violation in Violations) text.Append(violation).Append('\n');
         return text.ToString();
     }
 }
 
 /// <summary>
-/// One seed, whole: nodes on one database, clients that ask, a nemesis; then faults stop, and everyone must make progress
-/// and agree.
+/// One seed, whole: nodes on one database, clients who ask, watchers, a nemesis. In a run for safety faults strike to the end;
+/// in one for liveness they stop, several times, and everyone must make progress. In the end everything must agree.
 /// </summary>
 internal sealed class SimulationRun
 {
-    readonly ulong seed;
+    readonly RunOptions options;
     readonly SimulatedScheduler scheduler;
     readonly Dice dice;
     readonly FaultPlan faults;
     readonly SimulatedDatabase database;
     readonly Judge judge;
+    readonly HistoryRecorder recorder;
     readonly List<SimulatedNode> nodes = [];
     readonly List<SimulatedClient> clients = [];
     readonly List<OrgId> orgs = [];
     readonly Nemesis nemesis;
     readonly List<SimulatedWatcher> watchers = [];
 
-    const long StepsMax = 400_000;
-    static readonly TimeSpan LiveBound = TimeSpan.FromSeconds(8);
+    const long WorkMax = 1_000_000;
+    const int LiveRounds = 3;
 
-    SimulationRun(ulong seed, Mutant mutant, FaultPlan? plan, ILoggerFactory logs, int watching)
+    // the longest that something of before may still be under way, and what is a moment for everyone
+    static readonly TimeSpan calming = TimeSpan.FromSeconds(15), liveBound = TimeSpan.FromSeconds(8), levelling = TimeSpan.FromSeconds(3);
+
+    SimulationRun(RunOptions options)
     {
-        this.seed = seed;
-        scheduler = new SimulatedScheduler(seed);
-        dice = new Dice(seed);
-        faults = plan ?? FaultPlan.Draw(dice.Fork());
-        faults.On = false;
-        database = new SimulatedDatabase(scheduler, dice.Id());
-        judge = new Judge(scheduler, database);
+        this.options = options;
+        scheduler = new SimulatedScheduler(options.Seed);
+        dice = new Dice(options.Seed);
+        faults = FaultPlan.Draw(dice.Fork());
+        foreach (var kind in options.Without) faults.Without(kind);
+        (faults.On, faults.StrikesMax) = (false, options.FaultsMax);
+        recorder = new HistoryRecorder(scheduler, options.Seed);
+        database = new SimulatedDatabase(scheduler, dice.Id()) { Synchronous = dice.Chance(0.4) };
+        database.Locks.OnDeadlock = () => faults.Came(FaultKind.Deadlock);
+        judge = new Judge(scheduler, database, recorder);
         database.OnChange = judge.Observe;
         var count = dice.Between(2, 3);
-        for (var i = 0; i < count; i++) nodes.Add(new SimulatedNode(i, scheduler, database, faults, mutant, logs) { OnHint = Carry, Watches = watching > 0 });
+        // most nodes look at their deadlines seldom, or a run would do little else
+        var quickTick = dice.Chance(0.15) ? 3 : 40;
+        for (var i = 0; i < count; i++) nodes.Add(new SimulatedNode(i, scheduler, database, faults, options.Mutant, quickTick, options.Logs) { OnHint = Carry });
         foreach (var node in nodes) node.Start();
-        for (var i = dice.Chance(0.2) ? 2 : 1; i > 0; i--) orgs.Add(new OrgId(orgs.Count + 1));
-        count = dice.Between(2, 6);
-        for (var i = 0; i < count; i++)
-            clients.Add(new SimulatedClient(i, scheduler.Start($"client {i}"), dice.Fork(), nodes, orgs, database, judge, faults.Has(FaultKind.BadData)));
+        for (var i = dice.Between(2, 3); i > 0; i--) orgs.Add(new OrgId(orgs.Count + 1));
+        var around = new Surroundings(nodes, orgs, orgs.ToDictionary(org => org, org => new People(org, dice.Fork())), database, judge, recorder, faults);
+        count = Math.Min(dice.Between(2, 6), options.ClientsMax);
+        for (var i = 0; i < count; i++) clients.Add(new SimulatedClient(i, scheduler.Start($"client {i}"), dice.Fork(), around));
         // dice of their own, so that what the others throw is what it is without them
-        var watchDice = new Dice(seed ^ 0x3A7C4);
-        for (var i = 0; i < watching; i++) watchers.Add(new SimulatedWatcher(i, scheduler.Start($"watcher {i}"), watchDice.Fork(), nodes, watchDice.Pick(orgs), database, judge));
+        var watchDice = new Dice(options.Seed ^ 0x3A7C4);
+        for (var i = 0; i < options.Watchers; i++)
+            watchers.Add(new SimulatedWatcher(i, scheduler.Start($"watcher {i}"), watchDice.Fork(), around, watchDice.Pick(orgs), options.Mutant) { SeesAll = i % 3 != 2 });
         nemesis = new Nemesis(scheduler.Start("nemesis"), dice.Fork(), faults, database, nodes, judge);
     }
 
     /// <summary>Runs a seed.</summary>
-    public static SimulationResult Of(ulong seed, Mutant mutant = Mutant.None, Func<Dice, FaultPlan>? plan = null, ILoggerFactory? logs = null, int watchers = 0) =>
-        new SimulationRun(seed, mutant, plan?.Invoke(new Dice(seed ^ 0xFA)), logs ?? NullLoggerFactory.Instance, watchers).Run();
+    public static SimulationResult Of(ulong seed) => Of(new RunOptions(seed));
+
+    /// <summary>Runs what the options say.</summary>
+    public static SimulationResult Of(RunOptions options) => new SimulationRun(options).Run();
 
     SimulationResult Run()
     {
-        if (faults.Has(FaultKind.BadData)) faults.Fired[(int)FaultKind.BadData]++;
         Phase("the orgs are made", TimeSpan.FromMinutes(1), async client =>
         {
-            if (client == clients[0]) await Create(client);
+            if (client == clients[0]) await client.Begin(nodes[0]);
         });
         database.Backup();
-        faults.On = true;
-        nemesis.Process.Post(async void (_) => await nemesis.Run(), null);
         foreach (var watcher in watchers) watcher.Process.Post(async void (_) => await watcher.Run(), null);
-        var (operations, pause) = (dice.Between(10, 30), dice.Milliseconds(1, dice.Chance(0.2) ? 500 : 40));
-        Phase("everyone is answered", TimeSpan.FromMinutes(20), client => client.Run(operations, pause));
-        nemesis.Heal();
+        var pause = dice.Milliseconds(1, dice.Chance(0.2) ? 300 : 40);
+        var rounds = options.KindOfRun == RunKind.Liveness ? LiveRounds : 1;
+        for (var round = 1; round <= rounds; round++)
+        {
+            Trouble(pause, faults.Tally.Steps + options.Steps / rounds);
+            if (options.KindOfRun == RunKind.Liveness) Phase("clients make progress", TimeSpan.FromMinutes(3), client => client.RunLive(liveBound));
+        }
         foreach (var watcher in watchers) watcher.Calm = true;
-        Settle(TimeSpan.FromSeconds(12));
-        Phase("clients make progress", TimeSpan.FromMinutes(3), client => client.RunLive(LiveBound));
-        Settle(TimeSpan.FromSeconds(3));
+        Settle(options.KindOfRun == RunKind.Liveness ? levelling : TimeSpan.Zero);
+        Settle(levelling);
         if (judge.Violations.Count == 0) judge.Finish(nodes.SelectMany(node => node.States));
         foreach (var watcher in watchers) watcher.Finish(mayReset: judge.Lost > 0);
-        return new SimulationResult(seed, judge.Violations, scheduler.Trace, scheduler.Steps, clients.Sum(c => c.Asked), clients.Sum(c => c.Acknowledged),
-            judge.Lost, faults.Fired, faults.ToString());
+        IReadOnlyList<Violation> violations = judge.Violations.Count > 0 ? judge.Violations : HistoryChecks.Run(recorder.Lines);
+        return new SimulationResult(options, violations, scheduler.Trace, scheduler.Steps, faults.Tally, clients.Sum(client => client.Acknowledged), judge.Lost, faults.ToString(), recorder.Lines);
     }
 
-    async Task Create(SimulatedClient client)
+    // until so many steps are done; then all is healed, and what was under way has come to its end
+    void Trouble(TimeSpan pause, int steps)
     {
-        foreach (var org in orgs)
-            if (await client.Create(nodes[0], org) is not { Fault: null } answer) judge.Report("an org can be made", "");
+        faults.On = true;
+        foreach (var watcher in watchers) watcher.Calm = false;
+        nemesis.Process.Post(async void (_) => await nemesis.Run(), null);
+        Phase("everyone is answered", TimeSpan.FromMinutes(20), client => client.Run(pause, () => faults.Tally.Steps >= steps || faults.Tally.Operations >= options.OperationsMax));
+        nemesis.Heal();
+        foreach (var watcher in watchers) watcher.Calm = true;
+        Settle(calming);
     }
 
     void Phase(string promise, TimeSpan atMost, Func<SimulatedClient, Task> work)
@@ -105,7 +121,7 @@ internal sealed class SimulationRun
         if (judge.Violations.Count > 0) return;
         var under = new List<Task>();
         foreach (var client in clients) client.Process.Post(_ => under.Add(work(client)), null);
-        var done = scheduler.Run(() => under.Count == clients.Count && under.TrueForAll(task => task.IsCompleted) || judge.Violations.Count > 0, atMost, StepsMax);
+        var done = scheduler.Run(() => (under.Count == clients.Count && under.TrueForAll(task => task.IsCompleted)) || judge.Violations.Count > 0, atMost, WorkMax);
         foreach (var escape in scheduler.Escapes) judge.Report("nothing escapes", escape);
         foreach (var task in under.Where(task => task.IsFaulted)) judge.Report("the simulation itself works", task.Exception!.ToString());
         if (!done && judge.Violations.Count == 0) judge.Report(promise, $"{under.Count(task => !task.IsCompleted)} clients still wait after {atMost} of the simulation's time");
@@ -114,15 +130,16 @@ internal sealed class SimulationRun
     // lets time pass
     void Settle(TimeSpan time)
     {
-        if (judge.Violations.Count > 0) return;
+        if (judge.Violations.Count > 0 || time == TimeSpan.Zero) return;
         var until = scheduler.Now + time.Ticks;
-        scheduler.Run(() => scheduler.Now >= until, time * 2, StepsMax);
+        scheduler.Run(() => scheduler.Now >= until, time * 2, WorkMax);
         foreach (var escape in scheduler.Escapes) judge.Report("nothing escapes", escape);
     }
 
     void Deliver(SimulatedNode node, OrgId org, long revision, TimeSpan after) => database.Process.Post(async void (_) =>
     {
         await database.Process.Time.Wait(after);
+        faults.Tally.Messages++;
         node.Hear(org, revision);
     }, null);
 
@@ -131,8 +148,8 @@ internal sealed class SimulationRun
         foreach (var node in nodes)
         {
             if (node == from || faults.Strikes(FaultKind.HintLost)) continue;
-            Deliver(node, org, revision, dice.Milliseconds(0.1, 3));
-            if (faults.Strikes(FaultKind.HintLate)) Deliver(node, org, revision, dice.Milliseconds(3, 2_000));
+            Deliver(node, org, revision, faults.Strikes(FaultKind.HintLate) ? dice.Milliseconds(3, 2_000) : dice.Milliseconds(0.1, 3));
+            if (faults.Strikes(FaultKind.HintDoubled)) Deliver(node, org, revision, dice.Milliseconds(0.1, 2_000));
         }
     }
 }

@@ -45,7 +45,8 @@ internal static class WriteChecks
             }
             if (!place.Lost && !standing.Add(line.Tag)) history.Report("what is asked for once is written once", $"org {org}: {line.Tag} stands in the journal twice, the second time as revision {line.Revision}", line.At);
             List<Operation> askedBy = [.. byTag[line.Tag]];
-            if (askedBy.TrueForAll(operation => operation.End is EndedFailed))
+            // of what was lost it is right to say that it is not written
+            if (!place.Lost && askedBy.TrueForAll(operation => operation.End is EndedFailed))
                 history.Report("what is refused is never written", $"{askedBy[0]} ended with {((EndedFailed)askedBy[0].End!).Code}, and is revision {line.Revision}", line.At);
             Effect(history, place, askedBy[0]);
         }
