@@ -81,12 +81,12 @@ public sealed record UserPasswordSet(Guid Id, int Version) : JournalEvent
     public override int Format => JournalFormat.Access;
 
     /// <inheritdoc/>
-    public override byte[] Encode() => MemberEventJson.Write(Id, Version);
+    public override byte[] Encode() => OrgEventJson.WriteId(Id, Version);
 
     /// <summary>Reads what <see cref="Encode"/> wrote.</summary>
     public static UserPasswordSet Decode(ReadOnlySpan<byte> data)
     {
-        var (id, version) = MemberEventJson.Read(TypeName, data);
+        var (id, version) = OrgEventJson.ReadId(TypeName, data);
         return new(id, version);
     }
 }
@@ -112,12 +112,12 @@ public sealed record UserRemoved(Guid Id, int Version) : JournalEvent
     public override int Format => JournalFormat.Access;
 
     /// <inheritdoc/>
-    public override byte[] Encode() => MemberEventJson.Write(Id, Version);
+    public override byte[] Encode() => OrgEventJson.WriteId(Id, Version);
 
     /// <summary>Reads what <see cref="Encode"/> wrote.</summary>
     public static UserRemoved Decode(ReadOnlySpan<byte> data)
     {
-        var (id, version) = MemberEventJson.Read(TypeName, data);
+        var (id, version) = OrgEventJson.ReadId(TypeName, data);
         return new(id, version);
     }
 }
@@ -185,27 +185,12 @@ public sealed record ServiceAccountRemoved(Guid Id, int Version) : JournalEvent
     public override int Format => JournalFormat.Access;
 
     /// <inheritdoc/>
-    public override byte[] Encode() => MemberEventJson.Write(Id, Version);
+    public override byte[] Encode() => OrgEventJson.WriteId(Id, Version);
 
     /// <summary>Reads what <see cref="Encode"/> wrote.</summary>
     public static ServiceAccountRemoved Decode(ReadOnlySpan<byte> data)
     {
-        var (id, version) = MemberEventJson.Read(TypeName, data);
+        var (id, version) = OrgEventJson.ReadId(TypeName, data);
         return new(id, version);
-    }
-}
-
-static class MemberEventJson
-{
-    public static byte[] Write(Guid id, int version) => OrgEventJson.Write(json =>
-    {
-        json.WriteString("id", id);
-        json.WriteNumber("version", version);
-    });
-
-    public static (Guid Id, int Version) Read(string type, ReadOnlySpan<byte> data)
-    {
-        var members = OrgEventJson.Read(type, data, "id", "version");
-        return (members[0].GetGuid(), members[1].GetInt32());
     }
 }

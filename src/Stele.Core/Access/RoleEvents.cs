@@ -67,16 +67,12 @@ public sealed record RoleRemoved(string Name, int Version) : JournalEvent
     public override int Format => JournalFormat.Access;
 
     /// <inheritdoc/>
-    public override byte[] Encode() => OrgEventJson.Write(json =>
-    {
-        json.WriteString("name", Name);
-        json.WriteNumber("version", Version);
-    });
+    public override byte[] Encode() => OrgEventJson.WriteName(Name, Version);
 
     /// <summary>Reads what <see cref="Encode"/> wrote.</summary>
     public static RoleRemoved Decode(ReadOnlySpan<byte> data)
     {
-        var members = OrgEventJson.Read(TypeName, data, "name", "version");
-        return new RoleRemoved(members[0].GetString()!, members[1].GetInt32());
+        var (name, version) = OrgEventJson.ReadName(TypeName, data);
+        return new RoleRemoved(name, version);
     }
 }

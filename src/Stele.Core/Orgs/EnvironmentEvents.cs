@@ -98,16 +98,12 @@ public sealed record EnvironmentDeleted(string Name, int Version) : JournalEvent
     public override int Format => JournalFormat.Settings;
 
     /// <inheritdoc/>
-    public override byte[] Encode() => OrgEventJson.Write(json =>
-    {
-        json.WriteString("name", Name);
-        json.WriteNumber("version", Version);
-    });
+    public override byte[] Encode() => OrgEventJson.WriteName(Name, Version);
 
     /// <summary>Reads what <see cref="Encode"/> wrote.</summary>
     public static EnvironmentDeleted Decode(ReadOnlySpan<byte> data)
     {
-        var members = OrgEventJson.Read(TypeName, data, "name", "version");
-        return new EnvironmentDeleted(members[0].GetString()!, members[1].GetInt32());
+        var (name, version) = OrgEventJson.ReadName(TypeName, data);
+        return new EnvironmentDeleted(name, version);
     }
 }

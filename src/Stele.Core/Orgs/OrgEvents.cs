@@ -181,6 +181,24 @@ static class OrgEventJson
         return stream.ToArray();
     }
 
+    /// <summary>What is over, or has another secret: its id, and the version of its stream.</summary>
+    public static byte[] WriteId(Guid id, int version) => Write(json =>
+    {
+        json.WriteString("id", id);
+        json.WriteNumber("version", version);
+    });
+
+    public static (Guid Id, int Version) ReadId(string type, ReadOnlySpan<byte> data) => Read(type, data, "id", "version") is var members ? (members[0].GetGuid(), members[1].GetInt32()) : default;
+
+    /// <summary>The same of what has a name.</summary>
+    public static byte[] WriteName(string name, int version) => Write(json =>
+    {
+        json.WriteString("name", name);
+        json.WriteNumber("version", version);
+    });
+
+    public static (string Name, int Version) ReadName(string type, ReadOnlySpan<byte> data) => Read(type, data, "name", "version") is var members ? (members[0].GetString()!, members[1].GetInt32()) : default;
+
     public static JsonElement[] Read(string type, ReadOnlySpan<byte> data, params string[] names)
     {
         var reader = new Utf8JsonReader(data);

@@ -81,17 +81,13 @@ public sealed record WebhookSecretRotated(Guid Id, int Version) : JournalEvent
     public override int Format => JournalFormat.Webhooks;
 
     /// <inheritdoc/>
-    public override byte[] Encode() => OrgEventJson.Write(json =>
-    {
-        json.WriteString("id", Id);
-        json.WriteNumber("version", Version);
-    });
+    public override byte[] Encode() => OrgEventJson.WriteId(Id, Version);
 
     /// <summary>Reads what <see cref="Encode"/> wrote.</summary>
     public static WebhookSecretRotated Decode(ReadOnlySpan<byte> data)
     {
-        var members = OrgEventJson.Read(TypeName, data, "id", "version");
-        return new WebhookSecretRotated(members[0].GetGuid(), members[1].GetInt32());
+        var (id, version) = OrgEventJson.ReadId(TypeName, data);
+        return new WebhookSecretRotated(id, version);
     }
 }
 
@@ -116,16 +112,12 @@ public sealed record WebhookRemoved(Guid Id, int Version) : JournalEvent
     public override int Format => JournalFormat.Webhooks;
 
     /// <inheritdoc/>
-    public override byte[] Encode() => OrgEventJson.Write(json =>
-    {
-        json.WriteString("id", Id);
-        json.WriteNumber("version", Version);
-    });
+    public override byte[] Encode() => OrgEventJson.WriteId(Id, Version);
 
     /// <summary>Reads what <see cref="Encode"/> wrote.</summary>
     public static WebhookRemoved Decode(ReadOnlySpan<byte> data)
     {
-        var members = OrgEventJson.Read(TypeName, data, "id", "version");
-        return new WebhookRemoved(members[0].GetGuid(), members[1].GetInt32());
+        var (id, version) = OrgEventJson.ReadId(TypeName, data);
+        return new WebhookRemoved(id, version);
     }
 }
