@@ -41,7 +41,7 @@ internal sealed class ImportSet
         switch (file.Format)
         {
             case ConfigFormat.Yaml:
-                return [.. YamlSource.Parse(file.Text).Select(root => new SourceDocument(Flattening.Flatten(root), root.Line))];
+                return [.. YamlSource.Parse(file.Text).Select(root => new SourceDocument(Flattening.Flatten(root, file.Text.Length), root.Line))];
             case ConfigFormat.Properties:
                 return PropertiesSource.Parse(file.Text, infer);
             case ConfigFormat.Dotenv:
@@ -54,7 +54,7 @@ internal sealed class ImportSet
                     service = null;
                     root = map with { Members = [.. map.Members.Where(member => !IsWholeKeysMember(member))] };
                 }
-                return [new SourceDocument(Flattening.Flatten(root), 1)];
+                return [new SourceDocument(Flattening.Flatten(root, file.Text.Length), 1)];
         }
     }
 

@@ -29,10 +29,15 @@ internal static class Flattening
     /// <summary>YAML aliases can make a small file into a huge one ("billion laughs"); past this many nodes it is refused.</summary>
     internal const int NodesMax = 2_000_000;
 
-    internal static List<SourceLeaf> Flatten(SourceNode root)
+    /// <summary>No file says so much by aliases that each of its characters stands for more; a small one may say this much in any case.</summary>
+    const int NodesPerCharacter = 16, NodesOfAny = 10_000;
+
+    /// <param name="root">The tree.</param>
+    /// <param name="characters">How long the text is that it was read from.</param>
+    internal static List<SourceLeaf> Flatten(SourceNode root, int characters)
     {
         var leaves = new List<SourceLeaf>();
-        var budget = NodesMax;
+        var budget = (int)Math.Clamp((long)characters * NodesPerCharacter, NodesOfAny, NodesMax);
         if (root is MapNode { Members: [{ Name: Verbatim }] } or ScalarNode { Json: not "null" } or ListNode)
             throw new SourceFormatException(root.Line, "the top level must be a map of keys");
         if (root is MapNode map)
@@ -114,6 +119,6 @@ internal static class Flattening
 
     static void Spend(SourceNode node, ref int budget)
     {
-        if (--budget < 0) throw new SourceFormatException(node.Line, $"more than {NodesMax:N0} values, aliases counted each time: too many for one file");
+        if (--budget < 0) throw new SourceFormatException(node.Line, "too many values for a file of this size, aliases counted each time");
     }
 }

@@ -24,6 +24,11 @@ internal static partial class YamlSource
         {
             throw new SourceFormatException((int)e.Start.Line, $"not YAML: {e.Message.TrimEnd('.')}");
         }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
+        {
+            // the scanner's own: a flow that is never closed, a tag that is no URI, half a surrogate pair
+            throw new SourceFormatException(0, $"not YAML: {e.Message.TrimEnd('.')}");
+        }
         return documents;
     }
 

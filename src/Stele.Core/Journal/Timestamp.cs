@@ -11,6 +11,9 @@ public readonly record struct Timestamp(long Microseconds) : IComparable<Timesta
     /// <summary>The epoch: the last_at of a journal that holds nothing.</summary>
     public static readonly Timestamp Epoch = new(0);
 
+    /// <summary>The last moment that there is a date for.</summary>
+    public static readonly Timestamp Max = From(DateTime.MaxValue);
+
     /// <summary>The moment, with what is finer than a microsecond cut off.</summary>
     public static Timestamp From(DateTimeOffset moment) => new(FloorMicroseconds(moment.UtcTicks));
 

@@ -36,6 +36,12 @@ internal static partial class FlagYaml
             problems.Add(Problem.Body("", "yaml.syntax", string.Create(CultureInfo.InvariantCulture, $"Line {e.Start.Line}: {e.Message}")));
             return null;
         }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
+        {
+            // the scanner's own: a flow that is never closed, a tag that is no URI, half a surrogate pair
+            problems.Add(Problem.Body("", "yaml.syntax", string.Create(CultureInfo.InvariantCulture, $"Near line {parser.Current?.End.Line ?? 1}: {e.Message}")));
+            return null;
+        }
     }
 
     /// <summary>A JSON text in YAML's block style.</summary>

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Unicode;
 using Stele.Core.Faults;
 
 namespace Stele.Server.Gateway;
@@ -38,6 +39,9 @@ internal readonly record struct PageCursor(long Revision, long OtherRevision, st
         cursor = default;
         Span<byte> bytes = stackalloc byte[TextCharactersMax];
         if (text.Length > TextCharactersMax || !Base64Url.IsValid(text) || !Base64Url.TryDecodeFromChars(text, bytes, out var length) || length < HeadBytes)
+            return Problem.Query("cursor", "cursor.malformed", "This is not a cursor that a list answered.");
+        // the text goes on to SQL, which takes neither: no cursor of ours has them
+        if (!Utf8.IsValid(bytes[HeadBytes..length]) || bytes[HeadBytes..length].Contains((byte)0))
             return Problem.Query("cursor", "cursor.malformed", "This is not a cursor that a list answered.");
         Span<byte> hash = stackalloc byte[HashBytes];
         Hash(query, hash);

@@ -60,6 +60,8 @@ internal sealed class RequestBody : IDisposable
         catch (Exception e)
         {
             body.Dispose();
+            // chunks of a size that is none: to the web server a fault of its transport, and no request of anybody
+            if (e is IOException and not BadHttpRequestException && !context.RequestAborted.IsCancellationRequested) return Fault.Invalid(Problem.Body("", "http.request", e.Message));
             if (e is OperationCanceledException && deadline is { IsCancellationRequested: true } && !context.RequestAborted.IsCancellationRequested) return TooSlow;
             throw;
         }

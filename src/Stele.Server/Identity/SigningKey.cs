@@ -51,7 +51,7 @@ internal sealed class SigningKey
     {
         if (jwk.ValueKind != JsonValueKind.Object) return null;
         if (Text(jwk, "use") is { } use && use != "sig") return null;
-        if (jwk.TryGetProperty("key_ops", out var operations) && !(operations.ValueKind == JsonValueKind.Array && operations.EnumerateArray().Any(operation => operation.ValueEquals("verify")))) return null;
+        if (jwk.TryGetProperty("key_ops", out var operations) && !(operations.ValueKind == JsonValueKind.Array && operations.EnumerateArray().Any(operation => operation.ValueKind == JsonValueKind.String && operation.ValueEquals("verify")))) return null;
         try
         {
             return Text(jwk, "kty") switch

@@ -179,7 +179,7 @@ internal sealed class JournalNode
             if (!(await Read(loaded.Journal, new ReadOptions(Consistency.Strong, null, null))).TryGet(out var snapshot, out fault)) return fault;
             // a later revision may have the time of last_at itself, so the moment must lie before it
             if (moment < snapshot.State.LastAt) return snapshot.State;
-            if (loaded.Appender.Enqueue(new PendingCommand(null, null, new Timestamp(moment.Microseconds + 1), time.GetTimestamp())) is not { } queued) continue;
+            if (loaded.Appender.Enqueue(new PendingCommand(null, null, new Timestamp(Math.Min(moment.Microseconds, Timestamp.Max.Microseconds - 1) + 1), time.GetTimestamp())) is not { } queued) continue;
             return (await queued).TryGet(out var applied, out var refused) ? applied.State : refused;
         }
     }

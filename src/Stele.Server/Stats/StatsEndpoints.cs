@@ -20,7 +20,7 @@ internal sealed class StatsEndpoints(JournalNode journal, DatabaseConnections da
         var parameters = RequestParameters.Parse(context.Request, Parameter.From | Parameter.To | Parameter.Env | Parameter.Page, ref problems);
         var today = DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime);
         var to = Day("to", parameters.To, today, ref problems);
-        var from = Day("from", parameters.From, to.AddDays(1 - DaysDefault), ref problems);
+        var from = Day("from", parameters.From, Earlier(to, DaysDefault - 1), ref problems);
         string[] query = ["changes", Text(from), Text(to), parameters.Env?.Text ?? ""];
         var after = After(parameters.Cursor, query, ref problems);
         if (from > to) (problems ??= []).Add(Problem.Query("from", "from.after_to", "from is a day after to."));
@@ -74,6 +74,8 @@ internal sealed class StatsEndpoints(JournalNode journal, DatabaseConnections da
         (problems ??= []).Add(Problem.Query(name, "day", $"{name} is a day such as 2026-01-31."));
         return absent;
     }
+
+    static DateOnly Earlier(DateOnly day, int days) => day.DayNumber < days ? DateOnly.MinValue : day.AddDays(-days);
 
     static bool TryDay(string text, out DateOnly day) => DateOnly.TryParseExact(text, DayFormat, CultureInfo.InvariantCulture, DateTimeStyles.None, out day);
 

@@ -19,7 +19,7 @@ internal static class StatsQueries
         batch.BatchCommands.Add(PostgresParameters.SetOrg(org));
         batch.BatchCommands.Add(PostgresParameters.Command(CheckpointSql, org.Value, StatsProjection.Name));
         batch.BatchCommands.Add(PostgresParameters.Command(ChangesSql, org.Value, from, to, environment ?? "",
-            after?.Day ?? to.AddDays(1), after?.Environment ?? "", after?.Actor ?? "", limit));
+            after?.Day ?? (to == DateOnly.MaxValue ? to : to.AddDays(1)), after?.Environment ?? "", after?.Actor ?? "", limit));
         await using var reader = await batch.ExecuteReaderAsync(cancellation);
         await reader.NextResultAsync(cancellation);
         var checkpoint = await reader.ReadAsync(cancellation) ? reader.GetInt64(0) : 0;

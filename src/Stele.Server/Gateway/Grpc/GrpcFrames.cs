@@ -23,7 +23,16 @@ internal static class GrpcFrames
     {
         while (true)
         {
-            var read = await reader.ReadAsync(cancellation);
+            ReadResult read;
+            try
+            {
+                read = await reader.ReadAsync(cancellation);
+            }
+            catch (IOException)
+            {
+                // the client reset the stream, and nobody has heard of it yet
+                return (null, CutShort);
+            }
             var buffer = read.Buffer;
             if (buffer.Length >= HeadBytes)
             {
@@ -37,7 +46,7 @@ internal static class GrpcFrames
                 }
             }
             reader.AdvanceTo(buffer.Start, buffer.End);
-            if (read.IsCompleted) return (null, buffer.IsEmpty ? null : new GrpcStatus(GrpcCode.Internal, "The request ends in the middle of a message."));
+            if (read.IsCompleted) return (null, buffer.IsEmpty ? null : CutShort);
         }
     }
 
@@ -106,6 +115,8 @@ internal static class GrpcFrames
         using (var gzip = new GZipStream(packed, CompressionLevel.Fastest)) message.WriteTo(gzip);
         return packed.ToArray();
     }
+
+    static GrpcStatus CutShort => new(GrpcCode.Internal, "The request ends in the middle of a message.");
 
     static GrpcStatus TooLarge => new(GrpcCode.ResourceExhausted, $"A message has at most {GrpcLimits.MessageBytes.Value} bytes, unpacked.");
 }

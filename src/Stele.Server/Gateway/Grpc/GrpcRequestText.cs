@@ -38,7 +38,8 @@ internal static class GrpcRequestText
                 if (route.IsInQuery(field.Name)) Query(query, field, field.Accessor.GetValue(message), ref problems);
                 else Member(body!, field, field.Accessor.GetValue(message), "", ref problems);
             }
-        request.Path = path.ToString();
+        // by its constructor: a string that is assigned would be decoded
+        request.Path = new PathString(path.ToString());
         request.QueryString = new QueryString(query.Length == 0 ? null : query.ToString());
         if (body is not null) Body(request, body.Raw("}"u8));
         return problems is null ? null : Fault.Invalid(problems);
@@ -91,7 +92,8 @@ internal static class GrpcRequestText
         {
             if (json.Written[^1] != (byte)'{') json.Raw(","u8);
             var name = GrpcFields.Text(key, entry.Key);
-            One(json.Text(name).Raw(":"u8), of, entry.Value!, $"{pointer}/{name}", ref problems);
+            Text(json, name ?? "");
+            One(json.Raw(":"u8), of, entry.Value!, $"{pointer}/{name}", ref problems);
         }
         json.Raw("}"u8);
     }
@@ -99,12 +101,26 @@ internal static class GrpcRequestText
     static void One(JsonText json, FieldDescriptor field, object value, string pointer, ref List<Problem>? problems)
     {
         if (GrpcFields.IsJson(field)) Raw(json, (string)value, pointer, ref problems);
-        else if (value is Names names) json.Raw("["u8).Raw(Encoding.UTF8.GetBytes(string.Join(',', names.Names_.Select(name => Encoding.UTF8.GetString(CanonicalJson.FromString(name)))))).Raw("]"u8);
+        else if (value is Names names) Text(json, names);
         else if (value is IMessage message && GrpcFields.Text(field, message) is null && !IsTime(message.Descriptor)) Nested(json, message, pointer, ref problems);
         else if (GrpcFields.Text(field, value) is not { } text)
             (problems ??= []).Add(Problem.Body(pointer, "value.range", $"{field.Name} is not a value of its type."));
-        else if (value is string or ByteString or IMessage or System.Enum) json.Text(text);
+        else if (value is string or ByteString or IMessage or System.Enum) Text(json, text);
         else json.Ascii(text);
+    }
+
+    static void Text(JsonText json, Names names)
+    {
+        json.Raw("["u8);
+        foreach (var (index, name) in names.Names_.Index()) Text(index > 0 ? json.Raw(","u8) : json, name);
+        json.Raw("]"u8);
+    }
+
+    // whether a text may hold U+0000 is for whoever reads the body to say
+    static void Text(JsonText json, string text)
+    {
+        if (text.Contains('\0')) json.Raw("\""u8).Raw(JsonEncodedText.Encode(text).EncodedUtf8Bytes).Raw("\""u8);
+        else json.Text(text);
     }
 
     static void Nested(JsonText json, IMessage message, string pointer, ref List<Problem>? problems)
