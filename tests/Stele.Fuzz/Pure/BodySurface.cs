@@ -28,7 +28,7 @@ internal static class BodySurface
     {
         ["PUT /v1/config/{key}"] = (body, problems) => SetBody.Parse(body, problems),
         ["POST /v1/config/{key}/rollback"] = (body, problems) => RollbackBody.Parse(body, problems),
-        ["POST /v1/changes"] = (body, problems) => ChangeBody.Parse(body, null, problems),
+        ["POST /v1/changes"] = (body, problems) => ChangeBody.Parse(body, null, now, problems),
         ["POST /v1/rollback"] = (body, problems) => RestoreBody.Parse(body, problems),
         ["POST /v1/orgs"] = (body, problems) => NewOrgBody.Parse(body, problems),
         ["PATCH /v1/settings"] = (body, problems) => SettingsBody.Parse(body, problems),
