@@ -72,6 +72,7 @@ public sealed class FlagDeciderTests
             var read = EventCodec.Decode(e.Type, e.Encode());
             Assert.Equal((e.Stream, e.StreamVersion, e.Format), (read.Stream, read.StreamVersion, read.Format));
             Assert.Equal(e.Encode(), read.Encode());
+            if (read is FlagDefined defined) Assert.Equal((true, """{"enabled":true}"""), (defined.Killed, Encoding.UTF8.GetString(defined.Definition)));
         }
         Assert.Throws<UnknownEventException>(() => EventCodec.Decode(FlagDefined.TypeName, """{"environment":"e","name":"n","definition":1,"other":1,"version":1}"""u8));
     }
