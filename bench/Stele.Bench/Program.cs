@@ -4,6 +4,7 @@ using Stele.Bench.Flood;
 using Stele.Bench.Million;
 using Stele.Bench.Ofrep;
 using Stele.Bench.Peers;
+using Stele.Bench.Sdk;
 using Stele.Bench.Shards;
 using Stele.Bench.Tokens;
 using Stele.Bench.Watch;
@@ -39,6 +40,8 @@ switch (verb)
         return await MillionRun.Run(arguments);
     case "ofrep":
         return await OfrepRun.Run(arguments);
+    case "sdk":
+        return await SdkRun.Run(arguments);
     case "schema":
         return SchemaRun.Run(arguments);
     case "shards":
@@ -48,6 +51,6 @@ switch (verb)
     case "watch":
         return await WatchRun.Run(arguments);
     default:
-        Console.Error.WriteLine($"stele-bench: no such verb: {verb} (compare, crash, flags, flood, idle, limiter, million, ofrep, schema, shards, tokens, watch, bare, fan-out, list)");
+        Console.Error.WriteLine($"stele-bench: no such verb: {verb} (compare, crash, flags, flood, idle, limiter, million, ofrep, schema, sdk, shards, tokens, watch, bare, fan-out, list)");
         return 2;
 }

@@ -6,7 +6,6 @@ namespace Stele.Server.Tests.Client;
 /// <summary>A way to a server that can be closed and opened: closed, it ends what goes through it and refuses what comes.</summary>
 internal sealed class Gate : IAsyncDisposable
 {
-    readonly Uri to;
     readonly int port;
     readonly List<TcpClient> through = [];
     TcpListener? listener;
@@ -14,12 +13,15 @@ internal sealed class Gate : IAsyncDisposable
 
     internal Gate(Uri to)
     {
-        this.to = to;
+        To = to;
         listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         port = ((IPEndPoint)listener.LocalEndpoint).Port;
         _ = Accept(listener, closing.Token);
     }
+
+    /// <summary>Where it leads, for who comes from now on.</summary>
+    internal Uri To { get; set; }
 
     internal string Url => $"http://127.0.0.1:{port}";
 
@@ -78,7 +80,7 @@ internal sealed class Gate : IAsyncDisposable
                 through.Add(client);
                 through.Add(server);
             }
-            await server.ConnectAsync(to.Host, to.Port, cancellation);
+            await server.ConnectAsync(To.Host, To.Port, cancellation);
             await Task.WhenAny(client.GetStream().CopyToAsync(server.GetStream(), cancellation), server.GetStream().CopyToAsync(client.GetStream(), cancellation));
         }
         catch (Exception e) when (e is IOException or SocketException or OperationCanceledException or ObjectDisposedException or InvalidOperationException)
