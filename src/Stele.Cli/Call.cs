@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Stele.Cli.Contexts;
+using Stele.Cli.Export;
 using Stele.Cli.Values;
 using Stele.Client;
 using Stele.Core.Configs;
@@ -8,7 +10,7 @@ using Stele.Core.Configs;
 namespace Stele.Cli;
 
 /// <summary>One run of one verb: what was asked, the client, and how to say things.</summary>
-internal sealed class Call(Surroundings surroundings, ParseResult parsed, GlobalOptions options, SteleClient client, CancellationToken cancellation)
+internal sealed class Call(Surroundings surroundings, ParseResult parsed, GlobalOptions options, Connection connection, SteleClient client, CancellationToken cancellation)
 {
     static readonly JsonWriterOptions Indented = new() { Indented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = JsonText.DepthMax };
 
@@ -20,10 +22,15 @@ internal sealed class Call(Surroundings surroundings, ParseResult parsed, Global
 
     internal CancellationToken Cancellation => cancellation;
 
-    internal bool Json => parsed.GetValue(options.Json);
+    internal Connection Connection => connection;
+
+    /// <summary>Whether the answer is for a machine: as JSON, or as YAML.</summary>
+    internal bool Json => parsed.GetValue(options.Json) || Yaml;
+
+    internal bool Yaml => parsed.GetValue(options.Yaml);
 
     /// <summary>--env, else STELE_ENV; null leaves it to the server.</summary>
-    internal string? Environment => parsed.GetValue(options.Environment) ?? Given("STELE_ENV");
+    internal string? Environment => parsed.GetValue(options.Environment) ?? connection.Environment;
 
     /// <summary>--env and nothing else: where the environment is a filter, and not where to do something.</summary>
     internal string? EnvironmentFilter => parsed.GetValue(options.Environment);
@@ -46,7 +53,8 @@ internal sealed class Call(Surroundings surroundings, ParseResult parsed, Global
     {
         using var buffer = new MemoryStream();
         using (var writer = new Utf8JsonWriter(buffer, Indented)) JsonSerializer.Serialize(writer, answer, type);
-        Line(System.Text.Encoding.UTF8.GetString(buffer.ToArray()));
+        var text = System.Text.Encoding.UTF8.GetString(buffer.ToArray());
+        Line(Yaml ? YamlTree.Of(JsonText.Parse(text)!.Value) : text);
         return ExitCode.Done;
     }
 
@@ -59,6 +67,15 @@ internal sealed class Call(Surroundings surroundings, ParseResult parsed, Global
         if (ConfigKey.TryParse(text, out _, out _, out var message)) return text;
         Note($"stele: {JsonText.Quote(text)} is not a key. {message}");
         return null;
+    }
+
+    /// <summary>The same, and only where the environment is protected: there what is gone is missed.</summary>
+    internal async Task<int?> ConfirmIfProtected(string question, bool yes)
+    {
+        if (yes) return null;
+        var all = (await client.ListEnvironmentsAsync(cancellation)).Items;
+        var here = all.FirstOrDefault(item => Environment is { } name ? item.Name == name : item.Default);
+        return here is { Protected: true } ? await Confirm($"{here.Name} is protected. {question}", yes: false) : null;
     }
 
     /// <summary>Null to go on; else the exit code: nobody can be asked, or he said no.</summary>
@@ -74,6 +91,4 @@ internal sealed class Call(Surroundings surroundings, ParseResult parsed, Global
         Note("Nothing was changed.");
         return ExitCode.Refused;
     }
-
-    string? Given(string variable) => surroundings.Variable(variable) is { Length: > 0 } value ? value : null;
 }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
+using Stele.Cli.Contexts;
 using Stele.Cli.Verbs;
 using Stele.Client;
 
@@ -10,7 +11,7 @@ namespace Stele.Cli;
 /// <summary>The tool as a whole: its verbs, and what becomes of their failures.</summary>
 internal static class CommandLine
 {
-    const string DefaultUrl = "http://127.0.0.1:7300";
+    static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
 
     /// <summary>Somebody waits at a terminal: rather an answer, even a refusal, than the client's usual patience.</summary>
     const int Attempts = 3;
@@ -66,22 +67,13 @@ internal static class CommandLine
     {
         command.SetAction(async (parsed, cancellation) =>
         {
-            var text = parsed.GetValue(options.Url) ?? Given(surroundings, "STELE_URL") ?? DefaultUrl;
-            if (!Uri.TryCreate(text, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
+            if (Connection.Of(surroundings, parsed, options, out var problem) is not { } connection)
             {
-                surroundings.Error.WriteLine($"stele: STELE_URL is \"{text}\", and should be like {DefaultUrl}");
+                surroundings.Error.WriteLine($"stele: {problem}");
                 return ExitCode.Usage;
             }
-            var client = new SteleClientOptions
-            {
-                Url = url,
-                Token = Given(surroundings, "STELE_TOKEN"),
-                Organization = parsed.GetValue(options.Organization) ?? Given(surroundings, "STELE_ORG"),
-                Clock = surroundings.Clock,
-                Attempts = Attempts,
-            };
-            using var stele = surroundings.Handler is { } handler ? new SteleClient(client, handler) : new SteleClient(client);
-            return await action(new Call(surroundings, parsed, options, stele, cancellation));
+            using var stele = connection.Client(surroundings, Attempts, Patience);
+            return await action(new Call(surroundings, parsed, options, connection, stele, cancellation));
         });
         return command;
     }
@@ -98,14 +90,13 @@ internal static class CommandLine
         {
             GetVerb.Make, SetVerb.Make, DeleteVerb.Make, ListVerb.Make, HistoryVerb.Make, RollbackVerb.Make, DiffVerb.Make, ImportVerb.Make, ExportVerb.Make, PlanVerb.MakePlan, PlanVerb.MakeApply, RunVerb.Make, AgentVerb.Make, FlagVerb.Make,
             EnvironmentsVerb.Make, SettingsVerb.Make, OrgVerb.Make, EventsVerb.Make, WatchVerb.Make, SubscriptionsVerb.Make, TokenVerb.Make, MemberVerb.MakeUser, MemberVerb.MakeServiceAccount, RoleVerb.Make, RoleVerb.MakeAccess, WebhookVerb.Make,
-            SchemaVerb.Make, AuditVerb.Make, UsageVerb.Make, StatusVerb.Make, LimitsVerb.Make, ReadOnlyVerb.Make, CompletionVerb.Make,
+            SchemaVerb.Make, AuditVerb.Make, UsageVerb.Make, StatusVerb.Make, LimitsVerb.Make, ReadOnlyVerb.Make, ContextVerb.Make, ContextVerb.MakeLogin, VersionVerb.Make, CompletionVerb.Make,
         })
             root.Add(verb(surroundings, options));
         foreach (var verb in ServerVerbs.Make(surroundings)) root.Add(verb);
+        Completions.AddTo(root, surroundings, options);
         return root;
     }
 
     static string Path(CommandResult result) => result.Parent is CommandResult parent ? $"{Path(parent)} {result.Command.Name}" : "";
-
-    static string? Given(Surroundings surroundings, string variable) => surroundings.Variable(variable) is { Length: > 0 } value ? value : null;
 }

@@ -38,6 +38,7 @@ internal static class ExitCode
           STELE_TOKEN  the token to show it
           STELE_ENV    the environment, as --env
           STELE_ORG    the organization, as --org (root tokens only)
+          STELE_CONTEXT  a server by name, as --context (stele context, stele login)
           NO_COLOR     no colours
         """;
 

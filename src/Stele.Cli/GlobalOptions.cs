@@ -13,5 +13,9 @@ internal sealed class GlobalOptions
 
     internal Option<string?> Url { get; } = new("--url") { Description = "The server (STELE_URL; else http://127.0.0.1:7300)", HelpName = "URL", Recursive = true };
 
-    internal IEnumerable<Option> All => [Json, Environment, Organization, Url];
+    internal Option<bool> Yaml { get; } = new("--yaml") { Description = "Print the whole answer as YAML", Recursive = true };
+
+    internal Option<string?> Context { get; } = new("--context") { Description = "A server by its name (STELE_CONTEXT; else the one in use: stele context)", HelpName = "NAME", Recursive = true };
+
+    internal IEnumerable<Option> All => [Json, Yaml, Environment, Organization, Url, Context];
 }

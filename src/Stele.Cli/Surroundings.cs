@@ -18,6 +18,9 @@ internal sealed record Surroundings
     /// <summary>Whether <see cref="Out"/> is a terminal.</summary>
     internal required bool OutIsTerminal { get; init; }
 
+    /// <summary>Reads a line that is not shown; null: there is no terminal for it.</summary>
+    internal Func<string?>? Hidden { get; init; }
+
     /// <summary>The connection; null: one of the client's own.</summary>
     internal HttpMessageHandler? Handler { get; init; }
 
@@ -31,7 +34,18 @@ internal sealed record Surroundings
         Variable = System.Environment.GetEnvironmentVariable,
         CanAsk = !Console.IsInputRedirected && !Console.IsErrorRedirected,
         OutIsTerminal = !Console.IsOutputRedirected,
+        Hidden = HiddenLine,
     };
+
+    static string HiddenLine()
+    {
+        var line = new System.Text.StringBuilder();
+        for (var key = Console.ReadKey(intercept: true); key.Key != ConsoleKey.Enter; key = Console.ReadKey(intercept: true))
+            if (key.Key != ConsoleKey.Backspace) line.Append(key.KeyChar);
+            else if (line.Length > 0) line.Length--;
+        Console.Error.WriteLine();
+        return line.ToString();
+    }
 
     /// <summary>Colours only on a terminal, and not with NO_COLOR (no-color.org: set and not empty) nor on a dumb one.</summary>
     internal bool Colours => OutIsTerminal && string.IsNullOrEmpty(Variable("NO_COLOR")) && Variable("TERM") != "dumb";

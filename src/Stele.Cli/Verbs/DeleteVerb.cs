@@ -12,9 +12,12 @@ internal static class DeleteVerb
         var write = new WriteOptions();
         var command = new Command("delete", "Delete a value; its history stays") { key };
         write.AddTo(command);
+        var yes = new Option<bool>("--yes", "-y") { Description = "Do not ask, not in a protected environment either" };
+        command.Add(yes);
         return command.Does(surroundings, options, async call =>
         {
             if (call.Key(key) is not { } name || !write.Check(call)) return ExitCode.Usage;
+            if (await call.ConfirmIfProtected($"Delete {name}?", call.Parsed.GetValue(yes)) is { } no) return no;
             if (call.Parsed.GetValue(write.Message) is { } message) return await DeleteSaying(call, write, name, message);
             var expected = await write.ExpectedVersion(call, name);
             // Nothing to expect: the deletion itself says that there is nothing.

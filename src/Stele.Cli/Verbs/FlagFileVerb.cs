@@ -13,7 +13,7 @@ internal static class FlagFileVerb
     static Command Import(Surroundings surroundings, GlobalOptions options)
     {
         var file = new Argument<string>("FILE") { Description = "A flagd file, JSON or YAML; - is standard input" };
-        var yaml = new Option<bool>("--yaml") { Description = "It is YAML, whatever its name" };
+        var yaml = new Option<bool>("--from-yaml") { Description = "It is YAML, whatever its name" };
         var replace = new Option<bool>("--replace") { Description = "Delete what the file does not name" };
         var dry = new Option<bool>("--dry-run") { Description = "Say what would change and move, and write nothing" };
         var message = new Option<string?>("--message", "-m") { Description = "Why: kept in the history", HelpName = "TEXT" };

@@ -12,6 +12,7 @@ internal sealed class SteleConfigurationProvider(Uri url, SteleOptions options) 
 
     readonly Lock gate = new();
     volatile ConfigurationView view = ConfigurationView.Empty;
+    ConfigurationView latest = ConfigurationView.Empty;
     IReadOnlyList<Func<string?>> checks = [];
     volatile ILogger? logger;
     HashSet<string> told = [];
@@ -95,7 +96,8 @@ internal sealed class SteleConfigurationProvider(Uri url, SteleOptions options) 
     // on one thread at a time: the follower's
     string? Admit(Following.Held next)
     {
-        var candidate = ConfigurationView.Of(next);
+        var candidate = ConfigurationView.Of(next, latest);
+        latest = candidate;
         foreach (var problem in candidate.Problems.Where(problem => !told.Contains(problem))) Say(new SteleNotice(SteleNoticeLevel.Warning, problem));
         told = [.. candidate.Problems];
         using (Held.Put(this, candidate))

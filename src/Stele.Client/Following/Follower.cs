@@ -66,7 +66,8 @@ internal sealed class Follower : IAsyncDisposable
             Lost(failure);
             if (known is { } last) UseKnown(last);
         }
-        running = Task.WhenAll(Task.Run(() => Run(stop.Token), CancellationToken.None), Task.Run(() => Quietly(acknowledgements.Run(stop.Token)), CancellationToken.None));
+        running = Task.WhenAll(Task.Run(() => Run(stop.Token), CancellationToken.None), Task.Run(() => Quietly(acknowledgements.Run(stop.Token)), CancellationToken.None),
+            kept is null ? Task.CompletedTask : Task.Run(() => Quietly(kept.Run(stop.Token)), CancellationToken.None));
     }
 
     public async ValueTask DisposeAsync()
@@ -193,6 +194,7 @@ internal sealed class Follower : IAsyncDisposable
             // whatever the app's own code does with a value, it is the value that is refused
             reason = e.Message;
         }
+        next.Since = null;
         if (reason is not null)
         {
             Interlocked.Increment(ref rejections);
@@ -204,7 +206,7 @@ internal sealed class Follower : IAsyncDisposable
         rejected = null;
         current = next;
         acknowledgements.Applied(subscription, next.Revision);
-        if (!fromDisk) kept?.Write(next, clock.GetUtcNow());
+        if (!fromDisk) kept?.Due(next, clock.GetUtcNow());
         Interlocked.Exchange(ref changed, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
     }
 

@@ -8,6 +8,9 @@ internal sealed record Held(long Revision, string? Cursor, Dictionary<string, St
 {
     internal static Held Nothing { get; } = new(0, null, []);
 
+    /// <summary>What it was made of, and the keys that differ; only until it is admitted, because each would keep the one before.</summary>
+    internal (Held Base, IReadOnlyList<string> Keys)? Since { get; set; }
+
     /// <summary>The same after a revision.</summary>
     internal Held With(WatchEvent change)
     {
@@ -15,7 +18,7 @@ internal sealed record Held(long Revision, string? Cursor, Dictionary<string, St
         foreach (var one in change.Changes)
             if (one.Op == "set" && one.Value is { } value) items[one.Key] = new SteleValue(one.Key, value, one.ValueType, one.Version, one.Killed);
             else if (one.Op is "set" or "delete") items.Remove(one.Key);
-        return new Held(change.Revision, change.Cursor, items);
+        return new Held(change.Revision, change.Cursor, items) { Since = (this, [.. change.Changes.Select(one => one.Key).Distinct(StringComparer.Ordinal)]) };
     }
 }
 

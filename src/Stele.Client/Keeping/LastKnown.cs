@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using System.Threading.Channels;
 using Stele.Client.Following;
 
 namespace Stele.Client.Keeping;
@@ -12,10 +13,13 @@ namespace Stele.Client.Keeping;
 /// </summary>
 internal sealed class LastKnown(string directory, Func<byte[]> secret, string identity, TimeSpan ageMax, TimeProvider clock, Action<SteleNotice> say)
 {
-    static readonly TimeSpan ConfirmEvery = TimeSpan.FromMinutes(1), LockPatience = TimeSpan.FromMilliseconds(250);
+    static readonly TimeSpan ConfirmEvery = TimeSpan.FromMinutes(1), WriteEvery = TimeSpan.FromSeconds(1), LockPatience = TimeSpan.FromMilliseconds(250);
     const int NonceBytes = 12, TagBytes = 16;
     const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     readonly byte[] head = Encoding.ASCII.GetBytes($"stele-last-known 1 {identity}\n");
+    readonly Channel<bool> due = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    readonly Lock gate = new();
+    (Held Held, DateTimeOffset At) next;
     bool warned;
     DateTimeOffset written;
 
@@ -46,7 +50,26 @@ internal sealed class LastKnown(string directory, Func<byte[]> secret, string id
     /// <summary>The same is in use still: written now and then, so that its age on disk is not much more than it is.</summary>
     internal void Confirm(Held held, DateTimeOffset at)
     {
-        if (at - written >= ConfirmEvery) Write(held, at);
+        if (at - written >= ConfirmEvery) Due(held, at);
+    }
+
+    /// <summary>Something is in use that is to be kept: at once, or with what comes within a second of the last time.</summary>
+    internal void Due(Held held, DateTimeOffset at)
+    {
+        lock (gate) next = (held, at);
+        due.Writer.TryWrite(true);
+    }
+
+    /// <summary>Writes what is due, beside whoever waits for changes: a disk is slow.</summary>
+    internal async Task Run(CancellationToken cancellation)
+    {
+        await foreach (var _ in due.Reader.ReadAllAsync(cancellation))
+        {
+            (Held Held, DateTimeOffset At) now;
+            lock (gate) now = next;
+            Write(now.Held, now.At);
+            await Task.Delay(WriteEvery, clock, cancellation);
+        }
     }
 
     /// <summary>Replaces what is there, unless another process has written something newer.</summary>
