@@ -32,6 +32,7 @@ internal sealed class WatchEngine
 {
     readonly JournalNode journal;
     readonly IJournalStore store;
+    readonly WatchReads reads;
     readonly RequestLimiter limiter;
     readonly TimeProvider time;
     readonly WatchOptions options;
@@ -46,6 +47,7 @@ internal sealed class WatchEngine
     public WatchEngine(JournalNode journal, IJournalStore store, RequestLimiter limiter, TimeProvider time, WatchOptions options, WatchMetrics metrics, WatchLog log)
     {
         (this.journal, this.store, this.limiter, this.time, this.options, this.metrics, this.log) = (journal, store, limiter, time, options, metrics, log);
+        reads = new WatchReads(store, options.ReadsAtOnce);
         metrics.Subscribers = () => Count;
     }
 
@@ -103,7 +105,7 @@ internal sealed class WatchEngine
             }
             else if (watch.AddLate(subscriber) is { } generation)
             {
-                _ = new WatchReplay(watch, subscriber, generation, store, time, options, log).Run(query.From, query.FromRevision ?? 0);
+                _ = new WatchReplay(watch, subscriber, generation, reads, time, options, log).Run(query.From, query.FromRevision ?? 0);
                 return subscriber;
             }
         }

@@ -38,6 +38,9 @@ internal sealed record WatchOptions
     /// <summary>A filter with more ranges of streams than this is not given to PostgreSQL to go through the journal by.</summary>
     public int SoughtRanges { get; init; } = 64;
 
+    /// <summary>Reads of the past at a time on this node; the others wait for their turn, and commits for none of them.</summary>
+    public int ReadsAtOnce { get; init; } = 8;
+
     /// <summary>So near to now the rest is handed over at once, from memory.</summary>
     public int JoinRevisions { get; init; } = 64;
 

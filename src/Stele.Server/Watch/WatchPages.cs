@@ -14,7 +14,7 @@ internal sealed record WatchPage(IReadOnlyList<WatchRevision>? Revisions, Cursor
 /// since, an index says which revisions a filter wants, if they are few; else the journal is gone through in order: what a filter seldom wants
 /// is looked for by PostgreSQL, and what it often wants is read whole and looked at here.
 /// </summary>
-internal sealed class WatchPages(OrgWatch watch, WatchFilter filter, IJournalStore store, WatchOptions options)
+internal sealed class WatchPages(OrgWatch watch, WatchFilter filter, WatchReads journal, WatchOptions options)
 {
     readonly IReadOnlyList<(string From, string To)> streams = filter.Streams();
     Task<WatchPage>? ahead;
@@ -60,7 +60,7 @@ internal sealed class WatchPages(OrgWatch watch, WatchFilter filter, IJournalSto
     {
         if (wanted is not { Count: > 0 } && !sought && target.Revision - scanned > options.ProbeRevisions)
         {
-            var probe = await store.Find(watch.Org, scanned, target.Revision, streams, options.ProbedMax, CancellationToken.None);
+            var probe = await journal.Find(watch.Org, scanned, target.Revision, streams, options.ProbedMax);
             if (scanned < probe.Floor) return new WatchPage(null, at);
             (wanted, wantedThrough) = (probe.Revisions is { } few ? new Queue<long>(few) : null, target.Revision);
             seldom = wanted is null && IsSought;
@@ -69,7 +69,7 @@ internal sealed class WatchPages(OrgWatch watch, WatchFilter filter, IJournalSto
         if (wanted is null && !seldom) return await InOrder();
         if (wanted is null)
         {
-            var found = await store.FindNext(watch.Org, scanned, Math.Min(target.Revision, scanned + options.SoughtRevisions), streams, options.ReadRevisions, CancellationToken.None);
+            var found = await journal.FindNext(watch.Org, scanned, Math.Min(target.Revision, scanned + options.SoughtRevisions), streams, options.ReadRevisions);
             if (scanned < found.Floor) return new WatchPage(null, at);
             (wanted, wantedThrough) = (new Queue<long>(found.Revisions!), found.Through);
             seldom = wanted.Count * 2 < found.Through - scanned;
@@ -82,7 +82,7 @@ internal sealed class WatchPages(OrgWatch watch, WatchFilter filter, IJournalSto
 
     async Task<WatchPage> InOrder()
     {
-        var page = await store.Read(watch.Org, scanned, (int)Math.Min(options.ReadRevisions, target.Revision - scanned), CancellationToken.None);
+        var page = await journal.Read(watch.Org, scanned, (int)Math.Min(options.ReadRevisions, target.Revision - scanned));
         // the database has gone back, which the journal will say; whoever waits for it is reset then
         if (page.Count == 0) throw new StoreUnavailableException("the journal does not go on");
         if (page.Any(record => record.IsArchived)) return new WatchPage(null, at);
@@ -99,7 +99,7 @@ internal sealed class WatchPages(OrgWatch watch, WatchFilter filter, IJournalSto
         var some = new List<WatchRevision>();
         if (numbers.Count > 0)
         {
-            var page = await store.Read(watch.Org, [.. numbers.Take(options.ReadRevisions)], CancellationToken.None);
+            var page = await journal.Read(watch.Org, [.. numbers.Take(options.ReadRevisions)]);
             if (page.Any(record => record.IsArchived)) return new WatchPage(null, at);
             foreach (var record in page)
             {

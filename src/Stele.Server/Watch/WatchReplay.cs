@@ -8,7 +8,7 @@ namespace Stele.Server.Watch;
 /// Brings one subscriber level, by the pages of <see cref="WatchPages"/>: as fast as the client takes it, and with no more in memory than two
 /// pages and its buffer.
 /// </summary>
-internal sealed class WatchReplay(OrgWatch watch, Subscriber subscriber, int generation, IJournalStore store, TimeProvider time, WatchOptions options, WatchLog log)
+internal sealed class WatchReplay(OrgWatch watch, Subscriber subscriber, int generation, WatchReads journal, TimeProvider time, WatchOptions options, WatchLog log)
 {
     Cursor? reached;
 
@@ -60,13 +60,13 @@ internal sealed class WatchReplay(OrgWatch watch, Subscriber subscriber, int gen
         if (revision == 0) return Cursor.At(0, RevisionChain.Genesis);
         if (watch.Journal.Ring.Find(revision) is { } recent) return recent.Cursor;
         if (watch.Journal.State.Place is var place && place.Revision == revision) return place.Cursor;
-        var found = await store.Read(watch.Org, revision - 1, 1, CancellationToken.None);
+        var found = await journal.Read(watch.Org, revision - 1, 1);
         return found is [{ } record] && record.Revision == revision ? record.Cursor : null;
     }
 
     async Task Catch(Cursor at)
     {
-        var pages = new WatchPages(watch, subscriber.Filter, store, options);
+        var pages = new WatchPages(watch, subscriber.Filter, journal, options);
         while (!watch.TryJoin(subscriber, generation, at))
         {
             // it is only room that lacks

@@ -31,7 +31,7 @@ public sealed partial class FolderTests
         ["Usage"] = ["UsageCounters", "UsageFlush"],
         ["Watch"] =
         [
-            "KeyWait", "OrgWatch", "OrgWatch.Follow", "SocketMessage", "Subscriber", "SubscriptionJson", "WatchConvergence", "WatchEnd", "WatchEngine", "WatchIndex", "WatchMetrics", "WatchOptions", "WatchOutbox", "WatchPages", "WatchPeerJson", "WatchPeers", "WatchReplay", "WatchSignal", "WatchSocket",
+            "KeyWait", "OrgWatch", "OrgWatch.Follow", "SocketMessage", "Subscriber", "SubscriptionJson", "WatchConvergence", "WatchEnd", "WatchEngine", "WatchIndex", "WatchMetrics", "WatchOptions", "WatchOutbox", "WatchPages", "WatchPeerJson", "WatchPeers", "WatchReads", "WatchReplay", "WatchSignal", "WatchSocket",
         ],
     };
 

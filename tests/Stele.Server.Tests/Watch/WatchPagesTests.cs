@@ -61,8 +61,44 @@ public sealed class WatchPagesTests
                 engine.Unsubscribe(subscriber);
                 return seen;
             }
-            await outbox.Wait().WaitAsync(TimeSpan.FromSeconds(20));
+            await outbox.Wait().WaitAsync(TimeSpan.FromSeconds(60));
         }
+    }
+
+    [Fact]
+    public async Task However_many_resume_at_once_they_read_in_turn_and_hold_few_connections()
+    {
+        const int Resuming = 40, AtOnce = 2;
+        await using var db = await Postgres.NewDatabase();
+        await using (var writer = await TestNode.Start(db, listen: false))
+        {
+            await writer.CreateOrg();
+            for (var i = 0; i < 10; i++) await writer.Set("a", $"{i}");
+        }
+        await using var node = await TestNode.Start(db, listen: false);
+        var engine = new WatchEngine(node.Journal, node.Store, new RequestLimiter(TimeProvider.System, new LimitOptions(), new LimitMetrics(new Metrics())), TimeProvider.System,
+            small with { ReadsAtOnce = AtOnce, OfPrincipal = Resuming }, new WatchMetrics(new Metrics()), new WatchLog(NullLogger<WatchLog>.Instance));
+        await node.Read();
+        List<Task<List<Cursor>>> all;
+        // whoever reads events now stays where he is
+        await using (var session = await db.As())
+        {
+            await session.Execute("BEGIN");
+            await session.Execute("LOCK TABLE stele.event IN ACCESS EXCLUSIVE MODE");
+            all = [.. Enumerable.Range(0, Resuming).Select(_ => CatchUp(engine, [""], 0))];
+            await Wait.Until(() => engine.Count == Resuming, "all have come");
+            await using var looking = await db.As();
+            Task<int> Reading() => looking.Ask<int>("SELECT count(DISTINCT pid)::int FROM pg_locks WHERE NOT granted AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())");
+            await Wait.Until(async () => await Reading() >= AtOnce, "some read");
+            for (var round = 0; round < 20; round++)
+            {
+                // what others ask is answered
+                await node.Store.FindOutcome(OrgId.Default, "root", "none", CancellationToken.None);
+                Assert.Equal(AtOnce, await Reading());
+            }
+            await session.Execute("ROLLBACK");
+        }
+        foreach (var caught in await Task.WhenAll(all)) Assert.Equal(10, caught.Count);
     }
 
     [Fact]
