@@ -3,6 +3,7 @@ using Stele.Bench.Crash;
 using Stele.Bench.Flood;
 using Stele.Bench.Million;
 using Stele.Bench.Ofrep;
+using Stele.Bench.Overload;
 using Stele.Bench.Peers;
 using Stele.Bench.Sdk;
 using Stele.Bench.Shards;
@@ -42,6 +43,10 @@ switch (verb)
         return await OfrepRun.Run(arguments);
     case "sdk":
         return await SdkRun.Run(arguments);
+    case "overload":
+        return await OverloadRun.Run(arguments);
+    case "overload-load":
+        return await OverloadLoad.Run(arguments);
     case "schema":
         return SchemaRun.Run(arguments);
     case "shards":
@@ -51,6 +56,6 @@ switch (verb)
     case "watch":
         return await WatchRun.Run(arguments);
     default:
-        Console.Error.WriteLine($"stele-bench: no such verb: {verb} (compare, crash, flags, flood, idle, limiter, million, ofrep, schema, sdk, shards, tokens, watch, bare, fan-out, list)");
+        Console.Error.WriteLine($"stele-bench: no such verb: {verb} (compare, crash, flags, flood, idle, limiter, million, ofrep, overload, schema, sdk, shards, tokens, watch, bare, fan-out, list)");
         return 2;
 }

@@ -7,7 +7,7 @@ namespace Stele.Prove;
 internal sealed record ProveArguments
 {
     public const string Usage = """
-        usage: ./stele prove [--minutes N] [--seed S] [--only KIND,KIND] [--out DIR]
+        usage: ./stele prove [--minutes N] [--seed S] [--only KIND,KIND] [--out DIR] [--soak on]
 
         Runs three nodes, PostgreSQL with a synchronous standby, and Redis as processes of this machine, lets clients and watchers
         use them while everything goes wrong that a schedule from the seed says, and holds the whole history against what is
@@ -16,6 +16,7 @@ internal sealed record ProveArguments
           --minutes N   for how long; 5 when not given, and a fraction will do
           --seed S      of the schedule and of what clients do; a new one when not given
           --only …      only these kinds of fault
+          --soak on     nothing goes wrong: all features are used, and memory, handles, connections and lag must not grow
           --out DIR     where the report goes; artifacts/prove when not given
         """;
 
@@ -27,6 +28,12 @@ internal sealed record ProveArguments
     public IReadOnlyList<FaultKind>? Only { get; init; }
 
     public string Out { get; init; } = Path.Combine("artifacts", "prove");
+
+    /// <summary>Whether nothing goes wrong, and it is looked for what grows.</summary>
+    public bool Soak { get; init; }
+
+    /// <summary>Whether nothing goes wrong, and it is measured what strict reads cost.</summary>
+    public bool Strict { get; init; }
 
     /// <summary>About how long a fault lasts.</summary>
     public TimeSpan Pace { get; init; } = TimeSpan.FromSeconds(4);
@@ -47,13 +54,19 @@ internal sealed record ProveArguments
                 case "--seed" when int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var seed):
                     parsed = parsed with { Seed = seed };
                     break;
+                case "--soak" when value is "on" or "off":
+                    parsed = parsed with { Soak = value == "on" };
+                    break;
+                case "--strict" when value is "on" or "off":
+                    parsed = parsed with { Strict = value == "on" };
+                    break;
                 case "--out":
                     parsed = parsed with { Out = value };
                     break;
                 case "--only" when Kinds(value) is { } kinds:
                     parsed = parsed with { Only = kinds };
                     break;
-                case "--minutes" or "--seed" or "--only":
+                case "--minutes" or "--seed" or "--only" or "--soak" or "--strict":
                     return (null, $"{args[i]} cannot be {value}");
                 default:
                     return (null, $"there is no option {args[i]}");

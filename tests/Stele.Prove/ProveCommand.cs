@@ -1,5 +1,6 @@
 using Stele.Prove.Processes;
 using Stele.Prove.Report;
+using Stele.Prove.Soak;
 
 namespace Stele.Prove;
 
@@ -31,6 +32,8 @@ internal static class ProveCommand
             press.Cancel = !stop.IsCancellationRequested;
             stop.Cancel();
         };
+        if (arguments.Strict) return await new StrictRun(arguments, programs, Console.Error.WriteLine).Run();
+        if (arguments.Soak) return await new SoakRun(arguments, programs, Console.Error.WriteLine).Run(stop.Token);
         var run = new ProveRun(arguments, programs, Console.Error.WriteLine);
         var result = await run.Run(stop.Token);
         var path = ProveReport.Write(result, arguments);

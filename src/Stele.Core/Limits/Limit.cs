@@ -65,6 +65,8 @@ public static class SteleLimits
     public static readonly Limit ChangeSetBytes = new("change_set.bytes", 32 << 20, "bytes", "a larger body is refused, too_large, rule body.bytes", true);
     /// <summary>Commands that wait for one org on one node.</summary>
     public static readonly Limit QueueCommands = new("queue.commands", 4_096, "commands", "one more is refused, unavailable with Retry-After", true);
+    /// <summary>How long a command may have to wait for its append.</summary>
+    public static readonly Limit QueueWaitMilliseconds = new("queue.wait_ms", 2_000, "ms", "past the first sixteen, one that would wait longer, by what the last appends took, is refused, unavailable with Retry-After", true);
     /// <summary>Commands of one append.</summary>
     public static readonly Limit BatchCommands = new("batch.commands", 256, "commands", "the rest waits for the next append", true);
     /// <summary>Bytes of one append.</summary>
@@ -217,7 +219,7 @@ public static class SteleLimits
     public static IReadOnlyList<Limit> All { get; } =
     [
         KeyCharacters, ServiceCharacters, EnvironmentCharacters, EnvironmentsPerOrg, EnvironmentNames, OrgCharacters, OrgNames, DirectoryNames, ValueBytes, NumberDigits, NumberExponent, JsonDepth,
-        BodyProblems, ChangeLogCharacters, ChangeSetChanges, ChangeSetBytes, QueueCommands, BatchCommands, BatchBytes, RequestSeconds,
+        BodyProblems, ChangeLogCharacters, ChangeSetChanges, ChangeSetBytes, QueueCommands, QueueWaitMilliseconds, BatchCommands, BatchBytes, RequestSeconds,
         PrimaryWaitMilliseconds, ClockSkewMilliseconds, PageItems, PageBytes, DescriptionCharacters, IdempotencyKeyCharacters, IdempotencyHours, RingRevisions,
         RingBytes, JournalPageBytes, InlineValueBytes, ValueCacheBytes, StateMebibytes, IdleSeconds, ShutdownSeconds, ActorCharacters, Shards,
         SchemaBytes, SchemaSteps, SchemaLevels, SchemaMultipleExponent, PatternCharacters, PatternInstructions, SchemaCacheBytes, SchemaCheckMilliseconds,

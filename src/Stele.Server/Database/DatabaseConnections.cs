@@ -10,7 +10,8 @@ namespace Stele.Server.Database;
 /// </summary>
 internal sealed class DatabaseConnections : IAsyncDisposable
 {
-    const int ConnectSeconds = 5;
+    // a host that is gone without a word is asked for so long before the next one is: it is part of every fail-over
+    const int ConnectSeconds = 3;
     const int CancelMilliseconds = 500;
     const int AutoPrepareMax = 100;
     const int KeepAliveSeconds = 5;

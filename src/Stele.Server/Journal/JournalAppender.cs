@@ -16,6 +16,7 @@ internal sealed class JournalAppender(
     JournalMetrics metrics, JournalLog log, Action<OrgId, long> committed)
 {
     readonly Gathering gathering = new(time);
+    readonly QueueWait wait = new(options);
     readonly ConcurrentQueue<PendingCommand> queue = new();
     int queued, draining, closed, retired;
     PendingCommand[] inWork = [];
@@ -37,11 +38,10 @@ internal sealed class JournalAppender(
             Interlocked.Decrement(ref queued);
             return null;
         }
-        if (waiting > options.QueueCommands)
+        if (wait.Refuse(waiting) is { } full)
         {
             Interlocked.Decrement(ref queued);
-            return Task.FromResult<Outcome<Applied>>(Fault.Unavailable(
-                $"{options.QueueCommands} commands wait for this organization already (limit queue.commands); nothing was written."));
+            return Task.FromResult<Outcome<Applied>>(full);
         }
         queue.Enqueue(pending);
         Start(gathering.Quorum);
@@ -116,7 +116,9 @@ internal sealed class JournalAppender(
         {
             var batch = Take();
             var taken = batch.Count;
+            var startedAt = time.GetTimestamp();
             if (taken > 0) await Work(batch);
+            wait.Note(taken, time.GetElapsedTime(startedAt));
             var quorum = gathering.Expect(taken + Queued, () => Start(1));
             if (Queued >= quorum && !queue.IsEmpty) continue;
             // a full fence: the write must be seen before the read below is made
@@ -238,8 +240,7 @@ internal sealed class JournalAppender(
         org.Believe(head, asked);
         if (org.Primary != asked || !head.IsAt(org.State)) return null;
         if (!TryPlan(batch, out var append)) return null;
-        // the head is locked and the state is level with it, so where there is nothing to write the answers hold; where the
-        // primary has to be proved they are confirmed in the next round
+        // the head is locked and the state is level with it, so what writes nothing holds; unless the primary has to be proved
         if (append is null && !options.StrictReads) plan!.Settle();
         return append;
     }

@@ -8,6 +8,9 @@ internal sealed record JournalOptions
     /// <summary>Commands that may wait for one org.</summary>
     public int QueueCommands { get; init; } = (int)SteleLimits.QueueCommands.Value;
 
+    /// <summary>How long a command may have to wait, by what the last appends took.</summary>
+    public TimeSpan QueueWait { get; init; } = TimeSpan.FromMilliseconds(SteleLimits.QueueWaitMilliseconds.Value);
+
     /// <summary>Commands of one append.</summary>
     public int BatchCommands { get; init; } = (int)SteleLimits.BatchCommands.Value;
 

@@ -23,7 +23,7 @@ internal sealed class Stack : IAsyncDisposable
     public string Token { get; } = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(24));
 
     /// <summary>Everything, up and ready; the database has its schema and the organization that a start makes.</summary>
-    public static async Task<Stack> Start(PostgresPrograms programs, Action<string> say, int nodes = 3, IReadOnlyDictionary<string, string>? settings = null)
+    public static async Task<Stack> Start(PostgresPrograms programs, Action<string> say, int nodes = 3, Func<int, Dictionary<string, string>>? settingsOf = null)
     {
         var stack = new Stack(new WorkDirectory(), programs);
         try
@@ -38,7 +38,7 @@ internal sealed class Stack : IAsyncDisposable
             }
             say("starting nodes");
             stack.Nodes = [.. Enumerable.Range(1, nodes).Select(number =>
-                new SteleNode(number, stack.Work, stack.Postgres, stack.Redis, stack.Token, password, number == NodeWithClock, settings ?? new Dictionary<string, string>()))];
+                new SteleNode(number, stack.Work, stack.Postgres, stack.Redis, stack.Token, password, number == NodeWithClock, settingsOf?.Invoke(number) ?? []))];
             // the first one migrates
             foreach (var node in stack.Nodes)
             {

@@ -46,7 +46,7 @@ internal static class ProveReport
             if (times.Count > 0)
                 text.Append(CultureInfo.InvariantCulture, $"| {name}: p50, p99, longest; seconds with at least one | {times[times.Count / 2]:0.0} ms, {times[(int)(times.Count * 0.99)]:0.0} ms, {times[^1]:0} ms; {Availability.Share(result.Samples, sort, result.Milliseconds):P2} |\n");
         }
-        text.Append("\n![timeline](prove.svg)\n\n## The longest outage of each fault\n\nThe longest time between two successes of which some lies in the fault's time: of anybody's writes, of anybody's strong reads, and of the unluckiest client, which goes on to another node when one fails it.\n\n");
+        text.Append("\n![timeline](prove.svg)\n\n## The longest outage of each fault\n\nThe longest time between two successes of which some lies in the fault's time: of anybody's writes, of anybody's strong reads, and of the unluckiest client, which goes on to another node when one fails it. Two faults at once share their outage.\n\n");
         text.Append("| fault | times | lasted at most s | no write s | no strong read s | one client s |\n| --- | ---: | ---: | ---: | ---: | ---: |\n");
         foreach (var one in Availability.Of(result.Faults, result.Samples))
             text.Append(CultureInfo.InvariantCulture, $"| {one.Kind} | {one.Times} | {one.LastedSeconds:0.0} | {one.Writes:0.0} | {one.Reads:0.0} | {one.Client:0.0} |\n");

@@ -90,7 +90,7 @@ public sealed class FailOverTests
     {
         var programs = await PostgresPrograms.Find();
         Assert.SkipWhen(programs is null, "PostgreSQL with pg_basebackup is not installed here");
-        return await Stack.Start(programs!, TestContext.Current.SendDiagnosticMessage, nodes, settings.ToDictionary(setting => setting.Name, setting => setting.Value));
+        return await Stack.Start(programs!, TestContext.Current.SendDiagnosticMessage, nodes, _ => settings.ToDictionary(setting => setting.Name, setting => setting.Value));
     }
 
     static HttpClient Client(SteleNode node)

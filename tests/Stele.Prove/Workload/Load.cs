@@ -7,7 +7,7 @@ namespace Stele.Prove.Workload;
 internal sealed class Load : IDisposable
 {
     // enough to overlap all the time, and little enough that the machine is not what is measured
-    const int Sessions = 9;
+    const int Sessions = 9, Readers = 3;
 
     static readonly TimeSpan think = TimeSpan.FromMilliseconds(40);
 
@@ -21,7 +21,7 @@ internal sealed class Load : IDisposable
     public Load(Stack stack, Recorder recorder, int seed)
     {
         (this.stack, this.recorder) = (stack, recorder);
-        sessions = [.. Enumerable.Range(0, Sessions).Select(number => new Session(number, (seed * 1_000) + number, stack.Nodes, recorder, think))];
+        sessions = [.. Enumerable.Range(0, Sessions + Readers).Select(number => new Session(number, (seed * 1_000) + number, stack.Nodes, recorder, think, readsOnly: number >= Sessions))];
         watchers = [.. Enumerable.Range(0, stack.Nodes.Count).SelectMany(node => (Watcher[])
         [
             new Watcher($"watcher{node + 1}", node, roams: false, "prove.", null, stack.Nodes, recorder),

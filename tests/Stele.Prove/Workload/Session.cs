@@ -5,13 +5,14 @@ namespace Stele.Prove.Workload;
 
 /// <summary>
 /// One client: reads and writes at a node, and goes on to the next when that one fails it. A write whose end it does not know it sends
-/// again with the same idempotency key, until it does.
+/// again with the same idempotency key, until it does. One that only reads never waits for a write, and so tells how long reads were away.
 /// </summary>
-internal sealed class Session(int number, int seed, IReadOnlyList<SteleNode> nodes, Recorder recorder, TimeSpan think) : IDisposable
+internal sealed class Session(int number, int seed, IReadOnlyList<SteleNode> nodes, Recorder recorder, TimeSpan think, bool readsOnly = false) : IDisposable
 {
     public const int Keys = 24, Flags = 6;
 
-    const int AttemptsMax = 40;
+    // of a hundred requests so many write
+    const int AttemptsMax = 40, Writes = 45;
 
     readonly Random dice = new(seed);
     readonly Caller caller = new($"client{number}", nodes, recorder);
@@ -26,12 +27,12 @@ internal sealed class Session(int number, int seed, IReadOnlyList<SteleNode> nod
     {
         while (!stop.IsCancellationRequested)
         {
-            var ending = dice.Next(100) switch
+            var ending = (readsOnly ? Writes + dice.Next(100 - Writes) : dice.Next(100)) switch
             {
                 < 25 => await Set(stop),
                 < 29 => await Delete(stop),
                 < 39 => await Change(stop),
-                < 45 => await SetFlag(stop),
+                < Writes => await SetFlag(stop),
                 < 75 => Note(await caller.Read(at, "strong", new ItemName("config", Caller.Environment, Key(dice.Next(Keys))))),
                 < 81 => Note(await caller.Read(at, "strong", new ItemName("flag", Caller.Environment, Flag(dice.Next(Flags))))),
                 < 88 => Note(await caller.List(at, "strong", $"prove.k{dice.Next(4)}.")),

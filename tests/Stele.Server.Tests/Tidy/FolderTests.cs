@@ -73,7 +73,7 @@ public sealed partial class FolderTests
         [
             "AppendStatement", "BatchPlan", "Gathering", "HeadChecks", "HeadLine", "HeadReconciler", "IJournalStore", "IProjectionStore", "JournalAppender", "JournalEndpoints", "JournalFeature",
             "JournalLog", "JournalMetrics", "JournalNode", "JournalOptions", "JournalQueries", "JournalTail", "JournalVerification", "LoadedOrgs", "OrgJournal", "PendingCommand", "PostgresJournalReads",
-            "PostgresJournalStore", "PostgresParameters", "PostgresProjectionStore", "PostgresStateLoad", "ProjectionRunner", "RevisionRing", "StoreFaults", "VerifyCommand",
+            "PostgresJournalStore", "PostgresParameters", "PostgresProjectionStore", "PostgresStateLoad", "ProjectionRunner", "QueueWait", "RevisionRing", "StoreFaults", "VerifyCommand",
         ],
         ["Journal/Hints"] = ["Hint", "HintExchange", "HintLog", "HintMetrics", "IHintCarrier", "NotifyHints"],
         ["Limits"] =
