@@ -117,7 +117,7 @@ internal sealed class SoakRun(ProveArguments arguments, PostgresPrograms program
         string[] colours = ["#1565c0", "#2e7d32", "#b26a00"];
         var seconds = vitals.Max(one => one.Second) + 1;
         (string, IReadOnlyList<Series>) Plot(string title, Func<Vitals, double> of) => (title,
-            [.. vitals.GroupBy(one => one.Node).Select((node, i) => new Series($"node {node.Key}", colours[i % colours.Length], Filled(node.ToDictionary(one => one.Second, of), seconds)))]);
+            [.. vitals.GroupBy(one => one.Node).Select((node, i) => new Series($"node {node.Key}", colours[i % colours.Length], Filled(node.GroupBy(one => one.Second).ToDictionary(second => second.Key, second => of(second.Last())), seconds)))]);
         return Timeline.Draw("soak", seconds * 1e3,
             [Plot("memory, MiB", one => one.Mebibytes), Plot("handles", one => one.Handles), Plot("threads", one => one.Threads), Plot("connections to PostgreSQL", one => one.Sessions), Plot("revisions behind", one => one.Lag)], []);
     }
