@@ -79,6 +79,22 @@ public sealed partial class DocsTests
     }
 
     [Fact]
+    public void Every_promise_names_what_proves_it() => Exemption.Check(
+        "A row of docs/guides/consistency.md names a test in its last column, or a rule of the simulation.",
+        Repository.Read("docs/guides/consistency.md").Split('\n').Where(line => line.StartsWith("| ", StringComparison.Ordinal) && !line.StartsWith("| ---", StringComparison.Ordinal) && !line.EndsWith("| proved by |", StringComparison.Ordinal))
+            .Where(row => row.Split('|')[^2] is var proof && !CodeSpan().Matches(proof).Any(match => TestName().IsMatch(match.Groups[1].Value)) && !Rule().IsMatch(proof))
+            .Select(row => new Breach("docs/guides/consistency.md", row)));
+
+    [Fact]
+    public void What_the_readme_claims_is_promised()
+    {
+        var promises = Repository.Read("docs/guides/consistency.md");
+        Exemption.Check("A claim in bold in README.md stands in docs/guides/consistency.md, with what proves it.",
+            Claim().Matches(Repository.Read("README.md")).Select(match => match.Groups[1].Value.TrimEnd('.')).Where(claim => !promises.Contains($"| {claim}", StringComparison.Ordinal))
+                .Select(claim => new Breach("README.md", claim)));
+    }
+
+    [Fact]
     public void The_recognisers_recognise()
     {
         Assert.True(IsOwnPath("Flags/FlagFeature.cs"));
@@ -172,6 +188,9 @@ public sealed partial class DocsTests
 
     [GeneratedRegex(@"(?<=simulation,[^|;]*)""([^""]+)""")]
     private static partial Regex Rule();
+
+    [GeneratedRegex(@"^- \*\*([^*]+)\*\*", RegexOptions.Multiline)]
+    private static partial Regex Claim();
 
     [GeneratedRegex("^[a-z][a-z-]*$")]
     private static partial Regex Word();
