@@ -29,8 +29,10 @@ public static class SecretLimits
     public static readonly Limit KeySeconds = new("secret.key_seconds", 300, "seconds", "a key provider that is away is not needed for keys that were used meanwhile; afterwards reads are refused, unavailable", true);
     /// <summary>Wraps that one version of an organization's key may make.</summary>
     public static readonly Limit WrapsOfKey = new("secret.key_wraps", 1 << 30, "wraps", "the organization gets a new version of its key before", true);
+    /// <summary>Data keys that one step of a rewrap moves.</summary>
+    public static readonly Limit RewrapBatch = new("secret.rewrap_batch", 10_000, "keys", "a request for more is refused, rule member.range; the default is 1,000");
 
     /// <summary>All of them, in the order in which <c>stele limits</c> shows them.</summary>
     public static IReadOnlyList<Limit> All { get; } =
-        [PathCharacters, ValueBytes, MetadataBytes, MetadataEntries, PerEnvironment, GeneratedCharacters, DestroyedVersions, RotationDays, WarningDays, CacheBytes, KeySeconds, WrapsOfKey];
+        [PathCharacters, ValueBytes, MetadataBytes, MetadataEntries, PerEnvironment, GeneratedCharacters, DestroyedVersions, RotationDays, WarningDays, CacheBytes, KeySeconds, WrapsOfKey, RewrapBatch];
 }

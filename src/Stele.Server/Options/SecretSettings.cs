@@ -4,8 +4,9 @@ namespace Stele.Server.Options;
 internal static class SecretSettings
 {
     public static readonly Setting
-        KeyFile = new("STELE_KEY_FILE", "KeyFile", "");
+        KeyFile = new("STELE_KEY_FILE", "KeyFile", ""),
+        BackupDays = new("STELE_BACKUP_DAYS", "BackupDays", "30");
 
     /// <summary>All of them.</summary>
-    public static IReadOnlyList<Setting> All { get; } = [KeyFile];
+    public static IReadOnlyList<Setting> All { get; } = [KeyFile, BackupDays];
 }

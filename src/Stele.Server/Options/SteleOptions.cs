@@ -126,6 +126,9 @@ internal sealed class SteleOptions
     /// <summary>Where the local key provider's file is. Absolute.</summary>
     public string KeyFile { get; init; } = "";
 
+    /// <summary>For how many days backups are kept: a key that they may need is not retired before.</summary>
+    public int BackupDays { get; init; } = 30;
+
     /// <summary>Limits that are not at their default.</summary>
     public IReadOnlyDictionary<Limit, long> Limits { get; init; } = new Dictionary<Limit, long>();
 

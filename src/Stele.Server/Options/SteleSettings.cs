@@ -116,6 +116,7 @@ internal sealed partial class SteleSettings
             WebhookNetworks = Networks(OutboundSettings.WebhookNetworks),
             WebhookHttp = OneOf(OutboundSettings.WebhookHttp, ("refuse", false), ("allow", true)),
             KeyFile = Path.GetFullPath(Given(SecretSettings.KeyFile) ?? Path.Combine(Text(Data), "secret-keys")),
+            BackupDays = (int)Number(SecretSettings.BackupDays, 0, 36_500),
             Limits = Limits(),
             UnknownVariables = Unknown(),
         };

@@ -36,7 +36,8 @@ internal static class SecretFeature
             .AddSingleton<SecretMetrics>()
             .AddSingleton<SecretWrites>()
             .AddSingleton<SecretEndpoints>()
-            .AddSingleton<SecretWriteEndpoints>();
+            .AddSingleton<SecretWriteEndpoints>()
+            .AddSingleton<KeyEndpoints>();
     }
 
     public static IEndpointRouteBuilder MapSecrets(this IEndpointRouteBuilder routes)
@@ -52,6 +53,12 @@ internal static class SecretFeature
         routes.MapPost("/v1/secrets/{path}/generate", writes.Generate);
         routes.MapPost("/v1/secrets/{path}/undelete", writes.Undelete);
         routes.MapPost("/v1/secrets/{path}/destroy", writes.Destroy);
+
+        var keys = routes.ServiceProvider.GetRequiredService<KeyEndpoints>();
+        routes.MapGet("/v1/keys", keys.List);
+        routes.MapPost("/v1/keys/rotate", keys.Rotate);
+        routes.MapPost("/v1/keys/rewrap", keys.Rewrap);
+        routes.MapPost("/v1/keys/retire", keys.Retire);
         return routes;
     }
 }

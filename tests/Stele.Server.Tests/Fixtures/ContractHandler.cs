@@ -87,13 +87,28 @@ sealed class ContractHandler() : DelegatingHandler(new SocketsHttpHandler())
         var root = new JsonObject
         {
             ["$schema"] = "urn:stele:schema:assert-formats",
-            ["$defs"] = Document["components"]!["schemas"]!.DeepClone(),
+            ["$defs"] = Needed(schema),
             ["allOf"] = new JsonArray(JsonNode.Parse(schema)),
         };
         Adapt(root);
         var problems = new List<Problem>();
         return JsonSchema.Compile(Encoding.UTF8.GetBytes(root.ToJsonString(new JsonSerializerOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping })), "", problems)
             ?? throw new InvalidOperationException($"docs/openapi/v1.json has a schema that is none: {string.Join("; ", problems)}");
+    }
+
+    // what it refers to, and what that refers to: all schemas together are more than a schema may have
+    static JsonObject Needed(string schema)
+    {
+        var (all, needed, open) = (Document["components"]!["schemas"]!.AsObject(), new JsonObject(), new Stack<string>([schema]));
+        while (open.TryPop(out var text))
+            foreach (Match match in Regex.Matches(text, $"{Regex.Escape(Prefix)}(\\w+)"))
+                if (!needed.ContainsKey(match.Groups[1].Value))
+                {
+                    var found = all[match.Groups[1].Value]!.DeepClone();
+                    needed[match.Groups[1].Value] = found;
+                    open.Push(found.ToJsonString());
+                }
+        return needed;
     }
 
     static void Adapt(JsonNode? at)

@@ -32,6 +32,9 @@ sealed class ServerProcess : IAsyncDisposable
     /// <summary>With the root token.</summary>
     public HttpClient Client { get; }
 
+    /// <summary>The process's id.</summary>
+    public int Id => process.Id;
+
     /// <summary>This release's binary.</summary>
     public static string Binary => typeof(Program).Assembly.Location;
 

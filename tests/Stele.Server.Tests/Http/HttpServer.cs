@@ -23,21 +23,25 @@ public sealed class HttpServer : IAsyncLifetime
     TestDatabase database = null!;
     TestServer server = null!;
     bool isFirst = true;
+    string? ownKeys;
 
     public HttpClient Client => server.Client;
 
     /// <summary>Where gRPC listens.</summary>
     public Uri Grpc => server.Grpc;
 
-    public async ValueTask InitializeAsync()
+    public ValueTask InitializeAsync() => InitializeAsync(keyFile: null);
+
+    /// <summary>With a key file of its own.</summary>
+    internal async ValueTask InitializeAsync(string? keyFile)
     {
         database = await Postgres.NewDatabase();
-        server = await TestServer.Start(database);
+        server = await TestServer.Start(database, keyFile: ownKeys = keyFile);
     }
 
     /// <summary>Another server on the same database, which has loaded what the first one wrote.</summary>
-    internal async Task<HttpServer> Another(JournalOptions? journal = null) =>
-        new() { database = database, isFirst = false, server = await TestServer.Start(database, journal: journal) };
+    internal async Task<HttpServer> Another(JournalOptions? journal = null, string? keyFile = null) =>
+        new() { database = database, isFirst = false, server = await TestServer.Start(database, journal: journal, keyFile: keyFile ?? ownKeys) };
 
     /// <summary>The server's journal.</summary>
     internal JournalNode Journal => server.Services.GetRequiredService<JournalNode>();

@@ -99,6 +99,43 @@ internal sealed class OrgKeys(OrgKeyStore store, KeyProviders providers, TimePro
         return await AddVersion(org, keys, cancellation);
     }
 
+    /// <summary>
+    /// One step of a rewrap: some data keys of an org that an older version wraps are wrapped by the newest. No value is touched, and reads go on; a
+    /// step that is lost is done again by the next, so that a rewrap is begun and goes on by the same call.
+    /// </summary>
+    public async ValueTask<Outcome<(int Version, int Moved, bool IsDone)>> RewrapSome(OrgId org, int limit, CancellationToken cancellation)
+    {
+        if (!(await Newest(org, 0, cancellation)).TryGet(out var to, out var fault)) return fault;
+        var behind = await store.Behind(org, to.Version, limit, cancellation);
+        var moved = 0;
+        foreach (var group in behind.GroupBy(key => key.Version))
+        {
+            var wrapped = group.Select(key => key.Key).ToList();
+            if (!(await Newest(org, wrapped.Count, cancellation)).TryGet(out to, out fault) || !(await Version(org, group.Key, cancellation)).TryGet(out var from, out fault)) return fault;
+            if (!(await Rewrap(from, to, wrapped, cancellation)).TryGet(out var again, out fault)) return fault;
+            moved += await store.Replace(org, from.Version, to.Version, [.. again.Select((bytes, index) => new WrappedKey(wrapped[index].ValueId, bytes))], cancellation);
+        }
+        var isDone = behind.Count < limit;
+        if (isDone) await store.NoteUnused(org, to.Version, cancellation);
+        return (to.Version, moved, isDone);
+    }
+
+    async ValueTask<Outcome<byte[][]>> Rewrap(OrgKey from, OrgKey to, List<WrappedKey> keys, CancellationToken cancellation)
+    {
+        if (providers.Of(from.Provider) is not { } source) return NoProvider(from);
+        var target = providers.Of(to.Provider)!;
+        if (ReferenceEquals(source, target)) return await source.Rewrap(from, to, keys, cancellation);
+        if (!(await source.Unwrap(from, keys, cancellation)).TryGet(out var plain, out var fault)) return fault;
+        try
+        {
+            return await target.Wrap(to, [.. plain.Select((key, index) => new PlainKey(keys[index].ValueId, key))], cancellation);
+        }
+        finally
+        {
+            foreach (var key in plain) key.Dispose();
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose() => plainKeys.Dispose();
 

@@ -1,0 +1,133 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using Stele.Server.Secrets.Keys;
+using Stele.Server.Tests.Fixtures;
+using Xunit;
+
+namespace Stele.Server.Tests.Secrets;
+
+/// <summary>Values that carry a mark go through every endpoint, and through what refuses them; then the marks are looked for wherever something is kept.</summary>
+public sealed class NeverInTheClearTests
+{
+    const int Reads = 100;
+
+    // not in the text of this process as it is looked for: what is searched must not be found in who searches
+    static string Mark(int number) => string.Concat("mark", "ed-", "s3cret/", number.ToString(CultureInfo.InvariantCulture), "+äöü=", "end");
+
+    [Fact]
+    public async Task Marks_are_in_no_log_no_metric_no_table_no_dump_and_no_refusal()
+    {
+        await using var db = await Postgres.NewDatabase();
+        await using var server = await TestServer.Start(db);
+        var kept = new StringBuilder();
+        foreach (var (method, path, body) in Requests())
+        {
+            using var request = new HttpRequestMessage(new HttpMethod(method), path) { Content = body is null ? null : new StringContent(body, Encoding.UTF8, "application/json") };
+            request.Headers.Add("Idempotency-Key", Guid.NewGuid().ToString());
+            using var answer = await server.Client.SendAsync(request);
+            var text = await answer.Content.ReadAsStringAsync();
+            // what is given out to who may read it is the one place
+            if (method != "GET" || !answer.IsSuccessStatusCode || !path.StartsWith("/v1/secrets/", StringComparison.Ordinal)) kept.AppendLine(text);
+        }
+        foreach (var path in (string[])["/metrics", "/v1/events?limit=1000", "/v1/audit", "/v1/status", "/v1/secrets", "/v1/secrets/a/history", "/v1/keys"]) kept.AppendLine(await server.Client.GetStringAsync(path));
+        foreach (var line in server.Logs.Lines) kept.AppendLine(line);
+        await using (var superuser = await db.As())
+            foreach (var table in await superuser.Rows("SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'stele' AND c.relkind IN ('r', 'p', 'v')"))
+                foreach (var row in await superuser.Rows($"SELECT t::text FROM {table} t LIMIT 100000")) kept.AppendLine(row);
+        kept.Append(await Dump(db));
+        var text2 = kept.ToString();
+        for (var i = 0; i < 4; i++)
+            foreach (var form in Forms(Mark(i)))
+                Assert.False(text2.Contains(form, StringComparison.OrdinalIgnoreCase), $"found {form}: …{Around(text2, form)}…");
+        // the search finds what is there
+        Assert.Contains("a/deep", text2);
+    }
+
+    [Fact]
+    public async Task After_a_hundred_reads_and_a_collection_no_mark_is_in_the_memory_of_the_process()
+    {
+        if (!OperatingSystem.IsLinux()) return;
+        await using var db = await Postgres.NewDatabase();
+        var keys = Path.Combine(Directory.CreateTempSubdirectory("stele-keys-").FullName, "keys");
+        KeyFile.MakeIfMissing(keys);
+        await using var server = await ServerProcess.Start(ServerProcess.Binary, db, "searched", ("STELE_KEY_FILE", keys), ("DOTNET_GCgen0size", "0x100000"));
+        var (mark, own) = (Mark(7), "a value of configuration, which nobody hides");
+        await Send(server.Client, HttpMethod.Put, "/v1/secrets/memory", $$"""{"value":"{{mark}}"}""");
+        await Send(server.Client, HttpMethod.Put, "/v1/config/memory", $$"""{"value":"{{own}}"}""");
+        for (var i = 0; i < Reads; i++) Assert.Contains(mark, await Send(server.Client, HttpMethod.Get, "/v1/secrets/memory", null));
+        // a young generation of 1 MiB, and each of these leaves some hundred KiB: several collections
+        for (var i = 0; i < 10; i++) await Send(server.Client, HttpMethod.Get, "/openapi/v1.json", null);
+        Assert.NotEqual(0, ProcessMemory.Count(server.Id, Encoding.UTF8.GetBytes(own)));
+        Assert.Equal(0, ProcessMemory.Count(server.Id, Encoding.UTF8.GetBytes(mark)));
+        Assert.Equal(0, ProcessMemory.Count(server.Id, Encoding.Unicode.GetBytes(mark)));
+    }
+
+    static async Task<string> Send(HttpClient client, HttpMethod method, string path, string? body)
+    {
+        using var request = new HttpRequestMessage(method, path) { Content = body is null ? null : new StringContent(body, Encoding.UTF8, "application/json") };
+        using var answer = await client.SendAsync(request);
+        var text = await answer.Content.ReadAsStringAsync();
+        Assert.True(answer.IsSuccessStatusCode, text);
+        return text;
+    }
+
+    static IEnumerable<(string Method, string Path, string? Body)> Requests()
+    {
+        var (a, b, c, d) = (Mark(0), Mark(1), Mark(2), Mark(3));
+        yield return ("PUT", "/v1/secrets/a/deep", $$"""{"value":"{{a}}"}""");
+        yield return ("PUT", "/v1/secrets/a", $$"""{"value_base64":"{{Convert.ToBase64String(Encoding.UTF8.GetBytes(b))}}","metadata":{"x":1 } }""");
+        yield return ("POST", "/v1/changes", $$"""{"changes":[{"op":"set","kind":"secret","key":"c","value":"{{c}}"},{"op":"set","key":"k","value":1}]}""");
+        yield return ("GET", "/v1/secrets/a", null);
+        yield return ("GET", "/v1/secrets/a/deep", null);
+        yield return ("GET", "/v1/secrets/a/deep?version=1", null);
+        // refused, each for another reason
+        yield return ("PUT", "/v1/secrets/a", $$"""{"value":"{{d}}","expected_version":9}""");
+        yield return ("PUT", "/v1/secrets/a", $$"""{"value":"{{d}}","nonsense":"{{d}}"}""");
+        yield return ("PUT", "/v1/secrets/a", $$"""{"value":"{{d}}","value":"{{d}}"}""");
+        yield return ("PUT", "/v1/secrets/a", $$"""{"value":"{{d}}",""");
+        yield return ("PUT", "/v1/secrets/a", $$"""{"value":["{{d}}"]}""");
+        yield return ("PUT", "/v1/secrets/a", $$"""{"value_base64":"{{d}}"}""");
+        yield return ("PUT", "/v1/secrets/a?env=none", $$"""{"value":"{{d}}"}""");
+        yield return ("PUT", "/v1/secrets/a/history", $$"""{"value":"{{d}}"}""");
+        yield return ("POST", "/v1/changes", $$"""{"changes":[{"op":"set","kind":"secret","key":"c","value":"{{d}}","expected_version":7}]}""");
+        yield return ("POST", "/v1/changes", $$"""{"changes":[{"op":"set","kind":"flag","key":"c","value":"{{d}}"}]}""");
+        yield return ("DELETE", "/v1/secrets/a", null);
+        yield return ("POST", "/v1/secrets/a/undelete", "{}");
+        yield return ("POST", "/v1/keys/rotate", null);
+        yield return ("POST", "/v1/keys/rewrap", "{}");
+        yield return ("GET", "/v1/secrets/a", null);
+        yield return ("POST", "/v1/secrets/a/destroy", "{}");
+        yield return ("GET", "/v1/secrets/a", null);
+    }
+
+    static IEnumerable<string> Forms(string mark)
+    {
+        var bytes = Encoding.UTF8.GetBytes(mark);
+        yield return mark;
+        yield return mark[..12];
+        yield return Convert.ToHexString(bytes);
+        yield return Uri.EscapeDataString(mark);
+        // base64 at each of the three places where it may begin
+        for (var shift = 0; shift < 3; shift++) yield return Convert.ToBase64String([.. new byte[shift], .. bytes])[4..^4];
+    }
+
+    static string Around(string text, string found)
+    {
+        var at = text.IndexOf(found, StringComparison.OrdinalIgnoreCase);
+        return text[Math.Max(0, at - 100)..Math.Min(text.Length, at + 100)];
+    }
+
+    static async Task<string> Dump(TestDatabase db)
+    {
+        var connection = new Npgsql.NpgsqlConnectionStringBuilder(db.Owner);
+        if (await Postgres.Binaries(PostgresMajor.V15) is not { } binaries || !File.Exists(Path.Combine(binaries, "pg_dump"))) return "";
+        var dump = new ProcessStartInfo(Path.Combine(binaries, "pg_dump"), ["--host", connection.Host!, "--port", connection.Port.ToString(CultureInfo.InvariantCulture), "--username", connection.Username!, connection.Database!]) { RedirectStandardOutput = true };
+        dump.Environment["PGPASSWORD"] = connection.Password;
+        using var process = Process.Start(dump)!;
+        var text = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        Assert.Equal(0, process.ExitCode);
+        return text;
+    }
+}
