@@ -113,9 +113,13 @@ public sealed class Rights
     internal sealed class Layer
     {
         static readonly AccessRule[] none = [];
+
+        // of a token, and of most roles' denies: shared, so that it is at hand whoever asks, and no memory of his
+        static readonly AccessRule[][] nothing = Nothing();
+
         readonly AccessRule[][] grants, denies;
 
-        Layer(bool isToken, IEnumerable<AccessRule> grants, IEnumerable<AccessRule> denies) => (IsToken, this.grants, this.denies) = (isToken, ByPermission(grants), ByPermission(denies));
+        Layer(bool isToken, IReadOnlyCollection<AccessRule> grants, IReadOnlyCollection<AccessRule> denies) => (IsToken, this.grants, this.denies) = (isToken, ByPermission(grants), ByPermission(denies));
 
         /// <summary>Whether it is a token's scopes.</summary>
         public bool IsToken { get; }
@@ -124,7 +128,7 @@ public sealed class Rights
 
         public IEnumerable<Grant> Denies => denies.SelectMany(rules => rules).Select(rule => rule.Grant);
 
-        public static Layer Of(Token token) => new(true, token.Scopes.Select(scope => new AccessRule(scope, null, scope)), []);
+        public static Layer Of(Token token) => new(true, [.. token.Scopes.Select(scope => new AccessRule(scope, null, scope))], []);
 
         public static Layer Of(AccessState access, IEnumerable<RoleBinding> bindings)
         {
@@ -200,10 +204,17 @@ public sealed class Rights
         // of what belongs to no environment a deny in any one is a deny
         static bool Reaches(Grant deny, string? environment) => environment is null || deny.IsIn(environment);
 
-        static AccessRule[][] ByPermission(IEnumerable<AccessRule> rules)
+        static AccessRule[][] Nothing()
         {
             var byPermission = new AccessRule[Permissions.Count][];
             Array.Fill(byPermission, none);
+            return byPermission;
+        }
+
+        static AccessRule[][] ByPermission(IReadOnlyCollection<AccessRule> rules)
+        {
+            if (rules.Count == 0) return nothing;
+            var byPermission = Nothing();
             // what a wider rule says already need not be said again: it would only be looked at
             foreach (var group in rules.GroupBy(rule => rule.Grant.Permission))
             {
