@@ -66,7 +66,7 @@ internal interface IJournalStore
     /// <summary>Raises the head's last_at, so that a moment that was read cannot change. A compare-and-set like an append.</summary>
     Task<AppendAnswer> RaiseLastAt(OrgId org, Guid incarnation, long fence, JournalPlace place, Timestamp at);
 
-    /// <summary>What was committed under an idempotency key within its time, or null.</summary>
+    /// <summary>What was committed under an idempotency key within its time, and is on the synchronous standby where there is one; or null.</summary>
     Task<IdempotentOutcome?> FindOutcome(OrgId org, string principal, string key, CancellationToken cancellation);
 
     /// <summary>Compare-and-set of the incarnation after writes were lost; false when another node did it first.</summary>

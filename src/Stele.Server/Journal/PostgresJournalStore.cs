@@ -170,15 +170,23 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
     public Task<IdempotentOutcome?> FindOutcome(OrgId org, string principal, string key, CancellationToken cancellation) => Read("find_outcome", async () =>
     {
         await using var connection = await app.OpenConnectionAsync(cancellation);
+        using var watch = new CommitWatch(connection);
         await using var batch = InOrg(connection, org, SecondsToSettle);
         batch.BatchCommands.Add(PostgresParameters.Command(FindOutcomeSql, org.Value, principal, key));
-        await using var reader = await batch.ExecuteReaderAsync(cancellation);
-        await reader.NextResultAsync(cancellation);
-        return await reader.ReadAsync(cancellation) ? new IdempotentOutcome((byte[])reader[0], reader.GetInt64(1), reader.GetGuid(2)) : null;
+        IdempotentOutcome? found;
+        await using (var reader = await batch.ExecuteReaderAsync(cancellation))
+        {
+            await reader.NextResultAsync(cancellation);
+            found = await reader.ReadAsync(cancellation) ? new IdempotentOutcome((byte[])reader[0], reader.GetInt64(1), reader.GetGuid(2)) : null;
+        }
+        watch.RequireReplicated();
+        return found;
     });
 
+    // what is found is acknowledged, and may have been committed here only, by one who no longer waited for the standby: where
+    // something is found, the message has this transaction wait for the standby in its place
     const string FindOutcomeSql = """
-        SELECT i.fingerprint, i.revision, r.request_id
+        SELECT i.fingerprint, i.revision, r.request_id, pg_logical_emit_message(true, 'stele', '')::text
         FROM stele.idempotency i JOIN stele.revision r ON r.org_id = i.org_id AND r.revision = i.revision
         WHERE i.org_id = $1 AND i.principal = $2 AND i.key = $3 AND i.created_at >= now() - interval '24 hours'
         """;

@@ -16,7 +16,7 @@ public sealed class StandbyTests
         await using var node = await TestNode.Start(server.Database, listen: false);
         var bench = new ContractBench(node.Store, node.Store);
         var state = await bench.Create();
-        var (batch, moment) = (await bench.Plan(state, ContractBench.Set("a", "1")), await bench.Now());
+        var (batch, moment) = (ContractBench.WithKey(await bench.Plan(state, ContractBench.Set("a", "1")), "key", 7), await bench.Now());
         await using var session = await server.Database.As();
         await session.Execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
         await session.Execute("SELECT pg_reload_conf()");
@@ -25,12 +25,15 @@ public sealed class StandbyTests
         Assert.Equal(AppendStatus.Unknown, (await GivenUp(node.Store.Append(batch))).Status);
         // what was committed here and perhaps nowhere else must not be said to have landed
         await Assert.ThrowsAsync<StoreUnavailableException>(() => GivenUp(node.Store.Settle(state.Org, state.Fence, [batch.Revisions[0].RequestId], CancellationToken.None)));
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => GivenUp(node.Store.FindOutcome(state.Org, "root", "key", CancellationToken.None)));
+        Assert.Null(await node.Store.FindOutcome(state.Org, "root", "another", CancellationToken.None));
         var now = await bench.Load();
         Assert.Equal(AppendStatus.Unknown, (await GivenUp(node.Store.RaiseLastAt(now.Org, now.Incarnation, now.Fence, now.Place, Timestamp.Later(moment, await bench.Now())))).Status);
 
         await session.Execute("ALTER SYSTEM RESET synchronous_standby_names");
         await session.Execute("SELECT pg_reload_conf()");
         await Wait.Until(async () => await session.Ask<string>("SHOW synchronous_standby_names") == "", "commits do not wait any more");
+        Assert.NotNull(await node.Store.FindOutcome(state.Org, "root", "key", CancellationToken.None));
         Assert.Single(await node.Store.Settle(state.Org, now.Fence, [batch.Revisions[0].RequestId], CancellationToken.None));
 
         async Task<T> GivenUp<T>(Task<T> call)

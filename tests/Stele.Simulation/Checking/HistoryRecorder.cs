@@ -30,7 +30,10 @@ internal sealed class HistoryRecorder
     }
 
     /// <summary>All lines, the journal last.</summary>
-    public IReadOnlyList<HistoryLine> Lines => [.. lines, .. journal];
+    public IReadOnlyList<HistoryLine> Lines => [.. lines.Select(line => MayReset && line is StreamOpened opened ? opened with { MayReset = true } : line), .. journal];
+
+    /// <summary>Whether streams may be reset though no revision was lost.</summary>
+    public bool MayReset { get; set; }
 
     long Now => (long)scheduler.Elapsed.TotalMicroseconds;
 

@@ -168,13 +168,14 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
     });
 
     public Task<IdempotentOutcome?> FindOutcome(OrgId org, string principal, string key, CancellationToken cancellation) =>
-        link.Ask("find outcome", cancellation, _ =>
+        link.Ask("find outcome", cancellation, async session =>
         {
             var rows = database.Current.Org(org);
             var found = rows?.Outcomes.GetValueOrDefault((principal, key));
-            if (mutant == Mutant.ForgetIdempotency) found = null;
-            return Task.FromResult(found is null || Forgotten(found) ? null
-                : new IdempotentOutcome(found.Fingerprint, found.Revision, rows!.Revisions[(int)found.Revision - 1].RequestId));
+            if (mutant == Mutant.ForgetIdempotency || found is null || Forgotten(found)) return null;
+            // what is found is acknowledged: the standby must have it
+            if (!await link.Commit(session, static () => { })) throw new StoreUnavailableException("canceling wait for synchronous replication");
+            return new IdempotentOutcome(found.Fingerprint, found.Revision, rows!.Revisions[(int)found.Revision - 1].RequestId);
         });
 
     public Task<bool> BeginIncarnation(Guid expected, Guid next, CancellationToken cancellation) => link.Ask("begin incarnation", cancellation, async session =>
