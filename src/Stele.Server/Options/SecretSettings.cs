@@ -4,9 +4,21 @@ namespace Stele.Server.Options;
 internal static class SecretSettings
 {
     public static readonly Setting
+        Keys = new("STELE_KEYS", "Keys", "local"),
         KeyFile = new("STELE_KEY_FILE", "KeyFile", ""),
-        BackupDays = new("STELE_BACKUP_DAYS", "BackupDays", "30");
+        BackupDays = new("STELE_BACKUP_DAYS", "BackupDays", "30"),
+        Vault = new("STELE_VAULT", "Vault", ""),
+        VaultNamespace = new("STELE_VAULT_NAMESPACE", "VaultNamespace", ""),
+        VaultCa = new("STELE_VAULT_CA", "VaultCa", ""),
+        VaultMount = new("STELE_VAULT_MOUNT", "VaultMount", "transit"),
+        VaultKey = new("STELE_VAULT_KEY", "VaultKey", "stele"),
+        VaultAuth = new("STELE_VAULT_AUTH", "VaultAuth", "token"),
+        VaultAuthMount = new("STELE_VAULT_AUTH_MOUNT", "VaultAuthMount", ""),
+        VaultRole = new("STELE_VAULT_ROLE", "VaultRole", ""),
+        VaultCredentialFile = new("STELE_VAULT_CREDENTIAL_FILE", "VaultCredentialFile", ""),
+        VaultTimeout = new("STELE_VAULT_TIMEOUT_MS", "VaultTimeoutMs", "3000");
 
     /// <summary>All of them.</summary>
-    public static IReadOnlyList<Setting> All { get; } = [KeyFile, BackupDays];
+    public static IReadOnlyList<Setting> All { get; } =
+        [Keys, KeyFile, BackupDays, Vault, VaultNamespace, VaultCa, VaultMount, VaultKey, VaultAuth, VaultAuthMount, VaultRole, VaultCredentialFile, VaultTimeout];
 }

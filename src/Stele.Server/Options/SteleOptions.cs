@@ -123,6 +123,12 @@ internal sealed class SteleOptions
     /// <summary>Whether webhooks may be sent without TLS.</summary>
     public bool WebhookHttp { get; init; }
 
+    /// <summary>The name of the key provider that wraps: local or vault. The others that are set up unwrap what they wrapped before.</summary>
+    public string Keys { get; init; } = "local";
+
+    /// <summary>The Vault that is a key provider; null: none is.</summary>
+    public VaultOptions? Vault { get; init; }
+
     /// <summary>Where the local key provider's file is. Absolute.</summary>
     public string KeyFile { get; init; } = "";
 

@@ -38,19 +38,19 @@ internal sealed partial class SteleSettings
         return null;
     }
 
-    X509Certificate2Collection? RedisAuthorities()
+    X509Certificate2Collection? Authorities(Setting setting)
     {
-        if (Given(RedisCa) is not { } path) return null;
+        if (Given(setting) is not { } path) return null;
         try
         {
             var authorities = new X509Certificate2Collection();
             authorities.ImportFromPemFile(path);
             if (authorities.Count > 0) return authorities;
-            problems.Add($"{RedisCa.Variable} is '{path}', in which there is no certificate.");
+            problems.Add($"{setting.Variable} is '{path}', in which there is no certificate.");
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or CryptographicException)
         {
-            problems.Add($"{RedisCa.Variable} is '{path}', which is no PEM file that can be read.");
+            problems.Add($"{setting.Variable} is '{path}', which is no PEM file that can be read.");
         }
         return null;
     }

@@ -78,6 +78,7 @@ internal sealed partial class SteleSettings
 
     SteleOptions Parse()
     {
+        var vault = VaultServer();
         var options = new SteleOptions
         {
             Postgres = Connection(Postgres),
@@ -96,7 +97,7 @@ internal sealed partial class SteleSettings
             SlowStatement = TimeSpan.FromMilliseconds(Number(SlowStatement, 0, 3_600_000)),
             Redis = RedisServers(),
             RedisPassword = RedisPassword(),
-            RedisCertificates = RedisAuthorities(),
+            RedisCertificates = Authorities(RedisCa),
             RedisOut = OneOf(RedisOut, ("on", true), ("off", false)),
             Hints = HintCarriers(),
             ReadOnly = OneOf(ReadOnly, ("off", false), ("on", true)),
@@ -115,6 +116,8 @@ internal sealed partial class SteleSettings
             Kafka = KafkaServers(),
             WebhookNetworks = Networks(OutboundSettings.WebhookNetworks),
             WebhookHttp = OneOf(OutboundSettings.WebhookHttp, ("refuse", false), ("allow", true)),
+            Keys = KeyProviderName(vault),
+            Vault = vault,
             KeyFile = Path.GetFullPath(Given(SecretSettings.KeyFile) ?? Path.Combine(Text(Data), "secret-keys")),
             BackupDays = (int)Number(SecretSettings.BackupDays, 0, 36_500),
             Limits = Limits(),

@@ -23,10 +23,9 @@ internal static class SecretFeature
     public static IServiceCollection AddSecrets(this IServiceCollection services, SteleOptions options)
     {
         // several nodes on a database that is not ours must share one file, which none of them can make for the others
-        if (options is { Postgres: null, PostgresApp: null }) KeyFile.MakeIfMissing(options.KeyFile);
-        var local = new LocalKeys(options.KeyFile);
+        if (options is { Postgres: null, PostgresApp: null, Keys: "local" }) KeyFile.MakeIfMissing(options.KeyFile);
         return services
-            .AddSingleton(new KeyProviders(local, [local]))
+            .AddKeyProviders(options)
             .AddSingleton<OrgKeyStore>()
             .AddSingleton<OrgKeys>()
             .AddSingleton<SecretSealer>()

@@ -86,7 +86,7 @@ public sealed partial class FolderTests
             "Announcement", "Bootstrap", "Histogram", "Logging", "Metrics", "OperationEndpoints", "OperationFeature", "OperationLog", "PortCheck", "ProcessMetrics", "RequestTimer",
             "RootTokenFile", "StatementTimer", "StopSignals", "TokenStore", "Upkeep",
         ],
-        ["Options"] = ["ClientCertificateFile", "IssuerFile", "KafkaOptions", "OutboundSettings", "SecretSettings", "SteleOptions", "SteleSettings", "SteleSettings.Kafka", "SteleSettings.Redis", "SteleSettings.Transport", "TlsFiles", "TlsOptions", "TokenIssuer", "TransportSettings"],
+        ["Options"] = ["ClientCertificateFile", "IssuerFile", "KafkaOptions", "OutboundSettings", "SecretSettings", "SteleOptions", "SteleSettings", "SteleSettings.Kafka", "SteleSettings.Redis", "SteleSettings.Transport", "SteleSettings.Vault", "TlsFiles", "TlsOptions", "TokenIssuer", "TransportSettings", "VaultOptions"],
         ["Outbound"] = ["OutboundCheckpoints", "OutboundFeature", "OutboundLog", "OutboundMetrics", "OutboundOptions", "OutboundRunner", "OutboundSink"],
         ["Outbound/Redis"] =
         [
@@ -95,6 +95,7 @@ public sealed partial class FolderTests
         ["Peers"] = ["PeerExchange", "PeerFeature", "PeerLog", "PeerOptions", "PeerStore", "PeerWait"],
         ["Redis"] = ["RedisFeature", "RedisHints", "RedisLink", "RedisLog"],
         ["Secrets/Keys"] = ["KeyFile", "KeyProvider", "KeyProviders", "LocalKeys", "OrgKeyStore", "OrgKeys"],
+        ["Secrets/Keys/Vault"] = ["VaultAnswer", "VaultBody", "VaultClient", "VaultKeys", "VaultLog", "VaultRenewal", "VaultTokens", "VaultTrouble", "VaultWire"],
         ["Transport"] = ["AnswerHeaders", "ClientCertificates", "TlsCertificates", "TransportFeature", "TransportLog"],
     };
 
@@ -124,7 +125,8 @@ public sealed partial class FolderTests
         ["Peers"] = ["Database", "Journal", "Journal/Hints", "Options"],
         ["Redis"] = ["Journal/Hints", "Options"],
         ["Secrets"] = ["Audit", "Configs", "Database", "Gateway", "Journal", "Operation", "Options", "Secrets/Keys"],
-        ["Secrets/Keys"] = ["Database", "Gateway", "Journal", "Operation"],
+        ["Secrets/Keys"] = ["Database", "Gateway", "Journal", "Operation", "Options", "Secrets/Keys/Vault"],
+        ["Secrets/Keys/Vault"] = ["Gateway", "Options"],
         ["Stats"] = ["Database", "Gateway", "Journal"],
         ["Transport"] = ["Gateway/Grpc", "Ofrep", "Operation", "Options"],
         ["Usage"] = ["Database", "Gateway", "Journal", "Operation"],

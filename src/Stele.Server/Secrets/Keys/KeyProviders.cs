@@ -1,3 +1,6 @@
+using Stele.Server.Options;
+using Stele.Server.Secrets.Keys.Vault;
+
 namespace Stele.Server.Secrets.Keys;
 
 /// <summary>The providers that are set up: the one that wraps, and others, which still unwrap what they wrapped before.</summary>
@@ -10,4 +13,20 @@ internal sealed class KeyProviders(KeyProvider current, IReadOnlyList<KeyProvide
 
     /// <summary>A provider by its name; null: it is not set up here.</summary>
     public KeyProvider? Of(string name) => all.FirstOrDefault(provider => provider.Name == name);
+}
+
+/// <summary>Which providers there are, and of what each is made.</summary>
+internal static class KeyProviderServices
+{
+    public static IServiceCollection AddKeyProviders(this IServiceCollection services, SteleOptions options)
+    {
+        services.AddSingleton<KeyProvider>(new LocalKeys(options.KeyFile));
+        if (options.Vault is { } vault)
+            services.AddSingleton(vault).AddSingleton<VaultWire>().AddSingleton<VaultTokens>().AddSingleton<VaultClient>().AddSingleton<KeyProvider, VaultKeys>().AddHostedService<VaultRenewal>();
+        return services.AddSingleton(provided =>
+        {
+            var all = provided.GetServices<KeyProvider>().ToList();
+            return new KeyProviders(all.Single(provider => provider.Name == options.Keys), all);
+        });
+    }
 }

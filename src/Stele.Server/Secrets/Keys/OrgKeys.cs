@@ -141,7 +141,7 @@ internal sealed class OrgKeys(OrgKeyStore store, KeyProviders providers, TimePro
 
     async ValueTask<Outcome<Known>> Current(OrgId org, bool isFresh, CancellationToken cancellation)
     {
-        if (!isFresh && orgs.TryGetValue(org, out var known) && time.GetElapsedTime(known.ReadAt) < TimeSpan.FromSeconds(30)) return known;
+        if (!isFresh && orgs.TryGetValue(org, out var known) && known.Keys[^1].Provider == providers.Current.Name && time.GetElapsedTime(known.ReadAt) < TimeSpan.FromSeconds(30)) return known;
         if (!(await providers.Current.Newest(cancellation)).TryGet(out var newest, out var fault)) return fault;
         var keys = await store.Keys(org, cancellation);
         if (keys.Count == 0 || keys[^1].Provider != providers.Current.Name || keys[^1].KeyId != newest.Id || keys[^1].ProviderVersion < newest.Version)
