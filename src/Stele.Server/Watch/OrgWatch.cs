@@ -136,6 +136,12 @@ internal sealed partial class OrgWatch
         lock (gate)
         {
             if (IsOver(subscriber, generation)) return true;
+            // another history came between, of which somebody who read knew nothing
+            if (Known(at.Revision) is { } there && there != at)
+            {
+                Reset(subscriber, WatchResetReason.History);
+                return true;
+            }
             if (place.Revision - at.Revision > options.JoinRevisions) return false;
             var records = new List<RevisionRecord>();
             for (var next = at.Revision + 1; next <= place.Revision; next++)
@@ -154,6 +160,21 @@ internal sealed partial class OrgWatch
             subscriber.Floor = at;
             foreach (var frame in frames) subscriber.Outbox.TryAdd(subscriber, frame);
             Join(subscriber);
+            return true;
+        }
+    }
+
+    /// <summary>
+    /// Notes what a subscriber who catches up has, so that he too is told when it is lost. False: it was found in another history than the one
+    /// that is followed now, and has to be looked for again.
+    /// </summary>
+    public bool TryNote(Subscriber subscriber, int generation, Cursor at, Guid found)
+    {
+        lock (gate)
+        {
+            if (IsOver(subscriber, generation)) return true;
+            if (found != incarnation) return false;
+            subscriber.Floor = at;
             return true;
         }
     }
@@ -277,6 +298,8 @@ internal sealed partial class OrgWatch
     }
 
     Cursor PlaceOf(Subscriber subscriber) => subscriber.Floor.Revision > place.Revision ? subscriber.Floor : place.Cursor;
+
+    Cursor? Known(long revision) => revision == place.Revision ? place.Cursor : Journal.Ring.Find(revision)?.Cursor;
 
     bool IsOver(Subscriber subscriber, int generation) => closed || subscriber.Slot < 0 || subscriber.Generation != generation;
 

@@ -43,7 +43,8 @@ internal sealed class WatchReplay(OrgWatch watch, Subscriber subscriber, int gen
     // null: it was told to read anew
     async Task<Cursor?> Begin(Cursor? from, long revision)
     {
-        var last = watch.Journal.State.Revision;
+        var state = watch.Journal.State;
+        var last = state.Revision;
         var asked = from?.Revision ?? revision;
         var there = asked > last ? null : await CursorAt(asked);
         // the floor is found by reading: an archived revision comes without events
@@ -52,7 +53,7 @@ internal sealed class WatchReplay(OrgWatch watch, Subscriber subscriber, int gen
             watch.Reset(subscriber, generation, reason);
             return null;
         }
-        return there;
+        return watch.TryNote(subscriber, generation, there!.Value, state.Incarnation) ? there : throw new StoreUnavailableException("the history is another one now");
     }
 
     async Task<Cursor?> CursorAt(long revision)
