@@ -16,9 +16,9 @@ public sealed class RunTests(HttpServer server) : IClassFixture<HttpServer>
         using var run = ToolProcess.Start(server, "run", "--prefix", "run.", "--strip", "--", "sh", "-c", "echo \"$DB_URL $DB_POOL_SIZE [$STELE_ENV]\"; exit 3");
         Assert.Equal(3, await run.Ended());
         await run.Says("pg://x 7 [production]");
-        using var killed = ToolProcess.Start(server, "run", "--", "sh", "-c", "kill -9 $$");
+        using var killed = ToolProcess.Start(server, "run", "--prefix", "run.", "--", "sh", "-c", "kill -9 $$");
         Assert.Equal(137, await killed.Ended());
-        using var absent = ToolProcess.Start(server, "run", "--", "/absent/command");
+        using var absent = ToolProcess.Start(server, "run", "--prefix", "run.", "--", "/absent/command");
         Assert.Equal(127, await absent.Ended());
         await absent.Says("/absent/command cannot be started");
     }
@@ -26,7 +26,8 @@ public sealed class RunTests(HttpServer server) : IClassFixture<HttpServer>
     [Fact]
     public async Task A_signal_reaches_the_command_and_what_it_says_to_it_is_the_end()
     {
-        using var run = ToolProcess.Start(server, "run", "--", "sh", "-c", "trap 'echo told; exit 7' TERM; echo up; while :; do sleep 0.05; done");
+        await Put("signal.v", "1");
+        using var run = ToolProcess.Start(server, "run", "--prefix", "signal.", "--", "sh", "-c", "trap 'echo told; exit 7' TERM; echo up; while :; do sleep 0.05; done");
         await run.Says("up");
         run.Signal("-TERM");
         Assert.Equal(7, await run.Ended());
