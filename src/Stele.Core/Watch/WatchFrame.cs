@@ -70,9 +70,9 @@ public sealed class WatchFrame
     /// <summary>Something that the client said was refused.</summary>
     /// <param name="id">The id of the subscription that it was about, or null.</param>
     /// <param name="code">A code, as problems have.</param>
-    /// <param name="detail">A sentence for people.</param>
+    /// <param name="detail">A sentence for people. It may quote what the client sent, U+0000 too.</param>
     public static WatchFrame Error(string? id, string code, string detail) => new(WatchFrameKind.Error, default,
-        [.. id is null ? [] : Encoding.UTF8.GetBytes($"\"id\":{Encoding.UTF8.GetString(CanonicalJson.FromString(id))},"), .. Encoding.UTF8.GetBytes($"\"code\":\"{code}\",\"detail\":"), .. CanonicalJson.FromString(detail)]);
+        [.. id is null ? [] : Encoding.UTF8.GetBytes($"\"id\":{Encoding.UTF8.GetString(CanonicalJson.FromString(id))},"), .. Encoding.UTF8.GetBytes($"\"code\":\"{code}\",\"detail\":"), .. CanonicalJson.FromString(detail.Replace('\0', '\uFFFD'))]);
 
     static byte[] Place(Cursor cursor) => Encoding.UTF8.GetBytes(FormattableString.Invariant($"\"revision\":{cursor.Revision},\"cursor\":\"{cursor}\""));
 

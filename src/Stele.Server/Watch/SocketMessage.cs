@@ -60,7 +60,8 @@ internal sealed class SocketMessage
             return null;
         }
         var message = new SocketMessage(type.Type);
-        var body = JsonBody.OfTransient(utf8, type.Members, problems);
+        // what it says comes back in messages, which hold no U+0000
+        var body = new JsonBody(utf8, type.Members, problems);
         while (body.NextMember(out var member)) message.Take(ref body, member);
         if (message.FromCursor is not null && message.FromRevision is not null)
             problems.Add(Problem.Body("/from_revision", "parameter.exclusive", "Give one of from_cursor and from_revision."));

@@ -72,8 +72,12 @@ internal sealed class WatchSocket(
         {
             // the client has gone, or what it sent is no WebSocket
         }
-        Volatile.Write(ref gone, true);
-        outbox.Wake();
+        finally
+        {
+            // whatever ended the reading: nobody would wake the writing again
+            Volatile.Write(ref gone, true);
+            outbox.Wake();
+        }
     }
 
     // what comes after a refusal, until the client closes

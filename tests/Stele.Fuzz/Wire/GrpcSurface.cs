@@ -38,7 +38,7 @@ internal sealed class GrpcSurface : ISurface
         var frame = MessageMaker.Frame(dice, message.Length > MessageBytesMax ? message[..MessageBytesMax] : message);
         if (dice.Next(12) == 0) frame = Mutation.Of(dice, frame) is { Length: <= MessageBytesMax } changed ? changed : frame;
         var headers = new StringBuilder().Append(CultureInfo.InvariantCulture, $":path {(dice.Next(60) == 0 ? "/" + Header(Nasty.Text(dice)) : GrpcMethods.PathOf(method))}\n");
-        headers.Append("grpc-timeout ").Append(dice.Next(40) == 0 ? dice.Pick<string>(["1n", "0S", "99999999H", "1", "999999999S", "x"]) : method.IsClientStreaming || method.IsServerStreaming ? "40m" : "9S").Append('\n');
+        headers.Append("grpc-timeout ").Append(dice.Next(40) == 0 ? dice.Pick<string>(["1n", "0S", "1", "999999999S", "x", method.IsServerStreaming || method.IsClientStreaming ? "1m" : "99999999H"]) : method.IsClientStreaming || method.IsServerStreaming ? "40m" : "9S").Append('\n');
         headers.Append("grpc-encoding gzip\n");
         if (dice.Next(15) == 0) headers.Append(dice.Pick<string>(["stele-org", "authorization", "x-bin", "grpc-encoding", "content-type", "idempotency-key", "stele-min-cursor", "grpc-accept-encoding", "user-agent"])).Append(' ').Append(Header(Nasty.Text(dice))).Append('\n');
         return [.. Encoding.Latin1.GetBytes(headers.Append('\n').ToString()), .. frame];
