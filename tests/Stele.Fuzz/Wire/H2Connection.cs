@@ -103,19 +103,6 @@ internal sealed class H2Connection(Socket socket) : IDisposable
         return headers;
     }
 
-    /// <summary>Says that nothing more will come.</summary>
-    public void CloseHalf()
-    {
-        try
-        {
-            socket.Shutdown(SocketShutdown.Send);
-        }
-        catch (SocketException)
-        {
-            // it was closed on us
-        }
-    }
-
     public void Dispose() => socket.Dispose();
 
     static void Text(List<byte> block, string text)
