@@ -16,9 +16,16 @@ internal static class SecretSettings
         VaultAuthMount = new("STELE_VAULT_AUTH_MOUNT", "VaultAuthMount", ""),
         VaultRole = new("STELE_VAULT_ROLE", "VaultRole", ""),
         VaultCredentialFile = new("STELE_VAULT_CREDENTIAL_FILE", "VaultCredentialFile", ""),
-        VaultTimeout = new("STELE_VAULT_TIMEOUT_MS", "VaultTimeoutMs", "3000");
+        VaultTimeout = new("STELE_VAULT_TIMEOUT_MS", "VaultTimeoutMs", "3000"),
+        AwsKey = new("STELE_AWS_KMS_KEY", "AwsKmsKey", ""),
+        AwsRegion = new("STELE_AWS_REGION", "AwsRegion", ""),
+        AwsEndpoint = new("STELE_AWS_KMS_ENDPOINT", "AwsKmsEndpoint", ""),
+        AwsCredentialFile = new("STELE_AWS_CREDENTIAL_FILE", "AwsCredentialFile", ""),
+        AwsProfile = new("STELE_AWS_PROFILE", "AwsProfile", "default"),
+        AwsTimeout = new("STELE_AWS_TIMEOUT_MS", "AwsTimeoutMs", "3000");
 
     /// <summary>All of them.</summary>
     public static IReadOnlyList<Setting> All { get; } =
-        [Keys, KeyFile, BackupDays, Vault, VaultNamespace, VaultCa, VaultMount, VaultKey, VaultAuth, VaultAuthMount, VaultRole, VaultCredentialFile, VaultTimeout];
+        [Keys, KeyFile, BackupDays, Vault, VaultNamespace, VaultCa, VaultMount, VaultKey, VaultAuth, VaultAuthMount, VaultRole, VaultCredentialFile, VaultTimeout,
+        AwsKey, AwsRegion, AwsEndpoint, AwsCredentialFile, AwsProfile, AwsTimeout];
 }

@@ -129,6 +129,9 @@ internal sealed class SteleOptions
     /// <summary>The Vault that is a key provider; null: none is.</summary>
     public VaultOptions? Vault { get; init; }
 
+    /// <summary>The AWS whose KMS is a key provider; null: none is.</summary>
+    public AwsOptions? Aws { get; init; }
+
     /// <summary>Where the local key provider's file is. Absolute.</summary>
     public string KeyFile { get; init; } = "";
 

@@ -50,9 +50,10 @@ internal sealed partial class SteleSettings
         return KubernetesToken;
     }
 
-    string KeyProviderName(VaultOptions? vault)
+    string KeyProviderName(VaultOptions? vault, AwsOptions? aws)
     {
-        var name = OneOf(SecretSettings.Keys, ("local", "local"), ("vault", "vault"));
+        var name = OneOf(SecretSettings.Keys, ("local", "local"), ("vault", "vault"), ("aws-kms", "aws-kms"));
+        if (name == "aws-kms" && aws is null) problems.Add($"{SecretSettings.Keys.Variable} is aws-kms, and {SecretSettings.AwsKey.Variable}, the key, is not set.");
         if (name == "vault" && vault is null) problems.Add($"{SecretSettings.Keys.Variable} is vault, and {SecretSettings.Vault.Variable}, its address, is not set.");
         return name;
     }

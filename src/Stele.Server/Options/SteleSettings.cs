@@ -78,7 +78,7 @@ internal sealed partial class SteleSettings
 
     SteleOptions Parse()
     {
-        var vault = VaultServer();
+        var (vault, aws) = (VaultServer(), AwsAccount());
         var options = new SteleOptions
         {
             Postgres = Connection(Postgres),
@@ -116,8 +116,9 @@ internal sealed partial class SteleSettings
             Kafka = KafkaServers(),
             WebhookNetworks = Networks(OutboundSettings.WebhookNetworks),
             WebhookHttp = OneOf(OutboundSettings.WebhookHttp, ("refuse", false), ("allow", true)),
-            Keys = KeyProviderName(vault),
+            Keys = KeyProviderName(vault, aws),
             Vault = vault,
+            Aws = aws,
             KeyFile = Path.GetFullPath(Given(SecretSettings.KeyFile) ?? Path.Combine(Text(Data), "secret-keys")),
             BackupDays = (int)Number(SecretSettings.BackupDays, 0, 36_500),
             Limits = Limits(),

@@ -72,7 +72,7 @@ internal sealed class KeyEndpoints(JournalNode journal, OrgKeys keys, OrgKeyStor
         if (versions.FirstOrDefault(key => key.Version == version) is not { } found)
             return Fault.Invalid(Problem.Body("/version", "key.unknown", $"There is no version {version} of the key."));
         if (versions[^1].Version == version) return Conflict("key.newest", $"Version {version} is the newest: rotate first.");
-        return await store.NeededBy(providers.Current.Name, found.Id, options.BackupDays, cancellation) is { } org
+        return await store.NeededBy(providers.Current.Name, found, options.BackupDays, cancellation) is { } org
             ? Conflict("key.needed", $"Organization {org} needs version {version}, or a backup of the last {options.BackupDays} days may: rewrap there, and wait until such backups are gone.")
             : null;
     }

@@ -86,7 +86,7 @@ public sealed partial class FolderTests
             "Announcement", "Bootstrap", "Histogram", "Logging", "Metrics", "OperationEndpoints", "OperationFeature", "OperationLog", "PortCheck", "ProcessMetrics", "RequestTimer",
             "RootTokenFile", "StatementTimer", "StopSignals", "TokenStore", "Upkeep",
         ],
-        ["Options"] = ["ClientCertificateFile", "IssuerFile", "KafkaOptions", "OutboundSettings", "SecretSettings", "SteleOptions", "SteleSettings", "SteleSettings.Kafka", "SteleSettings.Redis", "SteleSettings.Transport", "SteleSettings.Vault", "TlsFiles", "TlsOptions", "TokenIssuer", "TransportSettings", "VaultOptions"],
+        ["Options"] = ["AwsOptions", "ClientCertificateFile", "IssuerFile", "KafkaOptions", "OutboundSettings", "SecretSettings", "SteleOptions", "SteleSettings", "SteleSettings.Aws", "SteleSettings.Kafka", "SteleSettings.Redis", "SteleSettings.Transport", "SteleSettings.Vault", "TlsFiles", "TlsOptions", "TokenIssuer", "TransportSettings", "VaultOptions"],
         ["Outbound"] = ["OutboundCheckpoints", "OutboundFeature", "OutboundLog", "OutboundMetrics", "OutboundOptions", "OutboundRunner", "OutboundSink"],
         ["Outbound/Redis"] =
         [
@@ -94,7 +94,8 @@ public sealed partial class FolderTests
         ],
         ["Peers"] = ["PeerExchange", "PeerFeature", "PeerLog", "PeerOptions", "PeerStore", "PeerWait"],
         ["Redis"] = ["RedisFeature", "RedisHints", "RedisLink", "RedisLog"],
-        ["Secrets/Keys"] = ["KeyFile", "KeyProvider", "KeyProviders", "LocalKeys", "OrgKeyStore", "OrgKeys"],
+        ["Secrets/Keys"] = ["KeyFile", "KeyProvider", "KeyProviders", "LocalKeys", "OrgKeyStore", "OrgKeys", "Patience"],
+        ["Secrets/Keys/Aws"] = ["AwsClient", "AwsFileCredentials", "AwsKeys", "AwsLog", "AwsTrouble"],
         ["Secrets/Keys/Vault"] = ["VaultAnswer", "VaultBody", "VaultClient", "VaultKeys", "VaultLog", "VaultRenewal", "VaultTokens", "VaultTrouble", "VaultWire"],
         ["Transport"] = ["AnswerHeaders", "ClientCertificates", "TlsCertificates", "TransportFeature", "TransportLog"],
     };
@@ -125,7 +126,8 @@ public sealed partial class FolderTests
         ["Peers"] = ["Database", "Journal", "Journal/Hints", "Options"],
         ["Redis"] = ["Journal/Hints", "Options"],
         ["Secrets"] = ["Audit", "Configs", "Database", "Gateway", "Journal", "Operation", "Options", "Secrets/Keys"],
-        ["Secrets/Keys"] = ["Database", "Gateway", "Journal", "Operation", "Options", "Secrets/Keys/Vault"],
+        ["Secrets/Keys"] = ["Database", "Gateway", "Journal", "Operation", "Options", "Secrets/Keys/Aws", "Secrets/Keys/Vault"],
+        ["Secrets/Keys/Aws"] = ["Gateway", "Options"],
         ["Secrets/Keys/Vault"] = ["Gateway", "Options"],
         ["Stats"] = ["Database", "Gateway", "Journal"],
         ["Transport"] = ["Gateway/Grpc", "Ofrep", "Operation", "Options"],

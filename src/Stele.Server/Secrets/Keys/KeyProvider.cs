@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Stele.Core.Faults;
 using Stele.Core.Journal;
 using Stele.Server.Gateway;
@@ -56,6 +57,20 @@ internal abstract class KeyProvider
 
     /// <summary>Every version that it has, the oldest first.</summary>
     public abstract ValueTask<Outcome<IReadOnlyList<ProviderKey>>> List(CancellationToken cancellation);
+
+    /// <summary>New data keys, in plain for the caller to dispose of, and wrapped. A provider that makes keys itself overrides this.</summary>
+    public virtual async ValueTask<Outcome<(SecretBuffer[] Plain, byte[][] Wrapped)>> New(OrgKey key, IReadOnlyList<Guid> ids, CancellationToken cancellation)
+    {
+        var plain = new SecretBuffer[ids.Count];
+        for (var i = 0; i < plain.Length; i++)
+        {
+            plain[i] = new SecretBuffer(DataKeyBytes);
+            RandomNumberGenerator.Fill(plain[i].Span);
+        }
+        if ((await Wrap(key, [.. plain.Select((one, index) => new PlainKey(ids[index], one))], cancellation)).TryGet(out var wrapped, out var fault)) return (plain, wrapped);
+        foreach (var one in plain) one.Dispose();
+        return fault;
+    }
 
     /// <summary>Wraps data keys under a version of an org's key.</summary>
     public abstract ValueTask<Outcome<byte[][]>> Wrap(OrgKey key, IReadOnlyList<PlainKey> keys, CancellationToken cancellation);

@@ -1,4 +1,6 @@
+using System.Runtime.CompilerServices;
 using Stele.Server.Options;
+using Stele.Server.Secrets.Keys.Aws;
 using Stele.Server.Secrets.Keys.Vault;
 
 namespace Stele.Server.Secrets.Keys;
@@ -23,10 +25,15 @@ internal static class KeyProviderServices
         services.AddSingleton<KeyProvider>(new LocalKeys(options.KeyFile));
         if (options.Vault is { } vault)
             services.AddSingleton(vault).AddSingleton<VaultWire>().AddSingleton<VaultTokens>().AddSingleton<VaultClient>().AddSingleton<KeyProvider, VaultKeys>().AddHostedService<VaultRenewal>();
+        if (options.Aws is { } aws) AddAws(services, aws);
         return services.AddSingleton(provided =>
         {
             var all = provided.GetServices<KeyProvider>().ToList();
             return new KeyProviders(all.Single(provider => provider.Name == options.Keys), all);
         });
     }
+
+    // in a method of its own: the AWS SDK is loaded where it is asked for, and nowhere else
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    static void AddAws(IServiceCollection services, AwsOptions aws) => services.AddSingleton(aws).AddSingleton<AwsClient>().AddSingleton<KeyProvider, AwsKeys>();
 }

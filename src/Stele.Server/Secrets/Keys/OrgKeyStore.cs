@@ -120,18 +120,18 @@ internal sealed class OrgKeyStore(DatabaseConnections database, StatementTimer s
         """;
 
     /// <summary>An org that a provider's key is still needed for: it wraps data keys, or did within so many days, so that a backup may need it. Null: none.</summary>
-    public async Task<int?> NeededBy(string provider, string keyId, int days, CancellationToken cancellation)
+    public async Task<int?> NeededBy(string provider, ProviderKey key, int days, CancellationToken cancellation)
     {
         using var timing = statements.Start("secret_key_needed");
         await using var connection = await database.Tail.OpenConnectionAsync(cancellation);
-        await using var command = PostgresParameters.Command(connection, NeededBySql, provider, keyId, days);
+        await using var command = PostgresParameters.Command(connection, NeededBySql, provider, key.Id, key.Version, days);
         return await command.ExecuteScalarAsync(cancellation) as int?;
     }
 
     // few rows: one for each version of each org's key
     const string NeededBySql = """
         SELECT o.org_id FROM stele.secret_org_key o
-        WHERE o.provider = $1 AND o.key_id = $2 AND (o.unused_since IS NULL OR o.unused_since > now() - make_interval(days => $3)
+        WHERE o.provider = $1 AND o.key_id = $2 AND o.provider_version = $3 AND (o.unused_since IS NULL OR o.unused_since > now() - make_interval(days => $4)
             OR EXISTS (SELECT FROM stele.secret_key k WHERE k.org_id = o.org_id AND k.key_version = o.version))
         ORDER BY o.org_id LIMIT 1
         """;

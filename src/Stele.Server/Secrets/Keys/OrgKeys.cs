@@ -28,16 +28,9 @@ internal sealed class OrgKeys(OrgKeyStore store, KeyProviders providers, TimePro
     public async ValueTask<Outcome<(SecretBuffer[] Plain, SecretKeyRow[] Wrapped)>> New(OrgId org, IReadOnlyList<Guid> ids, CancellationToken cancellation)
     {
         if (!(await Newest(org, ids.Count, cancellation)).TryGet(out var key, out var fault)) return fault;
-        var plain = new SecretBuffer[ids.Count];
-        for (var i = 0; i < plain.Length; i++)
-        {
-            plain[i] = new SecretBuffer(KeyProvider.DataKeyBytes);
-            RandomNumberGenerator.Fill(plain[i].Span);
-        }
-        var wrapped = await providers.Of(key.Provider)!.Wrap(key, [.. plain.Select((one, index) => new PlainKey(ids[index], one))], cancellation);
-        if (wrapped.TryGet(out var rows, out fault)) return (plain, [.. rows.Select((row, index) => new SecretKeyRow(ids[index], key.Version, row))]);
-        foreach (var one in plain) one.Dispose();
-        return fault;
+        return (await providers.Of(key.Provider)!.New(key, ids, cancellation)).TryGet(out var made, out fault)
+            ? (made.Plain, [.. made.Wrapped.Select((wrapped, index) => new SecretKeyRow(ids[index], key.Version, wrapped))])
+            : fault;
     }
 
     /// <summary>The data key of a value, for the caller to dispose of.</summary>

@@ -36,6 +36,27 @@ public sealed class VaultHttpTests
     }
 
     [Fact]
+    public async Task An_old_version_of_the_key_is_retired_when_no_organization_and_no_backup_needs_it()
+    {
+        await using var database = await Postgres.NewDatabase();
+        await using var vault = await TestVault.Start();
+        var file = Path.GetTempFileName();
+        await File.WriteAllTextAsync(file, vault.SecretId);
+        await using var server = await TestServer.Start(database, vault: VaultNode.Options(vault, file));
+        await Put(server, "kept", "one", 200);
+        await Post(server, "rotate", null, 200);
+        await Post(server, "rewrap", null, 200);
+        await Post(server, "retire", """{"version":1}""", 409);
+        await using var owner = await database.As();
+        await owner.Rows("UPDATE stele.secret_org_key SET unused_since = now() - interval '31 days' WHERE unused_since IS NOT NULL RETURNING version");
+        await Post(server, "retire", """{"version":1}""", 200);
+        Assert.Equal([2], vault.Keys["stele"].Versions.Keys);
+        Assert.Contains("one", await Get(server, "kept", 200));
+        Assert.Empty(vault.Breaches);
+        File.Delete(file);
+    }
+
+    [Fact]
     public async Task While_vault_is_sealed_keys_used_lately_open_and_all_else_is_unavailable()
     {
         await using var database = await Postgres.NewDatabase();
@@ -103,6 +124,13 @@ public sealed class VaultHttpTests
     {
         using var body = new StringContent($$"""{"value":"{{value}}"}""", new System.Net.Http.Headers.MediaTypeHeaderValue("application/json"));
         using var answer = await server.Client.PutAsync($"/v1/secrets/{path}", body);
+        return await Text(answer, status);
+    }
+
+    static async Task<string> Post(TestServer server, string verb, string? json, int status)
+    {
+        using var body = json is null ? null : new StringContent(json, new System.Net.Http.Headers.MediaTypeHeaderValue("application/json"));
+        using var answer = await server.Client.PostAsync($"/v1/keys/{verb}", body);
         return await Text(answer, status);
     }
 

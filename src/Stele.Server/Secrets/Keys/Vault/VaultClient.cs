@@ -10,31 +10,24 @@ namespace Stele.Server.Secrets.Keys.Vault;
 /// </summary>
 internal sealed class VaultClient(VaultWire wire, VaultTokens tokens, VaultOptions options, TimeProvider time, ILogger<VaultClient> log)
 {
-    const int PausesMax = 3;
-    static readonly TimeSpan DelayMin = TimeSpan.FromMilliseconds(50), DelayMax = TimeSpan.FromSeconds(1);
-
-    readonly Lock gate = new();
-    VaultTrouble? last;
-    long quietUntil;
-    int failures;
+    readonly Patience patience = new(options.Pause, time);
 
     /// <summary>An answer of 2xx, 400 or 404, for the caller to dispose of; else unavailable.</summary>
     public async ValueTask<Outcome<VaultAnswer>> Ask(HttpMethod method, string path, VaultBody? body, CancellationToken cancellation)
     {
-        lock (gate)
-            if (last is not null && time.GetTimestamp() < quietUntil) return last.Fault();
+        if (patience.Refused is { } refused) return refused;
         using var deadline = new CancellationTokenSource(options.Timeout, time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellation);
         var trouble = VaultTrouble.Away("no answer in time");
         try
         {
             var isRefused = false;
-            for (var delay = DelayMin; ; delay = delay * 2 > DelayMax ? DelayMax : delay * 2)
+            for (var delay = Patience.DelayMin; ;)
             {
                 var (answer, token, found) = await Once(method, path, body, both.Token);
                 if (answer is not null)
                 {
-                    Answered();
+                    if (patience.Answered()) log.VaultAnswers(options.Address.Authority);
                     return answer;
                 }
                 trouble = found!;
@@ -48,15 +41,14 @@ internal sealed class VaultClient(VaultWire wire, VaultTokens tokens, VaultOptio
                     return trouble.Fault();
                 }
                 if (!trouble.IsPassing) break;
-                // between half of it and all of it, so that nodes do not come back together
-                await Task.Delay(delay * (0.5 + Random.Shared.NextDouble() / 2), time, both.Token);
+                delay = await patience.Wait(delay, both.Token);
             }
         }
         catch (Exception e) when (e is HttpRequestException or IOException || (e is OperationCanceledException && !cancellation.IsCancellationRequested))
         {
             // the deadline: what was wrong before it is what is said
         }
-        Failed(trouble);
+        if (patience.Failed(trouble.Fault())) log.VaultFails(options.Address.Authority, trouble.What, trouble.Why);
         return trouble.Fault();
     }
 
@@ -76,28 +68,5 @@ internal sealed class VaultClient(VaultWire wire, VaultTokens tokens, VaultOptio
         {
             return (null, null, VaultTrouble.Away(e.Message));
         }
-    }
-
-    void Answered()
-    {
-        lock (gate)
-        {
-            if (last is null) return;
-            last = null;
-            failures = 0;
-        }
-        log.VaultAnswers(options.Address.Authority);
-    }
-
-    void Failed(VaultTrouble trouble)
-    {
-        bool isNews;
-        lock (gate)
-        {
-            isNews = last is null || last.What != trouble.What;
-            last = trouble;
-            quietUntil = time.GetTimestamp() + (long)(options.Pause.TotalSeconds * (1 << Math.Min(failures++, PausesMax)) * time.TimestampFrequency);
-        }
-        if (isNews) log.VaultFails(options.Address.Authority, trouble.What, trouble.Why);
     }
 }
