@@ -46,7 +46,11 @@ internal sealed class FloodRun(BenchArguments arguments, string work)
     {
         var address = new Uri($"http://127.0.0.1:{arguments.Port}");
         var peer = new Peer("flood", address, null!, Headers((await File.ReadAllTextAsync(arguments.Like!)).Trim()));
-        var measured = OpenLoop.Run(peer, FloodConnections, arguments.Rate, arguments.Seconds, Requests(arguments.Only.Contains("write")));
+        var requests = Requests(arguments.Only.Contains("write"));
+        // a second for the compiler and for what the buckets have saved: what is measured beside it is a flood that lasts
+        OpenLoop.Run(peer, FloodConnections, arguments.Rate, 1, requests, untilAnswered: false);
+        Console.WriteLine();
+        var measured = OpenLoop.Run(peer, FloodConnections, arguments.Rate, arguments.Seconds, requests, untilAnswered: false);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{measured.PerSecond:0.0} {measured.Refused / Math.Max(1.0, measured.Requests):0.000}"));
         return 0;
     }
@@ -98,8 +102,8 @@ internal sealed class FloodRun(BenchArguments arguments, string work)
 
     async Task<(Measurement Neighbour, double Sent, double Refused)> Turn(Peer neighbour, string tokenFile, bool writes, int times, double seconds)
     {
-        using var flood = times == 0 ? null : Start(tokenFile, writes, times, seconds + 2);
-        using (var timer = new PeriodicTimer(TimeSpan.FromSeconds(1))) await timer.WaitForNextTickAsync();
+        using var flood = times == 0 ? null : Start(tokenFile, writes, times, seconds);
+        if (flood is not null) await flood.StandardOutput.ReadLineAsync();
         var measured = OpenLoop.Run(neighbour, NeighbourConnections, arguments.Rate / 2.0, seconds, Requests(writes: false));
         if (flood is null) return (measured, 0, 0);
         var said = (await flood.StandardOutput.ReadToEndAsync()).Split(' ');

@@ -14,14 +14,20 @@ namespace Stele.Bench.Load;
 /// </summary>
 internal static partial class OpenLoop
 {
-    public static Measurement Run(Peer peer, int connections, double perSecond, double seconds, IReadOnlyList<PlainRequest> requests)
+    /// <param name="peer">Whom.</param>
+    /// <param name="connections">How many, each with one request under way.</param>
+    /// <param name="perSecond">Requests due a second.</param>
+    /// <param name="seconds">For how long they are due.</param>
+    /// <param name="requests">Sent in turn.</param>
+    /// <param name="untilAnswered">Whether all are waited for; else what is not answered in time is left, as of a peer that takes less than is due.</param>
+    public static Measurement Run(Peer peer, int connections, double perSecond, double seconds, IReadOnlyList<PlainRequest> requests, bool untilAnswered = true)
     {
         var wires = requests.Select(request => Wire(peer, request)).ToArray();
         var lines = Enumerable.Range(0, connections).Select(_ => new Line(peer.Address)).ToArray();
         try
         {
             var before = peer.Process?.CpuSeconds() ?? 0;
-            var (latencies, refused, elapsed) = Drive(lines, wires, perSecond, seconds);
+            var (latencies, refused, elapsed) = Drive(lines, wires, perSecond, seconds, untilAnswered);
             var cpu = (peer.Process?.CpuSeconds() ?? 0) - before;
             latencies.Sort();
             double At(double share) => latencies.Count == 0 ? 0 : latencies[Math.Min(latencies.Count - 1, (int)(latencies.Count * share))];
@@ -36,7 +42,7 @@ internal static partial class OpenLoop
         }
     }
 
-    static (List<double> Latencies, long Refused, double Elapsed) Drive(Line[] lines, byte[][] wires, double perSecond, double seconds)
+    static (List<double> Latencies, long Refused, double Elapsed) Drive(Line[] lines, byte[][] wires, double perSecond, double seconds, bool untilAnswered)
     {
         var total = (long)(perSecond * seconds);
         var interval = Stopwatch.Frequency / perSecond;
@@ -45,7 +51,7 @@ internal static partial class OpenLoop
         var polls = new PollEntry[lines.Length];
         var busy = new int[lines.Length];
         long sent = 0, refused = 0, start = Stopwatch.GetTimestamp();
-        while (latencies.Count < total)
+        while (latencies.Count < total && (untilAnswered || Stopwatch.GetElapsedTime(start).TotalSeconds < seconds))
         {
             for (long now = Stopwatch.GetTimestamp(), due; sent < total && idle.Count > 0 && (due = start + (long)(sent * interval)) <= now; sent++)
                 lines[idle.Pop()].Send(wires[sent % wires.Length], due);

@@ -9,9 +9,9 @@ public static class TrafficLimits
     /// <summary>Requests a second of all tokens of an org together.</summary>
     public static readonly Limit OrgPerSecond = new("rate.org_per_second", 40_000, "requests/s",
         "rate_limited, with Retry-After; as many may come at once", true, PerOrg: true);
-    /// <summary>How long who goes on sending past its rate waits for each further refusal.</summary>
+    /// <summary>How long who goes on sending past its rate waits at least for each further refusal; at most twice as long.</summary>
     public static readonly Limit RefusalMilliseconds = new("rate.refusal_milliseconds", 100, "ms",
-        "past a tenth of its rate in refusals a second, a token or an org hears further ones so much later, so that it sends fewer");
+        "past a tenth of its rate in refusals a second, a token or an org hears further ones so much later, or up to twice, so that it sends fewer");
     /// <summary>Refusals of a node that wait at a time.</summary>
     public static readonly Limit RefusalsWaiting = new("rate.refusals_waiting", 4_096, "refusals", "further ones are answered at once");
     /// <summary>Tokens that are not known, a minute and address.</summary>

@@ -62,6 +62,7 @@ internal sealed class Identities(RootTokens roots, OrgDirectory orgs, KnownToken
             });
         }
         token.Use();
+        caller.Holder = token;
         return AdmitOf(request, caller, token.Principal, token.Org);
     }
 

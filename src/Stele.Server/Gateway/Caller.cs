@@ -21,6 +21,9 @@ internal sealed class Caller(Guid requestId)
     /// <summary>In which org; set when the request was let in.</summary>
     public OrgId Org { get; private set; }
 
+    /// <summary>What remembers how it stands with the principal's rate; null: nothing does.</summary>
+    public AllowanceHolder? Holder { get; set; }
+
     /// <summary>How it stands with the limits; given back when the request is answered.</summary>
     public Admission Admission { get; set; }
 

@@ -15,7 +15,7 @@ internal sealed class HttpLimits(RequestLimiter limiter, ClientAddress addresses
     {
         // an operator must see a node that is busy; the gate has let him in as root
         if (context.Request.Path.Value == "/metrics" && caller.Principal.IsRoot) return null;
-        var admission = limiter.Enter(caller.Principal, caller.Org, addresses.Of(context));
+        var admission = limiter.Enter(caller.Principal, caller.Org, addresses.Of(context), caller.Holder);
         (caller.Admission, caller.BodyTime) = (admission, options.Body);
         if (admission.Policy is { } policy) Tell(context.Response.Headers, policy, admission);
         return admission.Refusal;

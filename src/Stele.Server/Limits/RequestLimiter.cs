@@ -51,7 +51,6 @@ internal sealed class RequestLimiter
     readonly OrgBounds nodes;
     readonly long origin, scale;
     readonly Fault busy, orgBusy;
-    static readonly TimeSpan refusalPause = TimeSpan.FromMilliseconds(TrafficLimits.RefusalMilliseconds.Value);
 
     IReadOnlyDictionary<OrgId, OrgBounds> own = new Dictionary<OrgId, OrgBounds>();
     int inWork, counted, waiting;
@@ -76,11 +75,15 @@ internal sealed class RequestLimiter
     public IEnumerable<Allowance> Allowances => principals.Values.Concat(orgs.Values);
 
     /// <summary>Takes one request, or refuses it: rate_limited, or unavailable when the node has all the work that it takes.</summary>
-    public Admission Enter(Principal principal, OrgId org, IPAddress address)
+    /// <param name="principal">Who asks.</param>
+    /// <param name="org">In which org.</param>
+    /// <param name="address">From where.</param>
+    /// <param name="holder">What remembers the principal's allowance; null: it is looked for.</param>
+    public Admission Enter(Principal principal, OrgId org, IPAddress address, AllowanceHolder? holder = null)
     {
         if (principal.IsRoot && options.RootIsFree && IPAddress.IsLoopback(address)) return Work(default);
         var now = Now;
-        var token = TakeToken(principal, org, now, out var tokenLeft, out var allowed);
+        var token = TakeToken(principal, org, holder, now, out var tokenLeft, out var allowed);
         if (!allowed) return Refused(tokenPolicy, token!, now, metrics.Token);
         // the operator is no org's guest
         if (principal.IsRoot) return Work(new Admission(null, tokenPolicy, tokenLeft, tokenPolicy.Together, null, false));
@@ -101,7 +104,8 @@ internal sealed class RequestLimiter
 
     /// <summary>
     /// Lets a refusal wait. Each one costs little, and a client that sends ten times its rate, each request as soon as the last was refused, makes the
-    /// node do nothing else: one that hears it late sends less. At once when too many wait already, or the client has gone.
+    /// node do nothing else: one that hears it late sends less. Each waits for another time, of once to twice the limit: those that were refused
+    /// together would come back together, and take at once what has been saved for them meanwhile. At once when too many wait already, or the client has gone.
     /// </summary>
     public async Task Slow(CancellationToken gone)
     {
@@ -109,7 +113,7 @@ internal sealed class RequestLimiter
         metrics.Slowed.Add();
         try
         {
-            await Task.Delay(refusalPause, time, gone);
+            await Task.Delay(TimeSpan.FromMilliseconds(TrafficLimits.RefusalMilliseconds.Value * (1 + Random.Shared.NextDouble())), time, gone);
         }
         catch (OperationCanceledException)
         {
@@ -191,8 +195,13 @@ internal sealed class RequestLimiter
     }
 
     // null: too many principals to count this one as well
-    Allowance? TakeToken(Principal principal, OrgId org, long now, out long left, out bool allowed)
+    Allowance? TakeToken(Principal principal, OrgId org, AllowanceHolder? holder, long now, out long left, out bool allowed)
     {
+        if (holder?.Allowance is { } held)
+        {
+            allowed = held.TryTake(now, out left);
+            if (allowed || !held.IsRetired) return held;
+        }
         // one token, whichever org it names
         var key = new PrincipalKey(principal.IsRoot ? default : org, principal);
         while (true)
@@ -209,7 +218,11 @@ internal sealed class RequestLimiter
                 if (ReferenceEquals(allowance, made)) Interlocked.Increment(ref counted);
             }
             allowed = allowance.TryTake(now, out left);
-            if (allowed || !allowance.IsRetired) return allowance;
+            if (allowed || !allowance.IsRetired)
+            {
+                holder?.Allowance = allowance;
+                return allowance;
+            }
             Drop(key, allowance);
         }
     }

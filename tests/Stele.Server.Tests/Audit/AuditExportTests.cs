@@ -8,6 +8,7 @@ using Xunit;
 namespace Stele.Server.Tests.Audit;
 
 /// <summary>Everything, as lines: of any length, in bounded memory, and never half of it that passes for the whole.</summary>
+[Collection(nameof(AloneInTheProcess))]
 public sealed class AuditExportTests
 {
     const int Rows = 50_000;

@@ -84,6 +84,27 @@ public sealed class RequestLimiterTests
     }
 
     [Fact]
+    public void An_allowance_that_is_remembered_is_the_one_that_is_looked_for_also_after_another_took_its_place()
+    {
+        var limiter = Limiter(new LimitOptions { TokenPerSecond = 2, OrgPerSecond = 1_000 });
+        var holder = new Holder();
+        Assert.Null(limiter.Enter(token, first, far, holder).Refusal);
+        Assert.Null(limiter.Enter(token, first, far).Refusal);
+        Assert.NotNull(limiter.Enter(token, first, far, holder).Refusal);
+        clock.Pass(TimeSpan.FromSeconds(2));
+        // full again, and so dropped, while the holder still has it; of nobody's work, as the requests above were not given back
+        foreach (var share in limiter.Allowances.ToList()) for (var left = share.InWork; left > 0; left--) share.EndWork();
+        limiter.Sweep();
+        Assert.Empty(limiter.Allowances);
+        Assert.Null(limiter.Enter(token, first, far).Refusal);
+        Assert.Null(limiter.Enter(token, first, far, holder).Refusal);
+        Assert.NotNull(limiter.Enter(token, first, far, holder).Refusal);
+        Assert.NotNull(limiter.Enter(token, first, far).Refusal);
+    }
+
+    sealed class Holder : AllowanceHolder;
+
+    [Fact]
     public void What_the_org_refuses_is_not_taken_from_the_token()
     {
         var limiter = Limiter(new LimitOptions { TokenPerSecond = 3, OrgPerSecond = 1 });

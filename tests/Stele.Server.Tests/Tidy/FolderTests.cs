@@ -78,7 +78,7 @@ public sealed partial class FolderTests
         ["Journal/Hints"] = ["Hint", "HintExchange", "HintLog", "HintMetrics", "IHintCarrier", "NotifyHints"],
         ["Limits"] =
         [
-            "AddressFailures", "Allowance", "ClientAddress", "HttpLimits", "LimitEndpoints", "LimitFeature", "LimitLog", "LimitLoops", "LimitMetrics", "LimitOptions",
+            "AddressFailures", "Allowance", "AllowanceHolder", "ClientAddress", "HttpLimits", "LimitEndpoints", "LimitFeature", "LimitLog", "LimitLoops", "LimitMetrics", "LimitOptions",
             "RatePolicy", "ReadOnlyMode", "RequestLimiter", "SharedBudget",
         ],
         ["Operation"] =
