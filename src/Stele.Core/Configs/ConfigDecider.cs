@@ -39,7 +39,7 @@ public static class ConfigDecider
             if (Event(change, environment, entry, i, refusals) is { } e) events.Add(e);
         }
         if (command.Flags.Count > 0 || command.Secrets.Count > 0 || command.Replaces is not null) return WithOthers(state, command, refusals, events);
-        return refusals.Fault is { } fault ? fault : new Decision(events);
+        return (refusals.Fault ?? SecretReferences.Complete(state, events)) is { } fault ? fault : new Decision(events);
     }
 
     static Outcome<Decision> WithOthers(OrgState state, ChangeSet command, ChangeRefusals refusals, List<JournalEvent> configs)
@@ -50,7 +50,8 @@ public static class ConfigDecider
         if (FlagDecider.Decide(state, command, refusals, events) is { } forbidden) return forbidden;
         var rows = new List<SideRow>();
         if (SecretDecider.Decide(state, command, refusals, events, rows) is { } refused) return refused;
-        return refusals.Fault is { } fault ? fault : new Decision([.. events.OrderBy(item => item.Item1).Select(item => item.Item2)]) { Rows = rows };
+        List<JournalEvent> ordered = [.. events.OrderBy(item => item.Item1).Select(item => item.Item2)];
+        return (refusals.Fault ?? SecretReferences.Complete(state, ordered)) is { } fault ? fault : new Decision(ordered) { Rows = rows };
     }
 
     /// <summary>Sets what differs, deletes what was not there; nothing if all is equal.</summary>
@@ -63,7 +64,7 @@ public static class ConfigDecider
         if (command.FlagsThen is not null && FlagDecider.Restore(state, command, environment, events) is { } refused) return refused;
         if (events.Count > SteleLimits.ChangeSetChanges.Value)
             return new Fault(FaultCode.TooLarge, $"This would change {events.Count} keys and flags; one change is at most {SteleLimits.ChangeSetChanges.Value}. Roll back by narrower prefixes.");
-        return new Decision(events);
+        return SecretReferences.Complete(state, events) is { } tooMany ? tooMany : new Decision(events);
     }
 
     /// <summary>What a restore does to configuration.</summary>
@@ -124,14 +125,14 @@ public static class ConfigDecider
                 if (e.Type == ConfigDeleted.TypeName)
                 {
                     configs.Remove(key);
-                    environment = environment.WithSchema(key, null);
+                    environment = environment.WithSchema(key, null).WithSecretUse(before, null);
                     deleted.Add(key, new Tombstone((int)e.StreamVersion, revision.Revision, IdOf(environment, key, before, revision, e)));
                     continue;
                 }
                 var entry = Entry(environment, key, before, revision, e);
                 if (before is null) deleted.Remove(key);
                 configs.Set(entry);
-                environment = environment.WithSchema(key, (e.Payload as ConfigSet)?.Schema);
+                environment = environment.WithSchema(key, (e.Payload as ConfigSet)?.Schema).WithSecretUse(before, entry);
                 bytes += entry.MemoryBytes;
                 valueBytes += entry.ValueBytes;
             }
@@ -158,7 +159,7 @@ public static class ConfigDecider
         }
         return state with
         {
-            Environments = state.Environments.Set(environment.WithSchema(set.Key, set.Schema) with
+            Environments = state.Environments.Set(environment.WithSchema(set.Key, set.Schema).WithSecretUse(before, entry) with
             {
                 Configs = environment.Configs.Set(entry), Deleted = deleted,
                 ConfigBytes = environment.ConfigBytes + entry.MemoryBytes - (before?.MemoryBytes ?? 0),

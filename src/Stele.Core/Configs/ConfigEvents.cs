@@ -1,7 +1,9 @@
 using System.Buffers;
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Stele.Core.Journal;
+using Stele.Core.Secrets;
 
 namespace Stele.Core.Configs;
 
@@ -16,8 +18,11 @@ public sealed record ConfigSet(string Environment, string Key, byte[] Value, Con
     /// <summary>The schema to which this and later values keep; null: none.</summary>
     public ConfigSchema? Schema { get; init; }
 
+    /// <summary>The version that the secret has to which the value refers; null: it refers to none, to one version for ever, or to one that is not there.</summary>
+    public int? SecretVersion { get; init; }
+
     /// <inheritdoc/>
-    public override int Format => Schema is null ? JournalFormat.Oldest : JournalFormat.Schemas;
+    public override int Format => SecretReference.Of(Value) is not null ? JournalFormat.Secrets : Schema is null ? JournalFormat.Oldest : JournalFormat.Schemas;
 
     /// <summary>The stored type.</summary>
     public const string TypeName = "config.set";
@@ -46,6 +51,7 @@ public sealed record ConfigSet(string Environment, string Key, byte[] Value, Con
             json.Write(",\"schema\":"u8);
             json.Write(schema.Text);
         }
+        if (SecretVersion is { } secret) Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $",\"secret_version\":{secret}"), json);
         json.Write(",\"version\":"u8);
         ConfigStream.Close(json, Version);
         return json.WrittenSpan.ToArray();
@@ -57,6 +63,7 @@ public sealed record ConfigSet(string Environment, string Key, byte[] Value, Con
         string? environment = null, key = null, type = null;
         byte[]? value = null, schema = null;
         var version = 0;
+        int? secretVersion = null;
         var reader = new Utf8JsonReader(data, EventCodec.AnyDepth);
         reader.Read();
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
@@ -67,6 +74,7 @@ public sealed record ConfigSet(string Environment, string Key, byte[] Value, Con
             {
                 case "environment": environment = reader.GetString(); break;
                 case "key": key = reader.GetString(); break;
+                case "secret_version": secretVersion = reader.GetInt32(); break;
                 case "value_type": type = reader.GetString(); break;
                 case "version": version = reader.GetInt32(); break;
                 case "value":
@@ -80,7 +88,7 @@ public sealed record ConfigSet(string Environment, string Key, byte[] Value, Con
         }
         if (environment is null || key is null || value is null || !ConfigValueTypes.TryParse(type, out var valueType))
             throw new UnknownEventException("config.set lacks a member");
-        return new ConfigSet(environment, key, value, valueType, version) { Schema = schema is null ? null : ConfigSchema.Stored(schema) };
+        return new ConfigSet(environment, key, value, valueType, version) { Schema = schema is null ? null : ConfigSchema.Stored(schema), SecretVersion = secretVersion };
     }
 }
 

@@ -166,8 +166,14 @@ public sealed record EnvironmentState(string Name, string? Description, int Ordi
     /// <summary>Its secrets, without their values.</summary>
     public EnvironmentSecrets Secrets { get; init; } = EnvironmentSecrets.Empty;
 
+    /// <summary>Which keys refer to secrets, by secret: few do, and the others pay nothing.</summary>
+    public SortedMap<SecretUse> SecretUses { get; init; } = SortedMap<SecretUse>.Empty;
+
+    /// <summary>About how many bytes of memory <see cref="SecretUses"/> take.</summary>
+    public long SecretUseBytes { get; init; }
+
     /// <summary>About how many bytes of memory all of it takes.</summary>
-    public long MemoryBytes => ConfigBytes + SchemaBytes + (long)Deleted.Count * Tombstones.EachBytes + Flags.MemoryBytes + Secrets.MemoryBytes;
+    public long MemoryBytes => ConfigBytes + SchemaBytes + SecretUseBytes + (long)Deleted.Count * Tombstones.EachBytes + Flags.MemoryBytes + Secrets.MemoryBytes;
 
     /// <summary>The entry of a key; null if there is none (any more).</summary>
     public ConfigEntry? Config(string key) => Configs.TryGetValue(key, out var entry) ? entry : null;
@@ -184,6 +190,15 @@ public sealed record EnvironmentState(string Name, string? Description, int Ordi
         if (had && before!.Schema.Is(schema)) return this;
         var after = new KeySchema(key, schema);
         return this with { Schemas = Schemas.Set(after), SchemaBytes = SchemaBytes + after.MemoryBytes - (had ? before!.MemoryBytes : 0) };
+    }
+
+    /// <summary>With a key that refers to a secret, or does not any more.</summary>
+    public EnvironmentState WithSecretUse(ConfigEntry? before, ConfigEntry? after)
+    {
+        var (had, has) = (SecretUse.Of(before), SecretUse.Of(after));
+        if (had?.Key == has?.Key) return this;
+        var uses = had is null ? SecretUses : SecretUses.Remove(had.Key);
+        return this with { SecretUses = has is null ? uses : uses.Set(has), SecretUseBytes = SecretUseBytes + (has?.MemoryBytes ?? 0) - (had?.MemoryBytes ?? 0) };
     }
 
     /// <summary>The last version of a key, a deletion included; 0 if there never was one.</summary>

@@ -51,7 +51,8 @@ public static class SecretDecider
         var (environment, entry) = found;
         if (!entry.IsDeleted) return Refused(FaultCode.Conflict, "secret.undelete", $"{entry.Path} is not deleted in {environment.Name}.");
         if (entry.IsDestroyed) return Refused(FaultCode.Gone, "secret.destroyed", $"The value that {entry.Path} had in {environment.Name} was destroyed: it cannot come back.");
-        return new Decision([new SecretUndeleted(environment.Name, entry.Path, entry.Version + 1, entry.StreamVersion + 1)]);
+        List<JournalEvent> events = [new SecretUndeleted(environment.Name, entry.Path, entry.Version + 1, entry.StreamVersion + 1)];
+        return SecretReferences.Complete(state, events) is { } refused ? refused : new Decision(events);
     }
 
     static Outcome<Decision> Decide(OrgState state, DestroySecret command)
@@ -116,14 +117,7 @@ public static class SecretDecider
     }
 
     /// <summary>Environment and path that an event is of; null for one of another feature.</summary>
-    public static (string Environment, string Path)? Subject(JournalEvent? payload) => payload switch
-    {
-        SecretSet set => (set.Environment, set.Path),
-        SecretDeleted deleted => (deleted.Environment, deleted.Path),
-        SecretUndeleted undeleted => (undeleted.Environment, undeleted.Path),
-        SecretDestroyed destroyed => (destroyed.Environment, destroyed.Path),
-        _ => null,
-    };
+    public static (string Environment, string Path)? Subject(JournalEvent? payload) => payload is SecretEvent e ? (e.Environment, e.Path) : null;
 
     /// <summary>A secret after an event of it.</summary>
     /// <param name="before">As it was, or null.</param>
@@ -136,10 +130,9 @@ public static class SecretDecider
             case SecretSet set:
                 return new SecretEntry(before?.Path ?? set.Path, set.Version, set.Step, revision.Revision, revision.At, revision.Actor, set.Value.Id, set.ExpiresAt, set.Metadata, set.RotationDays,
                     set.Value.Ciphertext.Length, before?.Id ?? EventRecord.RowId(revision.Revision, e.Ordinal)) { IsText = set.Value.IsText, ChangedRevision = revision.Revision };
-            case SecretDeleted deleted:
-                return before! with { Version = deleted.Version, StreamVersion = deleted.Step, Revision = revision.Revision, CreatedAt = revision.At, CreatedBy = revision.Actor, IsDeleted = true, ChangedRevision = revision.Revision };
-            case SecretUndeleted undeleted:
-                return before! with { Version = undeleted.Version, StreamVersion = undeleted.Step, Revision = revision.Revision, CreatedAt = revision.At, CreatedBy = revision.Actor, IsDeleted = false, ChangedRevision = revision.Revision };
+            case SecretDeleted or SecretUndeleted:
+                var next = (SecretEvent)e.Payload;
+                return before! with { Version = next.Version, StreamVersion = next.Step, Revision = revision.Revision, CreatedAt = revision.At, CreatedBy = revision.Actor, IsDeleted = next is SecretDeleted, ChangedRevision = revision.Revision };
             case SecretDestroyed destroyed:
                 return before! with { StreamVersion = destroyed.Step, IsDestroyed = before.IsDestroyed || destroyed.ValueIds.Contains(before.ValueId), ChangedRevision = revision.Revision };
             default:

@@ -4,13 +4,36 @@ using Stele.Core.Orgs;
 
 namespace Stele.Core.Secrets;
 
+/// <summary>What happened to one secret.</summary>
+/// <param name="Environment">The environment.</param>
+/// <param name="Path">The path.</param>
+/// <param name="Version">The secret's version from now on.</param>
+/// <param name="Step">The version of its stream.</param>
+public abstract record SecretEvent(string Environment, string Path, int Version, long Step) : JournalEvent
+{
+    /// <summary>The keys of configuration that refer to its current version, which is another one from now on: who watches them is told.</summary>
+    public IReadOnlyList<SecretReferrer> Referrers { get; init; } = [];
+
+    /// <inheritdoc/>
+    public sealed override string Stream => SecretStream.Name(Environment, Path);
+
+    /// <inheritdoc/>
+    public sealed override long StreamVersion => Step;
+
+    /// <inheritdoc/>
+    public sealed override long ItemVersion => Version;
+
+    /// <inheritdoc/>
+    public sealed override int Format => JournalFormat.Secrets;
+}
+
 /// <summary>A secret has a value, which stands here encrypted.</summary>
 /// <param name="Environment">The environment.</param>
 /// <param name="Path">The path.</param>
 /// <param name="Value">The value.</param>
 /// <param name="Version">The secret's version from now on.</param>
 /// <param name="Step">The version of its stream.</param>
-public sealed record SecretSet(string Environment, string Path, SealedValue Value, int Version, long Step) : JournalEvent
+public sealed record SecretSet(string Environment, string Path, SealedValue Value, int Version, long Step) : SecretEvent(Environment, Path, Version, Step)
 {
     /// <summary>The stored type.</summary>
     public const string TypeName = "secret.set";
@@ -28,21 +51,9 @@ public sealed record SecretSet(string Environment, string Path, SealedValue Valu
     public override string Type => TypeName;
 
     /// <inheritdoc/>
-    public override string Stream => SecretStream.Name(Environment, Path);
-
-    /// <inheritdoc/>
-    public override long StreamVersion => Step;
-
-    /// <inheritdoc/>
-    public override long ItemVersion => Version;
-
-    /// <inheritdoc/>
-    public override int Format => JournalFormat.Secrets;
-
-    /// <inheritdoc/>
     public override byte[] Encode() => OrgEventJson.Write(json =>
     {
-        SecretStream.Open(json, Environment, Path, Version, Step);
+        SecretStream.Open(json, this);
         json.WriteString("value_id", Value.Id);
         json.WriteBase64String("ciphertext", Value.Ciphertext);
         json.WriteBase64String("digest", Value.Digest);
@@ -57,12 +68,13 @@ public sealed record SecretSet(string Environment, string Path, SealedValue Valu
     public static SecretSet Decode(ReadOnlySpan<byte> data)
     {
         var members = OrgEventJson.Read(TypeName, data, [.. SecretStream.Members, "value_id", "ciphertext", "digest", "text", "expires_at", "metadata", "rotation_days"]);
-        var value = new SealedValue(members[4].GetGuid(), members[5].GetBytesFromBase64(), members[6].GetBytesFromBase64(), members[7].GetBoolean());
+        var value = new SealedValue(members[5].GetGuid(), members[6].GetBytesFromBase64(), members[7].GetBytesFromBase64(), members[8].GetBoolean());
         return new SecretSet(members[0].GetString()!, members[1].GetString()!, value, members[2].GetInt32(), members[3].GetInt64())
         {
-            ExpiresAt = Timestamp.TryParse(members[8].GetString(), out var at) ? at : null,
-            Metadata = SecretEntry.Shared(System.Text.Encoding.UTF8.GetBytes(members[9].GetRawText())),
-            RotationDays = members[10].ValueKind == JsonValueKind.Number ? members[10].GetInt32() : null,
+            Referrers = SecretStream.Referrers(members[4]),
+            ExpiresAt = Timestamp.TryParse(members[9].GetString(), out var at) ? at : null,
+            Metadata = SecretEntry.Shared(System.Text.Encoding.UTF8.GetBytes(members[10].GetRawText())),
+            RotationDays = members[11].ValueKind == JsonValueKind.Number ? members[11].GetInt32() : null,
         };
     }
 }
@@ -72,7 +84,7 @@ public sealed record SecretSet(string Environment, string Path, SealedValue Valu
 /// <param name="Path">The path.</param>
 /// <param name="Version">The version that the deletion is.</param>
 /// <param name="Step">The version of its stream.</param>
-public sealed record SecretDeleted(string Environment, string Path, int Version, long Step) : JournalEvent
+public sealed record SecretDeleted(string Environment, string Path, int Version, long Step) : SecretEvent(Environment, Path, Version, Step)
 {
     /// <summary>The stored type.</summary>
     public const string TypeName = "secret.deleted";
@@ -81,26 +93,11 @@ public sealed record SecretDeleted(string Environment, string Path, int Version,
     public override string Type => TypeName;
 
     /// <inheritdoc/>
-    public override string Stream => SecretStream.Name(Environment, Path);
-
-    /// <inheritdoc/>
-    public override long StreamVersion => Step;
-
-    /// <inheritdoc/>
-    public override long ItemVersion => Version;
-
-    /// <inheritdoc/>
-    public override int Format => JournalFormat.Secrets;
-
-    /// <inheritdoc/>
-    public override byte[] Encode() => OrgEventJson.Write(json => SecretStream.Open(json, Environment, Path, Version, Step));
+    public override byte[] Encode() => OrgEventJson.Write(json => SecretStream.Open(json, this));
 
     /// <summary>Reads what <see cref="Encode"/> wrote.</summary>
-    public static SecretDeleted Decode(ReadOnlySpan<byte> data)
-    {
-        var members = OrgEventJson.Read(TypeName, data, SecretStream.Members);
-        return new SecretDeleted(members[0].GetString()!, members[1].GetString()!, members[2].GetInt32(), members[3].GetInt64());
-    }
+    public static SecretDeleted Decode(ReadOnlySpan<byte> data) =>
+        SecretStream.Read(TypeName, data, static (environment, path, version, step) => new SecretDeleted(environment, path, version, step));
 }
 
 /// <summary>A deleted secret is back, with the value that it had.</summary>
@@ -108,7 +105,7 @@ public sealed record SecretDeleted(string Environment, string Path, int Version,
 /// <param name="Path">The path.</param>
 /// <param name="Version">The secret's version from now on.</param>
 /// <param name="Step">The version of its stream.</param>
-public sealed record SecretUndeleted(string Environment, string Path, int Version, long Step) : JournalEvent
+public sealed record SecretUndeleted(string Environment, string Path, int Version, long Step) : SecretEvent(Environment, Path, Version, Step)
 {
     /// <summary>The stored type.</summary>
     public const string TypeName = "secret.undeleted";
@@ -117,26 +114,11 @@ public sealed record SecretUndeleted(string Environment, string Path, int Versio
     public override string Type => TypeName;
 
     /// <inheritdoc/>
-    public override string Stream => SecretStream.Name(Environment, Path);
-
-    /// <inheritdoc/>
-    public override long StreamVersion => Step;
-
-    /// <inheritdoc/>
-    public override long ItemVersion => Version;
-
-    /// <inheritdoc/>
-    public override int Format => JournalFormat.Secrets;
-
-    /// <inheritdoc/>
-    public override byte[] Encode() => OrgEventJson.Write(json => SecretStream.Open(json, Environment, Path, Version, Step));
+    public override byte[] Encode() => OrgEventJson.Write(json => SecretStream.Open(json, this));
 
     /// <summary>Reads what <see cref="Encode"/> wrote.</summary>
-    public static SecretUndeleted Decode(ReadOnlySpan<byte> data)
-    {
-        var members = OrgEventJson.Read(TypeName, data, SecretStream.Members);
-        return new SecretUndeleted(members[0].GetString()!, members[1].GetString()!, members[2].GetInt32(), members[3].GetInt64());
-    }
+    public static SecretUndeleted Decode(ReadOnlySpan<byte> data) =>
+        SecretStream.Read(TypeName, data, static (environment, path, version, step) => new SecretUndeleted(environment, path, version, step));
 }
 
 /// <summary>Values of a secret are destroyed: their keys went with the same commit. The secret's version stays as it is.</summary>
@@ -145,7 +127,7 @@ public sealed record SecretUndeleted(string Environment, string Path, int Versio
 /// <param name="Version">The secret's version, then and afterwards.</param>
 /// <param name="Step">The version of its stream.</param>
 /// <param name="ValueIds">Which values.</param>
-public sealed record SecretDestroyed(string Environment, string Path, int Version, long Step, IReadOnlyList<Guid> ValueIds) : JournalEvent
+public sealed record SecretDestroyed(string Environment, string Path, int Version, long Step, IReadOnlyList<Guid> ValueIds) : SecretEvent(Environment, Path, Version, Step)
 {
     /// <summary>The stored type.</summary>
     public const string TypeName = "secret.destroyed";
@@ -154,21 +136,9 @@ public sealed record SecretDestroyed(string Environment, string Path, int Versio
     public override string Type => TypeName;
 
     /// <inheritdoc/>
-    public override string Stream => SecretStream.Name(Environment, Path);
-
-    /// <inheritdoc/>
-    public override long StreamVersion => Step;
-
-    /// <inheritdoc/>
-    public override long ItemVersion => Version;
-
-    /// <inheritdoc/>
-    public override int Format => JournalFormat.Secrets;
-
-    /// <inheritdoc/>
     public override byte[] Encode() => OrgEventJson.Write(json =>
     {
-        SecretStream.Open(json, Environment, Path, Version, Step);
+        SecretStream.Open(json, this);
         json.WriteStartArray("value_ids");
         foreach (var id in ValueIds) json.WriteStringValue(id);
         json.WriteEndArray();
@@ -178,21 +148,40 @@ public sealed record SecretDestroyed(string Environment, string Path, int Versio
     public static SecretDestroyed Decode(ReadOnlySpan<byte> data)
     {
         var members = OrgEventJson.Read(TypeName, data, [.. SecretStream.Members, "value_ids"]);
-        return new SecretDestroyed(members[0].GetString()!, members[1].GetString()!, members[2].GetInt32(), members[3].GetInt64(), [.. members[4].EnumerateArray().Select(id => id.GetGuid())]);
+        return new SecretDestroyed(members[0].GetString()!, members[1].GetString()!, members[2].GetInt32(), members[3].GetInt64(), [.. members[5].EnumerateArray().Select(id => id.GetGuid())]);
     }
 }
 
 static class SecretStream
 {
-    public static string[] Members { get; } = ["environment", "path", "version", "step"];
+    public static string[] Members { get; } = ["environment", "path", "version", "step", "referrers"];
 
     public static string Name(string environment, string path) => $"secret/{environment}/{path}";
 
-    public static void Open(Utf8JsonWriter json, string environment, string path, int version, long step)
+    public static void Open(Utf8JsonWriter json, SecretEvent e)
     {
-        json.WriteString("environment", environment);
-        json.WriteString("path", path);
-        json.WriteNumber("version", version);
-        json.WriteNumber("step", step);
+        json.WriteString("environment", e.Environment);
+        json.WriteString("path", e.Path);
+        json.WriteNumber("version", e.Version);
+        json.WriteNumber("step", e.Step);
+        if (e.Referrers.Count == 0) return;
+        json.WriteStartArray("referrers");
+        foreach (var referrer in e.Referrers)
+        {
+            json.WriteStartObject();
+            json.WriteString("key", referrer.Key);
+            json.WriteNumber("version", referrer.Version);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
     }
+
+    public static T Read<T>(string type, ReadOnlySpan<byte> data, Func<string, string, int, long, T> make) where T : SecretEvent
+    {
+        var members = OrgEventJson.Read(type, data, Members);
+        return make(members[0].GetString()!, members[1].GetString()!, members[2].GetInt32(), members[3].GetInt64()) with { Referrers = Referrers(members[4]) };
+    }
+
+    public static IReadOnlyList<SecretReferrer> Referrers(JsonElement member) => member.ValueKind != JsonValueKind.Array ? []
+        : [.. member.EnumerateArray().Select(referrer => new SecretReferrer(referrer.GetProperty("key").GetString()!, referrer.GetProperty("version").GetInt32()))];
 }

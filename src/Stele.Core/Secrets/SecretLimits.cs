@@ -32,7 +32,17 @@ public static class SecretLimits
     /// <summary>Data keys that one step of a rewrap moves.</summary>
     public static readonly Limit RewrapBatch = new("secret.rewrap_batch", 10_000, "keys", "a request for more is refused, rule member.range; the default is 1,000");
 
+    /// <summary>Keys of configuration that refer to the current version of one secret: who watches them is told when it changes.</summary>
+    public static readonly Limit Referrers = new("secret.referrers", 1_000, "keys", "one more is refused, quota_exceeded");
+    /// <summary>The longest that a wrapped value waits to be taken out.</summary>
+    public static readonly Limit WrapSeconds = new("secret.wrap_seconds", 86_400, "seconds", "a longer ttl_seconds is refused, rule member.range; the default is 300");
+    /// <summary>Wraps of an organization that nobody has taken out yet and that have not ended.</summary>
+    public static readonly Limit OpenWraps = new("secret.wraps", 10_000, "wraps", "one more is refused, quota_exceeded");
+    /// <summary>How often a minute an auditor may ask whether a value was ever here.</summary>
+    public static readonly Limit SearchesPerMinute = new("secret.searches_per_minute", 10, "searches", "one more is refused, rate_limited: whoever may ask without end can guess", true);
+
     /// <summary>All of them, in the order in which <c>stele limits</c> shows them.</summary>
     public static IReadOnlyList<Limit> All { get; } =
-        [PathCharacters, ValueBytes, MetadataBytes, MetadataEntries, PerEnvironment, GeneratedCharacters, DestroyedVersions, RotationDays, WarningDays, CacheBytes, KeySeconds, WrapsOfKey, RewrapBatch];
+        [PathCharacters, ValueBytes, MetadataBytes, MetadataEntries, PerEnvironment, GeneratedCharacters, DestroyedVersions, RotationDays, WarningDays, CacheBytes, KeySeconds, WrapsOfKey, RewrapBatch,
+            Referrers, WrapSeconds, OpenWraps, SearchesPerMinute];
 }

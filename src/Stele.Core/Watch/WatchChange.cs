@@ -13,6 +13,27 @@ namespace Stele.Core.Watch;
 /// <param name="Event">What the journal says of it.</param>
 public readonly record struct WatchChange(WatchKinds Kind, string Environment, string Key, EventRecord Event)
 {
+    /// <summary>Of a key that refers to a secret which has another version now: the key, as it stands. Null for what changed itself.</summary>
+    public SecretReferrer? Referrer { get; init; }
+
+    /// <summary>What the key refers to, at this revision; null: to nothing.</summary>
+    public (string Path, int? Version)? Secret => Event.Payload switch
+    {
+        SecretEvent e when Referrer is not null => (e.Path, e is SecretDeleted ? null : e.Version),
+        ConfigSet set when SecretReference.Of(set.Value) is { } reference => (reference.Path, reference.Version ?? set.SecretVersion),
+        _ => null,
+    };
+
+    /// <summary>The version that what changed has from now on.</summary>
+    public long Version => Referrer?.Version ?? Event.ItemVersion;
+
+    /// <summary>The one that it had before.</summary>
+    public long OldVersion => Referrer?.Version ?? Event.ItemVersion - 1;
+
+    /// <summary>The keys that refer to the secret that an event is of.</summary>
+    public static IEnumerable<WatchChange> OfReferrers(EventRecord e) => e.Payload is SecretEvent { Referrers.Count: > 0 } secret
+        ? secret.Referrers.Select(referrer => new WatchChange(WatchKinds.Config, secret.Environment, referrer.Key, e) { Referrer = referrer }) : [];
+
     /// <summary>The change that an event is; null if it is of no kind that can be watched.</summary>
     public static WatchChange? Of(EventRecord e)
     {
@@ -33,8 +54,8 @@ public readonly record struct WatchChange(WatchKinds Kind, string Environment, s
         };
     }
 
-    /// <summary>What happened: set, delete, or secret_rotated. A flag that is put away is gone for whoever evaluates it.</summary>
-    public string Op => Kind == WatchKinds.Secret && Event.Payload is not SecretDeleted ? "secret_rotated" : Event.Type is FlagArchived.TypeName || Event.Type.EndsWith(".deleted", StringComparison.Ordinal) ? "delete" : "set";
+    /// <summary>What happened: set, delete, or secret_rotated, which is also said of keys that refer to the secret. A flag that is put away is gone for whoever evaluates it.</summary>
+    public string Op => Referrer is not null || (Kind == WatchKinds.Secret && Event.Payload is not SecretDeleted) ? "secret_rotated" : Event.Type is FlagArchived.TypeName || Event.Type.EndsWith(".deleted", StringComparison.Ordinal) ? "delete" : "set";
 
     /// <summary>Whether somebody with these rights may see it.</summary>
     public bool IsVisible(Rights rights) => rights.Allows(Kind.Permission(), Environment, Key);
@@ -56,7 +77,10 @@ public sealed class WatchRevision
     {
         var changes = new List<WatchChange>(record.Events.Count);
         foreach (var e in record.Events)
+        {
             if (WatchChange.Of(e) is { } change) changes.Add(change);
+            changes.AddRange(WatchChange.OfReferrers(e));
+        }
         return new WatchRevision(record, changes);
     }
 

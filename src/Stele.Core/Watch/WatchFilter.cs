@@ -53,14 +53,19 @@ public sealed class WatchFilter : IEquatable<WatchFilter>
         var ranges = new List<(string, string)>();
         foreach (var kind in WatchKindNames.Each)
         {
+            // a change of any secret may be one of a key that refers to it, wherever that is
+            if (kind == WatchKinds.Secret && (Kinds & WatchKinds.Config) != 0)
+            {
+                ranges.Add(Range($"{kind.Name()}/{Environment}/"));
+                continue;
+            }
             if ((Kinds & kind) == 0) continue;
             foreach (var prefix in prefixes)
-            {
-                var from = $"{kind.Name()}/{Environment}/{prefix}";
-                ranges.Add((from, string.Concat(from.AsSpan(0, from.Length - 1), [(char)(from[^1] + 1)])));
-            }
+                ranges.Add(Range($"{kind.Name()}/{Environment}/{prefix}"));
         }
         return ranges;
+
+        static (string, string) Range(string from) => (from, string.Concat(from.AsSpan(0, from.Length - 1), [(char)(from[^1] + 1)]));
     }
 
     /// <inheritdoc/>

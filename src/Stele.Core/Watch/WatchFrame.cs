@@ -5,6 +5,7 @@ using Stele.Core.Configs;
 using Stele.Core.Flags;
 using Stele.Core.Journal;
 using Stele.Core.Json;
+using Stele.Core.Secrets;
 
 namespace Stele.Core.Watch;
 
@@ -97,11 +98,13 @@ public sealed class WatchFrame
         {
             ConfigSet set => (set.Value, set.ValueType.Name()),
             FlagDefined flag => (flag.Definition, "json"),
+            SecretEvent secret when change.Referrer is not null => (Encoding.UTF8.GetBytes($"{{\"$secret\":\"{secret.Path}\"}}"), "json"),
             _ => (null, null),
         };
         Text(json, $"{{\"op\":\"{change.Op}\",\"kind\":\"{change.Kind.Name()}\",\"key\":\"{change.Key}\",\"environment\":\"{change.Environment}\",\"value\":");
         json.Write(value ?? "null"u8);
-        Text(json, string.Create(CultureInfo.InvariantCulture, $",\"value_type\":{(type is null ? "null" : $"\"{type}\"")},\"version\":{change.Event.ItemVersion},\"old_version\":{change.Event.ItemVersion - 1}"));
+        Text(json, string.Create(CultureInfo.InvariantCulture, $",\"value_type\":{(type is null ? "null" : $"\"{type}\"")},\"version\":{change.Version},\"old_version\":{change.OldVersion}"));
+        if (change.Secret is var (path, version)) Text(json, string.Create(CultureInfo.InvariantCulture, $",\"secret\":{{\"path\":\"{path}\"{(version is null ? "" : $",\"version\":{version}")}}}"));
         if (change.Event.Payload is FlagDefined { Killed: true }) json.Write(",\"killed\":true"u8);
         json.Write(change.Event.Data is null ? ",\"redacted\":true}"u8 : "}"u8);
     }

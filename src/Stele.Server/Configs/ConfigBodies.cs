@@ -1,10 +1,9 @@
-using System.Text;
-using System.Text.Json;
 using Stele.Core.Configs;
 using Stele.Core.Faults;
 using Stele.Core.Json;
 using Stele.Core.Limits;
 using Stele.Core.Orgs;
+using Stele.Core.Secrets;
 
 namespace Stele.Server.Configs;
 
@@ -88,7 +87,7 @@ internal readonly record struct RestoreBody(long Revision, string Prefix, string
 /// <summary>What the bodies share.</summary>
 internal static class ConfigBodies
 {
-    /// <summary>A value: within its size, and not of the form that is reserved for references to secrets.</summary>
+    /// <summary>A value: within its size, and, if it refers to a secret, spelt as such.</summary>
     public static byte[]? Value(ref JsonBody body)
     {
         var value = body.ReadJson();
@@ -104,8 +103,7 @@ internal static class ConfigBodies
 
     static (string Rule, string Message)? Broken(byte[] value) =>
         value.Length > SteleLimits.ValueBytes.Value ? ("value.bytes", $"A value has at most {SteleLimits.ValueBytes.Value} bytes as canonical JSON; this one has {value.Length}.")
-        : IsSecretReference(value) ? ("not_supported", "A value of the form {\"$secret\":…} refers to a secret, which is not supported yet.")
-        : null;
+        : SecretReference.Broken(value);
 
     /// <summary>A schema, compiled; null where it is <c>null</c>, which clears, or cannot be used.</summary>
     public static ConfigSchema? Schema(ref JsonBody body, List<Problem> problems)
@@ -152,19 +150,5 @@ internal static class ConfigBodies
         body.Refuse("not_supported", $"{name} is not supported yet.");
         body.ReadJson();
         return result;
-    }
-
-    // canonical JSON has one spelling for the name
-    static bool IsSecretReference(byte[] value)
-    {
-        if (value[0] != '{' || value.AsSpan().IndexOf("\"$secret\":"u8) < 0) return false;
-        var reader = new Utf8JsonReader(value, new JsonReaderOptions { MaxDepth = int.MaxValue });
-        reader.Read();
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-        {
-            if (reader.ValueTextEquals("$secret"u8)) return true;
-            reader.Skip();
-        }
-        return false;
     }
 }

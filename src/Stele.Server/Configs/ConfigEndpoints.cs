@@ -3,6 +3,7 @@ using Stele.Core.Configs;
 using Stele.Core.Faults;
 using Stele.Core.Limits;
 using Stele.Core.Orgs;
+using Stele.Core.Secrets;
 using Stele.Server.Gateway;
 using Stele.Server.Journal;
 using Stele.Server.Watch;
@@ -10,10 +11,10 @@ using Stele.Server.Watch;
 namespace Stele.Server.Configs;
 
 /// <summary>Reads: a key, lists, a key's history; now and in the past.</summary>
-internal sealed class ConfigEndpoints(JournalNode journal, ConfigView view, ConfigQueries queries, ConfigValues values, KeyWait waits)
+internal sealed class ConfigEndpoints(JournalNode journal, ConfigView view, ConfigQueries queries, ConfigValues values, ConfigReferences references, KeyWait waits)
 {
     const Parameter GetParameters = Parameter.Env | Parameter.Read | Parameter.Version | Parameter.Revision | Parameter.At
-        | Parameter.Wait | Parameter.AfterCursor;
+        | Parameter.Wait | Parameter.AfterCursor | Parameter.Resolve;
     const Parameter ListParameters = Parameter.Env | Parameter.Read | Parameter.Revision | Parameter.At | Parameter.Prefix | Parameter.KeysOnly | Parameter.Page;
     const Parameter HistoryParameters = Parameter.Env | Parameter.Read | Parameter.Page;
 
@@ -31,11 +32,11 @@ internal sealed class ConfigEndpoints(JournalNode journal, ConfigView view, Conf
         var caller = Caller.Of(context);
         var read = journal.ReadKey(caller.Org, caller.Principal, parameters.Reading, parameters.Env?.Text, key.Text, CancellationToken.None);
         return read.IsCompletedSuccessfully
-            ? Current(context, key, parameters.Env, parameters.Consistency, read.Result)
-            : Await(context, key, parameters.Env, parameters.Consistency, read);
+            ? Current(context, key, parameters.Env, parameters.Consistency, parameters.Resolving, read.Result)
+            : Await(context, key, parameters.Env, parameters.Consistency, parameters.Resolving, read);
 
-        async Task Await(HttpContext context, ConfigKey key, EnvironmentName? env, Consistency consistency, ValueTask<Outcome<Snapshot>> read) =>
-            await Current(context, key, env, consistency, await read);
+        async Task Await(HttpContext context, ConfigKey key, EnvironmentName? env, Consistency consistency, Resolving resolving, ValueTask<Outcome<Snapshot>> read) =>
+            await Current(context, key, env, consistency, resolving, await read);
     }
 
     // the long poll: the current value when it changes, 304 when it does not
@@ -49,7 +50,7 @@ internal sealed class ConfigEndpoints(JournalNode journal, ConfigView view, Conf
         if (waited.Changed)
         {
             var reading = parameters.Reading with { MinCursor = waited.At };
-            await Current(context, key, parameters.Env, parameters.Consistency, await journal.ReadKey(Caller.Of(context).Org, Caller.Of(context).Principal, reading, parameters.Env?.Text, key.Text, CancellationToken.None));
+            await Current(context, key, parameters.Env, parameters.Consistency, parameters.Resolving, await journal.ReadKey(Caller.Of(context).Org, Caller.Of(context).Principal, reading, parameters.Env?.Text, key.Text, CancellationToken.None));
             return;
         }
         if ((waited.At ?? parameters.Watch!.AfterCursor) is { } cursor) Answer.Place(context.Response, cursor);
@@ -159,7 +160,7 @@ internal sealed class ConfigEndpoints(JournalNode journal, ConfigView view, Conf
         return key;
     }
 
-    Task Current(HttpContext context, ConfigKey key, EnvironmentName? env, Consistency consistency, Outcome<Snapshot> outcome)
+    Task Current(HttpContext context, ConfigKey key, EnvironmentName? env, Consistency consistency, Resolving resolving, Outcome<Snapshot> outcome)
     {
         if (!outcome.TryGet(out var snapshot, out var fault)) return HttpProblems.Write(context, fault);
         var state = snapshot.State;
@@ -169,7 +170,14 @@ internal sealed class ConfigEndpoints(JournalNode journal, ConfigView view, Conf
         var response = context.Response;
         Answer.Place(response, snapshot, consistency);
         if (environment.Config(key.Text) is not { } entry) return HttpProblems.Write(context, ConfigView.UnknownKey(key, name));
-        return Send(context, state, name, entry, environment.Schema(key.Text), redacted: false);
+        if (resolving == Resolving.Not || entry.Value is null || SecretReference.Of(entry.Value) is not { } reference) return Send(context, state, name, entry, environment.Schema(key.Text), redacted: false);
+        return resolving == Resolving.Whole || environment.Secrets.Ever(reference.Path) is not null
+            ? references.Send(context, state, environment, entry, reference, environment.Schema(key.Text))
+            : ReadWhole();
+
+        // an organization that is not in memory was looked at for this key alone
+        async Task ReadWhole() => await Current(context, key, env, consistency, Resolving.Whole,
+            await journal.Read(Caller.Of(context).Org, new ReadOptions(consistency, null, state.Place.Cursor), context.RequestAborted));
     }
 
     Task Send(HttpContext context, OrgState state, string environment, ConfigEntry entry, ConfigSchema? schema, bool redacted)

@@ -16,6 +16,8 @@ namespace Stele.Server.Configs;
 /// and held against the hash that the state has of it.</item>
 /// <item>A key may have a JSON Schema (draft 2020-12), versioned with it: each value that is set keeps to it, and so does
 /// one that is rolled back to, by the schema of today. A deletion takes the schema along.</item>
+/// <item>A value may refer to a secret of its environment (<see cref="ConfigReferences"/>): reading the key gives the secret's value to who may read
+/// both, else it is refused; lists, histories and watchers get the reference.</item>
 /// <item>An answer to a write is made from the revision it wrote: a retry with the same Idempotency-Key gets the same one.</item>
 /// </list>
 /// Limits: keys 256 characters, values 8 MiB, 10,000 changes and 32 MiB a request, pages of 1,000 items and 32 MiB. At a
@@ -28,6 +30,7 @@ internal static class ConfigFeature
         .AddSingleton<ConfigQueries>()
         .AddSingleton<ConfigValues>()
         .AddSingleton<ConfigView>()
+        .AddSingleton<ConfigReferences>()
         .AddSingleton<ConfigEndpoints>()
         .AddSingleton<ConfigWriteEndpoints>()
         .AddSingleton<ChangeEndpoints>()

@@ -1,6 +1,7 @@
 using Stele.Core.Configs;
 using Stele.Core.Journal;
 using Stele.Core.Orgs;
+using Stele.Core.Secrets;
 using Stele.Server.Flags;
 using Stele.Server.Gateway;
 
@@ -28,6 +29,23 @@ internal static class ConfigJson
             .Raw(",\"change_log\":"u8).Text(entry.ChangeLog);
         if (schema is not null) json.Raw(",\"schema\":"u8).Raw(schema.Text);
         if (redacted) json.Raw(",\"redacted\":true"u8);
+        return json.Raw("}"u8);
+    }
+
+    /// <summary>A key that refers to a secret, without the value, which comes last; the object is left open.</summary>
+    public static JsonText Resolved(JsonText json, string environment, ConfigEntry entry, SecretEntry secret, ConfigSchema? schema)
+    {
+        json.Raw("{\"key\":\""u8).Ascii(entry.Key)
+            .Raw("\",\"environment\":\""u8).Ascii(environment)
+            .Raw("\",\"value_type\":\""u8).Ascii(entry.ValueType.Name())
+            .Raw("\",\"version\":"u8).Number(entry.Version)
+            .Raw(",\"revision\":"u8).Number(entry.Revision)
+            .Raw(",\"updated_at\":"u8).Time(entry.UpdatedAt)
+            .Raw(",\"updated_by\":"u8).Text(entry.UpdatedBy)
+            .Raw(",\"change_log\":"u8).Text(entry.ChangeLog);
+        if (schema is not null) json.Raw(",\"schema\":"u8).Raw(schema.Text);
+        json.Raw(",\"secret\":{\"path\":\""u8).Ascii(secret.Path).Raw("\",\"version\":"u8).Number(secret.Version);
+        if (!secret.IsText) json.Raw(",\"encoding\":\"base64\""u8);
         return json.Raw("}"u8);
     }
 

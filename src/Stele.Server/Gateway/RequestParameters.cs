@@ -61,6 +61,7 @@ internal enum Parameter : long
     Pass = 1L << 58,
     Value = 1L << 59,
     Status = 1L << 60,
+    Resolve = 1L << 61,
 
     /// <summary>What every read of current state takes.</summary>
     Read = Consistency | MaxStaleness,
@@ -70,6 +71,17 @@ internal enum Parameter : long
 
     /// <summary>What <see cref="WatchParameters"/> reads.</summary>
     OfWatch = Prefixes | Kinds | FromCursor | FromRevision | Wait | AfterCursor | WaitFor | MinSubscribers | Timeout,
+}
+
+/// <summary>What is done with a value that refers to a secret.</summary>
+internal enum Resolving : byte
+{
+    /// <summary>The secret's value is answered.</summary>
+    Resolve,
+    /// <summary>The same, and the whole organization has been read for it.</summary>
+    Whole,
+    /// <summary>The reference is answered as it stands.</summary>
+    Not,
 }
 
 /// <summary>
@@ -113,6 +125,9 @@ internal struct RequestParameters
 
     /// <summary>Whether a secret is asked for without its value.</summary>
     public bool NoValue { get; private set; }
+
+    /// <summary>Whether what refers to a secret is answered with its value.</summary>
+    public Resolving Resolving { get; private set; }
 
     /// <summary>What an OFREP client was told by an event: the least that the answer must reflect.</summary>
     public string? FlagConfigEtag { get; private set; }
@@ -197,6 +212,9 @@ internal struct RequestParameters
             case Parameter.Value:
                 NoValue = value == "false";
                 return NoValue || value is "" or "true" ? null : Problem.Query("value", "boolean", "value is true or false.");
+            case Parameter.Resolve:
+                Resolving = value == "false" ? Resolving.Not : Resolving.Resolve;
+                return value is "" or "true" or "false" ? null : Problem.Query("resolve", "boolean", "resolve is true or false.");
             case Parameter.KeysOnly:
                 KeysOnly = value is "" or "true";
                 return KeysOnly || value == "false" ? null : Problem.Query("keys_only", "boolean", "keys_only is true or false.");
@@ -314,6 +332,7 @@ internal struct RequestParameters
         "pass" => Parameter.Pass,
         "value" => Parameter.Value,
         "status" => Parameter.Status,
+        "resolve" => Parameter.Resolve,
         _ => Parameter.None,
     };
 

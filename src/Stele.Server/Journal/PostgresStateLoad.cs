@@ -6,6 +6,7 @@ using Stele.Core.Configs;
 using Stele.Core.Journal;
 using Stele.Core.Limits;
 using Stele.Core.Orgs;
+using Stele.Core.Secrets;
 using Stele.Server.Access;
 using Stele.Server.Configs;
 using Stele.Server.Flags;
@@ -148,13 +149,14 @@ internal sealed partial class PostgresJournalStore
     {
         readonly List<ConfigEntry> entries = [];
         readonly List<KeySchema> schemas = [];
+        readonly List<SecretUse> uses = [];
         readonly Tombstones.Builder deleted = Tombstones.None.ToBuilder();
-        long entryBytes, valueBytes, schemaBytes, changedRevision;
+        long entryBytes, valueBytes, schemaBytes, useBytes, changedRevision;
         int deletedCount;
 
         public string Name => name;
 
-        public long Bytes => entryBytes + schemaBytes + (long)deletedCount * Tombstones.EachBytes;
+        public long Bytes => entryBytes + schemaBytes + useBytes + (long)deletedCount * Tombstones.EachBytes;
 
         public void Take(NpgsqlDataReader reader, SharedTexts texts)
         {
@@ -175,6 +177,11 @@ internal sealed partial class PostgresJournalStore
             entries.Add(entry);
             entryBytes += entry.MemoryBytes;
             valueBytes += entry.ValueBytes;
+            if (SecretUse.Of(entry) is { } use)
+            {
+                uses.Add(use);
+                useBytes += use.MemoryBytes;
+            }
             if (reader.IsDBNull(13)) return;
             schemas.Add(new KeySchema(entry.Key, texts.Schema(reader.GetString(13))));
             schemaBytes += schemas[^1].MemoryBytes;
@@ -188,6 +195,8 @@ internal sealed partial class PostgresJournalStore
             ValueBytes = valueBytes,
             Schemas = SortedMap<KeySchema>.FromSorted(schemas),
             SchemaBytes = schemaBytes,
+            SecretUses = SecretUse.Map(uses),
+            SecretUseBytes = useBytes,
             ChangedRevision = Math.Max(empty.ChangedRevision, changedRevision),
         };
     }

@@ -6,10 +6,13 @@ namespace Stele.Server.Secrets;
 /// <summary>Sends a value: the whole answer in one buffer, which is zeroed.</summary>
 internal static class SecretAnswer
 {
-    /// <summary>Sends an object that is still open, with a value as its last member.</summary>
-    public static async Task Send(HttpContext context, JsonText open, SecretBuffer value, bool isText)
+    /// <summary>Sends an object that is still open, with a value as its last member: <c>value</c>, or <c>value_base64</c> for what is no text.</summary>
+    public static Task Send(HttpContext context, JsonText open, SecretBuffer value, bool isText) => Send(context, open, SecretJson.Value(isText ? "value" : "value_base64", value.Span, isText));
+
+    /// <summary>The same, with its last member written already; that is disposed of.</summary>
+    public static async Task Send(HttpContext context, JsonText open, SecretBuffer member)
     {
-        using var whole = Whole(open, value, isText);
+        using var whole = Whole(open, member);
         var response = context.Response;
         response.ContentType = Answer.Json;
         response.Headers.CacheControl = "no-store";
@@ -23,10 +26,10 @@ internal static class SecretAnswer
         await response.BodyWriter.WriteAsync(whole.Memory);
     }
 
-    static SecretBuffer Whole(JsonText open, SecretBuffer value, bool isText)
+    static SecretBuffer Whole(JsonText open, SecretBuffer member)
     {
         using (open)
-        using (var member = SecretJson.Value(value.Span, isText))
+        using (member)
         {
             var whole = new SecretBuffer(open.Length + member.Length + 1);
             open.Written.CopyTo(whole.Span);

@@ -11,7 +11,7 @@ using Stele.Server.Journal;
 namespace Stele.Server.Secrets;
 
 /// <summary>Reads: a value, what is known of secrets, their versions.</summary>
-internal sealed class SecretEndpoints(JournalNode journal, SecretQueries queries, SecretValues values, SecretRecords records, TimeProvider time)
+internal sealed class SecretEndpoints(JournalNode journal, SecretQueries queries, SecretReads secrets, SecretRecords records, TimeProvider time)
 {
     /// <summary><c>GET /v1/secrets/{path}</c></summary>
     public async Task Get(HttpContext context)
@@ -50,53 +50,34 @@ internal sealed class SecretEndpoints(JournalNode journal, SecretQueries queries
     async Task Show(HttpContext context, OrgState state, EnvironmentState environment, SecretEntry entry, RequestParameters parameters)
     {
         var tag = EntityTag.Of(entry.Version, state.Incarnation);
-        if (context.Request.Headers.IfNoneMatch is { Count: > 0 } noneMatch && tag.IsIn(noneMatch))
+        var now = Timestamp.From(time.GetUtcNow());
+        // what has ended or was destroyed is not confirmed to who still has it
+        if (context.Request.Headers.IfNoneMatch is { Count: > 0 } noneMatch && tag.IsIn(noneMatch) && (parameters.NoValue || secrets.Refused(environment.Name, entry) is null))
         {
             context.Response.Headers.ETag = tag.ToString();
             context.Response.StatusCode = StatusCodes.Status304NotModified;
             return;
         }
-        var now = Timestamp.From(time.GetUtcNow());
         if (parameters.NoValue)
         {
             context.Response.Headers.ETag = tag.ToString();
             await Answer.Send(context, SecretJson.Open(new JsonText(), environment.Name, entry, now).Raw("}"u8));
             return;
         }
-        var opened = await Value(state.Org, environment.Name, entry, now, parameters.Version is not null, context.RequestAborted);
-        var refused = await records.Read(context, environment.Name, entry.Path, entry.Version, opened.Fault, context.RequestAborted);
-        if (refused is not null)
+        if (!(await secrets.Open(context, state.Org, environment.Name, entry, parameters.Version is not null, null)).TryGet(out var value, out var fault))
         {
-            if (opened.Fault is null) opened.Value.Dispose();
-            await HttpProblems.Write(context, refused);
+            await HttpProblems.Write(context, fault);
             return;
         }
         context.Response.Headers.ETag = tag.ToString();
-        using var value = opened.Value;
-        await SecretAnswer.Send(context, SecretJson.Open(new JsonText(), environment.Name, entry, now), value, entry.IsText);
-    }
-
-    async ValueTask<Outcome<SecretBuffer>> Value(OrgId org, string environment, SecretEntry entry, Timestamp now, bool isPast, CancellationToken cancellation)
-    {
-        if (entry.ExpiresAt <= now)
-            return new Fault(FaultCode.Gone, $"{entry.Path} in {environment} expired at {entry.ExpiresAt}.", [Problem.Path("path", "secret.expired", $"It expired at {entry.ExpiresAt}.")]);
-        if (entry.IsDestroyed)
-            return new Fault(FaultCode.Gone, $"Version {entry.Version} of {entry.Path} in {environment} was destroyed.", [Problem.Path("path", "secret.destroyed", $"Version {entry.Version} was destroyed.")]);
-        return await values.Open(org, environment, entry.Path, entry.Version, isPast ? null : entry.ValueId, cancellation);
+        using (value) await SecretAnswer.Send(context, SecretJson.Open(new JsonText(), environment.Name, entry, now), value, entry.IsText);
     }
 
     /// <summary>The secret, or the version of it, that a request names.</summary>
     async ValueTask<Outcome<(EnvironmentState Environment, SecretEntry Entry)>> Find(OrgState state, RequestParameters parameters, SecretPath path, CancellationToken cancellation)
     {
         if (!ConfigView.Environment(state, parameters.Env?.Text).TryGet(out var environment, out var fault)) return fault;
-        if (environment.Secrets.Ever(path.Text) is not { } entry) return SecretDecider.Unknown(path.Text, environment.Name);
-        // who may see what is known of a secret sees also that it is deleted
-        if (entry.IsDeleted && !parameters.NoValue) return SecretDecider.Unknown(path.Text, environment.Name);
-        if (parameters.Version is not { } version || version == entry.Version) return (environment, entry);
-        var then = version > entry.Version ? null : (await queries.History(state.Org, environment.Name, path.Text, version + 1, 1, cancellation)).Find(one => one.Entry.Version == version);
-        if (then is not null && (then.Kind != "deleted" || parameters.NoValue)) return (environment, then.Entry);
-        var message = then is null ? $"{path} has no version {version} in {environment.Name}." : $"Version {version} of {path} in {environment.Name} is its deletion.";
-        return new Fault(FaultCode.NotFound, message, [Problem.Query("version", then is null ? "version.unknown" : "version.deleted", message)]);
+        return (await secrets.Find(state.Org, environment, path.Text, parameters.Version, evenDeleted: parameters.NoValue, cancellation)).TryGet(out var entry, out fault) ? (environment, entry) : fault;
     }
 
     /// <summary><c>GET /v1/secrets</c></summary>

@@ -12,6 +12,7 @@ namespace Stele.Server.Secrets;
 /// and a random id (<see cref="SecretCipher"/>). The journal holds ciphertext; the wrapped data key stands beside it, in <c>secret_key</c>.</item>
 /// <item>No value leaves before its reading is committed in the audit log; what cannot be recorded is not answered. A refusal is
 /// recorded as well.</item>
+/// <item>A wrap (<see cref="WrapEndpoints"/>) yields its value once, whatever nodes are asked; a second attempt is an alarm.</item>
 /// <item>What fails a check is <c>integrity</c>, an alarm in the audit log, and never other bytes.</item>
 /// <item>Memory that held a value or a key is zeroed (<see cref="Gateway.SecretBuffer"/>, <see cref="Gateway.ZeroingMemory"/>).</item>
 /// </list>
@@ -31,11 +32,15 @@ internal static class SecretFeature
             .AddSingleton<SecretSealer>()
             .AddSingleton<SecretQueries>()
             .AddSingleton<SecretValues>()
+            .AddSingleton<SecretReads>()
             .AddSingleton<SecretRecords>()
             .AddSingleton<SecretMetrics>()
             .AddSingleton<SecretWrites>()
             .AddSingleton<SecretEndpoints>()
             .AddSingleton<SecretWriteEndpoints>()
+            .AddSingleton<SecretWraps>()
+            .AddSingleton<WrapEndpoints>()
+            .AddSingleton<SearchEndpoints>()
             .AddSingleton<KeyEndpoints>();
     }
 
@@ -52,6 +57,11 @@ internal static class SecretFeature
         routes.MapPost("/v1/secrets/{path}/generate", writes.Generate);
         routes.MapPost("/v1/secrets/{path}/undelete", writes.Undelete);
         routes.MapPost("/v1/secrets/{path}/destroy", writes.Destroy);
+
+        var wraps = routes.ServiceProvider.GetRequiredService<WrapEndpoints>();
+        routes.MapPost("/v1/secrets/{path}/wrap", wraps.Wrap);
+        routes.MapPost("/v1/unwrap", wraps.Unwrap);
+        routes.MapPost("/v1/audit/secrets", routes.ServiceProvider.GetRequiredService<SearchEndpoints>().Search);
 
         var keys = routes.ServiceProvider.GetRequiredService<KeyEndpoints>();
         routes.MapGet("/v1/keys", keys.List);

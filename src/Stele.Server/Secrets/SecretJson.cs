@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Text;
 using Stele.Core.Journal;
 using Stele.Core.Limits;
 using Stele.Core.Secrets;
@@ -43,9 +44,9 @@ internal static class SecretJson
         Open(json, environment, version.Entry, now).Raw(",\"kind\":\""u8).Ascii(version.Kind).Raw("\",\"change_log\":"u8).Text(version.ChangeLog).Raw("}"u8);
 
     /// <summary>A value as a member: a JSON string, or base64.</summary>
-    public static SecretBuffer Value(ReadOnlySpan<byte> value, bool isText)
+    public static SecretBuffer Value(string called, ReadOnlySpan<byte> value, bool isText)
     {
-        var name = isText ? ",\"value\":\""u8 : ",\"value_base64\":\""u8;
+        var name = Encoding.ASCII.GetBytes($",\"{called}\":\"");
         var length = isText ? EscapedLength(value) : Base64.GetMaxEncodedToUtf8Length(value.Length);
         var member = new SecretBuffer(name.Length + length + 1);
         name.CopyTo(member.Span);

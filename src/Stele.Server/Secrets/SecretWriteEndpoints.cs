@@ -170,11 +170,12 @@ internal sealed class SecretWriteEndpoints(JournalNode journal, SecretQueries qu
         return new ChangeSet(request.Caller.Principal, request.Caller.RequestId, reason, []) { Secrets = changes };
     }
 
-    // a POST that needs nothing more than its address
-    static async ValueTask<Outcome<WriteRequest>> ReadOptional(HttpContext context) =>
+    /// <summary>A POST that needs nothing more than its address.</summary>
+    public static async ValueTask<Outcome<WriteRequest>> ReadOptional(HttpContext context) =>
         context.Request.ContentLength is null or 0 && context.Request.Headers.TransferEncoding.Count == 0 ? WriteRequest.WithoutBody(context, Parameter.Env) : await WriteRequest.Read(context, Parameter.Env);
 
-    static SecretPath RoutePath(HttpContext context, WriteRequest request)
+    /// <summary>The path of the address; its problem joins the others.</summary>
+    public static SecretPath RoutePath(HttpContext context, WriteRequest request)
     {
         List<Problem>? problems = request.Problems;
         return SecretEndpoints.RoutePath(context, ref problems);

@@ -39,8 +39,13 @@ public sealed class WatchFilterTests
         Assert.True(Has("flag/production/beta"));
         Assert.False(Has("config/production/aa"));
         Assert.False(Has("config/staging/a.x"));
-        Assert.False(Has("secret/production/a.x"));
-        Assert.True(new WatchFilter("p", [], WatchKinds.Config).Streams() is [var all] && string.CompareOrdinal("config/p/zzz", all.From) > 0 && string.CompareOrdinal("config/p/zzz", all.To) < 0 && string.CompareOrdinal("config/pp/a", all.To) > 0);
+        // a secret may be what some key under a prefix refers to
+        Assert.True(Has("secret/production/a.x"));
+        Assert.True(Has("secret/production/zzz"));
+        Assert.False(Has("secret/staging/a.x"));
+        Assert.DoesNotContain(new WatchFilter("production", ["a."], WatchKinds.Flag).Streams(), range => range.From.StartsWith("secret/", StringComparison.Ordinal));
+        Assert.Equal([("secret/production/a.", "secret/production/a/")], new WatchFilter("production", ["a."], WatchKinds.Secret).Streams());
+        Assert.True(new WatchFilter("p", [], WatchKinds.Config).Streams() is [var all, ("secret/p/", "secret/p0")] && string.CompareOrdinal("config/p/zzz", all.From) > 0 && string.CompareOrdinal("config/p/zzz", all.To) < 0 && string.CompareOrdinal("config/pp/a", all.To) > 0);
     }
 
     [Fact]

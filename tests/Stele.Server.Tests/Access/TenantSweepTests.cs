@@ -83,6 +83,9 @@ public sealed partial class TenantSweepTests(HttpServer server) : IClassFixture<
         ["POST /v1/secrets/{path}/generate"] = ["""/v1/secrets/x/generate?env=NAME {"length":8}"""],
         ["POST /v1/secrets/{path}/undelete"] = ["/v1/secrets/NAME/s/undelete {}"],
         ["POST /v1/secrets/{path}/destroy"] = ["/v1/secrets/NAME/s/destroy {}"],
+        ["POST /v1/secrets/{path}/wrap"] = ["/v1/secrets/NAME/s/wrap {}", "/v1/secrets/x/wrap?env=NAME {}"],
+        ["POST /v1/unwrap"] = ["""/v1/unwrap {"wrap_token":"NAME"}"""],
+        ["POST /v1/audit/secrets"] = ["""/v1/audit/secrets {"value":"NAME"}"""],
         ["GET /v1/keys"] = ["/v1/keys"],
         ["POST /v1/keys/rotate"] = ["/v1/keys/rotate"],
         ["POST /v1/keys/rewrap"] = ["/v1/keys/rewrap"],
@@ -272,6 +275,8 @@ public sealed partial class TenantSweepTests(HttpServer server) : IClassFixture<
         foreach (var key in (string[])["canary.key", "canary.other"])
             (await server.Put(key, """{"value":"canary","change_log":"canary"}""", "", there, ("Idempotency-Key", $"{org}-{key}"))).Is(200);
         (await server.Send("PUT", "/v1/secrets/canary/s", """{"value":"canary","change_log":"canary"}""", there)).Is(200);
+        (await server.Post("/v1/secrets/canary/s/wrap", "{}", there)).Is(200);
+        (await server.Post("/v1/audit/secrets", """{"value":"canary"}""", there)).Is(200);
         (await server.Send("PUT", "/v1/flags/canary.flag", """{"enabled":true,"change_log":"canary"}""", there)).Is(200);
         var user = (await server.Post("/v1/users", """{"email":"canary@example.com","name":"canary","role":"viewer"}""", there)).Is(201)["id"].GetString()!;
         (await server.Send("PUT", $"/v1/users/{user}/password", """{"password":"canary canary canary"}""", there)).Is(204);
@@ -294,6 +299,6 @@ public sealed partial class TenantSweepTests(HttpServer server) : IClassFixture<
         return ((int)answer.Status, Varying().Replace(answer.Text, "#").Replace(name, "NAME", StringComparison.Ordinal).Replace(TokenText.Prefix, "", StringComparison.Ordinal));
     }
 
-    [GeneratedRegex("""[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|"(token|secret)":"[^"]*"|"(\w+_)?cursor":"[^"]*"|"events?":\[.*|\d{4}-\d\d-\d\dT[\d:.]+Z|\d+""")]
+    [GeneratedRegex("""[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|"(token|wrap_token|secret)":"[^"]*"|"(\w+_)?cursor":"[^"]*"|"events?":\[.*|\d{4}-\d\d-\d\dT[\d:.]+Z|\d+""")]
     private static partial Regex Varying();
 }

@@ -40,7 +40,6 @@ public sealed class BadInputTests(HttpServer server) : IClassFixture<HttpServer>
         { "DELETE", "/v1/config/app.there?expected_version=7", null, 409, "conflict", "expected_version@query:expected_version" },
         { "DELETE", "/v1/config/app.there?expected_version=x", null, 400, "invalid", "version.number@query:expected_version" },
         { "DELETE", "/v1/config/app.never", null, 404, "not_found", "key.unknown@path:key" },
-        { "PUT", "/v1/config/app.x", """{"value":{"$secret":"a/b"}}""", 400, "invalid", "not_supported@/value" },
         { "PUT", "/v1/config/app.x", """{"value":1,"schema":{"type":"strin"}}""", 400, "invalid", "schema.keyword@/schema/type" },
         { "PUT", "/v1/config/app.x", """{"value":1,"schema":{"$ref":"#"}}""", 400, "invalid", "schema.endless@/schema" },
         { "PUT", "/v1/config/app.x", """{"value":1,"schema":{"$ref":"https://example.com/a"}}""", 400, "invalid", "schema.reference@/schema/$ref" },
@@ -78,6 +77,16 @@ public sealed class BadInputTests(HttpServer server) : IClassFixture<HttpServer>
         { "POST", "/v1/config/app.never/rollback", """{"version":1}""", 404, "not_found", "key.unknown@path:key" },
     };
 
+    public static TheoryData<string, string, string?, int, string, string> OfReferences => new()
+    {
+        { "PUT", "/v1/config/app.x", """{"value":{"$secret":"a/../b"}}""", 400, "invalid", "secret.dots@/value" },
+        { "PUT", "/v1/config/app.x", """{"value":{"$secret":7}}""", 400, "invalid", "secret.reference@/value" },
+        { "PUT", "/v1/config/app.x", """{"value":{"$secret":"a","version":0}}""", 400, "invalid", "secret.reference@/value" },
+        { "PUT", "/v1/config/app.x", """{"value":{"version":1.5,"$secret":"a"}}""", 400, "invalid", "secret.reference@/value" },
+        { "PUT", "/v1/config/app.x", """{"value":{"$secret":"a","else":1}}""", 400, "invalid", "secret.reference@/value" },
+        { "PUT", "/v1/config/app.x", """{"value":{"$secret":"a"},"value_type":"string"}""", 400, "invalid", "value_type.mismatch@/value" },
+    };
+
     public static TheoryData<string, string, string?, int, string, string> OfMany => new()
     {
         { "POST", "/v1/rollback", """{"revision":999999}""", 400, "invalid", "revision.future@/revision" },
@@ -111,6 +120,7 @@ public sealed class BadInputTests(HttpServer server) : IClassFixture<HttpServer>
 
     [Theory]
     [MemberData(nameof(OfOneKey))]
+    [MemberData(nameof(OfReferences))]
     [MemberData(nameof(OfMany))]
     public async Task Bad_input_names_the_field_and_the_rule_and_writes_nothing(string method, string path, string? body, int status, string code, string error)
     {

@@ -26,6 +26,10 @@ public sealed class SecretReplayTests(HttpServer server) : IClassFixture<HttpSer
         (await server.Post("/v1/environments", """{"name":"brief"}""")).Is(201);
         (await server.Send("PUT", "/v1/secrets/x?env=brief", """{"value":"x"}""")).Is(200);
         (await server.Send("DELETE", "/v1/environments/brief?confirm=brief", null)).Is(200);
+        foreach (var (key, value) in ((string, string)[])[("r.one", """{"$secret":"a"}"""), ("r.two", """{"$secret":"a"}"""), ("r.three", """{"version":2,"$secret":"a"}"""), ("r.four", """{"$secret":"none"}""")])
+            (await server.Put(key, $$"""{"value":{{value}}}""")).Is(200);
+        (await server.Send("DELETE", "/v1/config/r.two", null)).Is(200);
+        (await server.Put("r.two", """{"value":{"$secret":"none"}}""")).Is(200);
         var written = await server.State();
 
         await using var other = await server.Another();
@@ -64,6 +68,8 @@ public sealed class SecretReplayTests(HttpServer server) : IClassFixture<HttpSer
     {
         Assert.Equal((a.ChangedRevision, a.Secrets.ChangedRevision, a.Secrets.Live, a.Secrets.ValueBytes), (b.ChangedRevision, b.Secrets.ChangedRevision, b.Secrets.Live, b.Secrets.ValueBytes));
         Assert.Equal(a.Secrets.Items.Select(Shown), b.Secrets.Items.Select(Shown));
+        Assert.Equal((a.SecretUseBytes, a.Name == "development" ? 3 : 0), (b.SecretUseBytes, b.SecretUses.Count));
+        Assert.Equal(a.SecretUses.Select(use => use.Key), b.SecretUses.Select(use => use.Key));
     }
 
     static string Shown(SecretEntry entry) => $"{entry with { Metadata = SecretEntry.NoMetadata }} {System.Text.Encoding.UTF8.GetString(entry.Metadata)}";

@@ -6,6 +6,7 @@ using Stele.Core.Configs;
 using Stele.Core.Flags;
 using Stele.Core.Journal;
 using Stele.Core.Orgs;
+using Stele.Core.Secrets;
 
 namespace Stele.Simulation.Database;
 
@@ -62,6 +63,7 @@ internal sealed record ConfigurationTables(
                 Configs = SortedMap<ConfigEntry>.FromSorted(configs), Deleted = deleted.ToTombstones(), ConfigBytes = configs.Sum(config => config.MemoryBytes),
                 ValueBytes = configs.Sum(config => (long)config.ValueBytes),
                 Schemas = SortedMap<KeySchema>.FromSorted(schemas), SchemaBytes = schemas.Sum(schema => schema.MemoryBytes), Flags = flags,
+                SecretUses = SecretUse.Map(configs.Select(SecretUse.Of).OfType<SecretUse>()), SecretUseBytes = configs.Sum(config => SecretUse.Of(config)?.MemoryBytes ?? 0),
             });
         }
         return new OrgState
