@@ -6,6 +6,7 @@ using Stele.Bench.Ofrep;
 using Stele.Bench.Overload;
 using Stele.Bench.Peers;
 using Stele.Bench.Sdk;
+using Stele.Bench.Secrets;
 using Stele.Bench.Shards;
 using Stele.Bench.Tokens;
 using Stele.Bench.Watch;
@@ -49,6 +50,8 @@ switch (verb)
         return await OverloadLoad.Run(arguments);
     case "schema":
         return SchemaRun.Run(arguments);
+    case "secrets":
+        return await SecretsRun.Run(arguments);
     case "shards":
         return await ShardsRun.Run(arguments);
     case "tokens":
@@ -56,6 +59,6 @@ switch (verb)
     case "watch":
         return await WatchRun.Run(arguments);
     default:
-        Console.Error.WriteLine($"stele-bench: no such verb: {verb} (compare, crash, flags, flood, idle, limiter, million, ofrep, overload, schema, sdk, shards, tokens, watch, bare, fan-out, list)");
+        Console.Error.WriteLine($"stele-bench: no such verb: {verb} (compare, crash, flags, flood, idle, limiter, million, ofrep, overload, schema, sdk, secrets, shards, tokens, watch, bare, fan-out, list)");
         return 2;
 }
