@@ -7,7 +7,7 @@ namespace Stele.Core.Webhooks;
 /// <summary>What signs the messages of a webhook: it commits with the event and stands in none.</summary>
 /// <param name="WebhookId">Whose.</param>
 /// <param name="Version">Of the webhook's stream, when it was made.</param>
-/// <param name="Secret">The bytes themselves: HMAC needs them, so a hash would not do.</param>
+/// <param name="Secret">The bytes, sealed before it was decided: HMAC needs them, so a hash would not do.</param>
 /// <param name="OverlapSeconds">For how long the one before it goes on signing, too.</param>
 public sealed record WebhookSecret(Guid WebhookId, int Version, byte[] Secret, int OverlapSeconds) : SideRow;
 

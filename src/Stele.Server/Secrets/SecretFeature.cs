@@ -29,6 +29,7 @@ internal static class SecretFeature
             .AddKeyProviders(options)
             .AddSingleton<OrgKeyStore>()
             .AddSingleton<OrgKeys>()
+            .AddSingleton<SecretBox>()
             .AddSingleton<SecretSealer>()
             .AddSingleton<SecretQueries>()
             .AddSingleton<SecretValues>()

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using Stele.Core.Configs;
 using Stele.Core.Faults;
@@ -21,16 +20,14 @@ internal sealed record PlainChange(SecretChange Change, SecretBuffer? Value, boo
 }
 
 /// <summary>Encrypts: what leaves here can be decided on, stored and sent to other nodes.</summary>
-internal sealed class SecretSealer(OrgKeys keys, OrgKeyStore store) : IDisposable
+internal sealed class SecretSealer(OrgKeys keys, SecretBox box)
 {
-    readonly ConcurrentDictionary<OrgId, SecretBuffer> digestKeys = new();
-
     /// <summary>The changes with their values encrypted, each under a data key of its own; all of them or none.</summary>
     public async ValueTask<Outcome<List<SecretChange>>> Seal(OrgId org, IReadOnlyList<PlainChange> changes, CancellationToken cancellation)
     {
         var ids = changes.Where(change => change.Value is not null).Select(_ => Guid.CreateVersion7()).ToList();
         if (ids.Count == 0) return changes.Select(change => change.Change).ToList();
-        if (!(await DigestKey(org, cancellation)).TryGet(out var digestKey, out var fault)) return fault;
+        if (!(await box.Key(org, SecretBox.Digests, cancellation)).TryGet(out var digestKey, out var fault)) return fault;
         if (!(await keys.New(org, ids, cancellation)).TryGet(out var made, out fault)) return fault;
         var sealedChanges = new List<SecretChange>(changes.Count);
         try
@@ -58,36 +55,12 @@ internal sealed class SecretSealer(OrgKeys keys, OrgKeyStore store) : IDisposabl
 
     /// <summary>The keyed hash of a value, as it is stored beside values.</summary>
     public async ValueTask<Outcome<byte[]>> Digest(OrgId org, SecretBuffer value, CancellationToken cancellation) =>
-        (await DigestKey(org, cancellation)).TryGet(out var key, out var fault) ? HMACSHA256.HashData(key.Span, value.Span) : fault;
+        (await box.Key(org, SecretBox.Digests, cancellation)).TryGet(out var key, out var fault) ? HMACSHA256.HashData(key.Span, value.Span) : fault;
 
     /// <summary>
     /// An idempotency record's fingerprint of a body that holds a value, keyed: a plain hash that is stored would let whoever reads the
     /// table try values against it.
     /// </summary>
     public async ValueTask<Outcome<Idempotency>> Keyed(OrgId org, Idempotency idempotency, CancellationToken cancellation) =>
-        (await DigestKey(org, cancellation)).TryGet(out var key, out var fault) ? idempotency with { Fingerprint = HMACSHA256.HashData(key.Span, idempotency.Fingerprint) } : fault;
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        foreach (var key in digestKeys.Values) key.Dispose();
-    }
-
-    // made on first use; of two nodes that make one at once, the first one's stays for both
-    async ValueTask<Outcome<SecretBuffer>> DigestKey(OrgId org, CancellationToken cancellation)
-    {
-        if (digestKeys.TryGetValue(org, out var known)) return known;
-        if (await store.Find(org, OrgKeys.DigestId, cancellation) is not var (version, wrapped))
-        {
-            if (!(await keys.New(org, [OrgKeys.DigestId], cancellation)).TryGet(out var made, out var refused)) return refused;
-            made.Plain[0].Dispose();
-            await store.Keep(org, new WrappedKey(OrgKeys.DigestId, made.Wrapped[0].Wrapped), made.Wrapped[0].KeyVersion, cancellation);
-            if (await store.Find(org, OrgKeys.DigestId, cancellation) is not { } kept) return Fault.Unavailable("The organization's key could not be kept.");
-            (version, wrapped) = kept;
-        }
-        if (!(await keys.Open(org, OrgKeys.DigestId, version, wrapped, cancellation)).TryGet(out var key, out var fault)) return fault;
-        var held = digestKeys.GetOrAdd(org, key);
-        if (!ReferenceEquals(held, key)) key.Dispose();
-        return held;
-    }
+        (await box.Key(org, SecretBox.Digests, cancellation)).TryGet(out var key, out var fault) ? idempotency with { Fingerprint = HMACSHA256.HashData(key.Span, idempotency.Fingerprint) } : fault;
 }

@@ -11,7 +11,7 @@ using Stele.Server.Journal;
 namespace Stele.Server.Outbound.Webhooks;
 
 /// <summary>What became of a webhook's messages, and what can be done about it. None of it is an event: it changes what is sent, and nothing that is kept.</summary>
-internal sealed class DeliveryEndpoints(JournalNode journal, JournalQueries revisions, WebhookQueries queries, WebhookSender sender, WebhookRunner runner, TimeProvider time)
+internal sealed class DeliveryEndpoints(JournalNode journal, JournalQueries revisions, WebhookQueries queries, WebhookSecrets secrets, WebhookSender sender, WebhookRunner runner, TimeProvider time)
 {
     /// <summary><c>GET /v1/webhooks/{id}/deliveries</c></summary>
     public Task List(HttpContext context) => Letters(context, onlyDead: false);
@@ -80,7 +80,9 @@ internal sealed class DeliveryEndpoints(JournalNode journal, JournalQueries revi
     {
         var message = WebhookMessage.Ping(state, webhook, Caller.Of(context).RequestId, Timestamp.From(time.GetUtcNow()));
         var began = time.GetTimestamp();
-        var attempt = await sender.Send(webhook.Definition.Url, message, await queries.Secrets(state.Org, webhook.Id, context.RequestAborted), context.RequestAborted);
+        if (!(await secrets.Open(state.Org, webhook.Id, context.RequestAborted)).TryGet(out var opened, out var fault)) return fault;
+        var attempt = await sender.Send(webhook.Definition.Url, message, opened, context.RequestAborted);
+        WebhookSecrets.Zero(opened);
         var json = new JsonText().Raw("{\"message_id\":"u8).Text(message.Id).Raw(",\"arrived\":"u8).Boolean(attempt.Arrived).Raw(",\"duration_ms\":"u8).Number((long)time.GetElapsedTime(began).TotalMilliseconds);
         WebhookView.Outcome(json, attempt.Status, attempt.Failure);
         return json.Raw("}"u8);

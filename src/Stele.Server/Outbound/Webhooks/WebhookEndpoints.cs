@@ -11,7 +11,7 @@ using Stele.Server.Journal;
 namespace Stele.Server.Outbound.Webhooks;
 
 /// <summary>Webhooks: made, shown, changed, removed, given another secret.</summary>
-internal sealed class WebhookEndpoints(JournalNode journal, WebhookQueries queries, WebhookSender sender, TimeProvider time)
+internal sealed class WebhookEndpoints(JournalNode journal, WebhookQueries queries, WebhookSecrets secrets, WebhookSender sender, TimeProvider time)
 {
     /// <summary><c>GET /v1/webhooks</c></summary>
     public async Task List(HttpContext context)
@@ -46,7 +46,8 @@ internal sealed class WebhookEndpoints(JournalNode journal, WebhookQueries queri
         {
             var body = WebhookBodies.Parse(request.Body, isNew: true, sender, request.Problems);
             var secret = RandomNumberGenerator.GetBytes(WebhookSignature.SecretBytes);
-            await Apply(context, request, StatusCodes.Status201Created, secret, new CreateWebhook(request.Caller.Principal, request.Caller.RequestId, Guid.CreateVersion7(time.GetUtcNow()), secret, body));
+            var id = Guid.CreateVersion7(time.GetUtcNow());
+            await Sealed(context, request, StatusCodes.Status201Created, id, secret, sealedSecret => new CreateWebhook(request.Caller.Principal, request.Caller.RequestId, id, sealedSecret, body));
         }
     }
 
@@ -79,7 +80,7 @@ internal sealed class WebhookEndpoints(JournalNode journal, WebhookQueries queri
             var id = AccessView.Id(context, request.Problems);
             var overlap = WebhookBodies.OverlapSeconds(request.Body, request.Problems);
             var secret = RandomNumberGenerator.GetBytes(WebhookSignature.SecretBytes);
-            await Apply(context, request, StatusCodes.Status200OK, secret, new RotateWebhookSecret(request.Caller.Principal, request.Caller.RequestId, id, secret, overlap));
+            await Sealed(context, request, StatusCodes.Status200OK, id, secret, sealedSecret => new RotateWebhookSecret(request.Caller.Principal, request.Caller.RequestId, id, sealedSecret, overlap));
         }
     }
 
@@ -95,6 +96,15 @@ internal sealed class WebhookEndpoints(JournalNode journal, WebhookQueries queri
         }
         var command = new RemoveWebhook(request.Caller.Principal, request.Caller.RequestId, id);
         await AccessView.Written(context, await journal.Append(request.Caller.Org, command, request.Idempotency, CancellationToken.None), StatusCodes.Status204NoContent, _ => null);
+    }
+
+    // sealed before it is decided, and shown in the answer alone
+    async Task Sealed(HttpContext context, WriteRequest request, int status, Guid id, byte[] secret, Func<byte[], Command> command)
+    {
+        var sealedSecret = request.Problems.Count > 0 ? new Outcome<byte[]>([]) : await secrets.Seal(request.Caller.Org, id, secret, context.RequestAborted);
+        if (sealedSecret.Fault is { } fault) await HttpProblems.Write(context, fault);
+        else await Apply(context, request, status, secret, command(sealedSecret.Value));
+        CryptographicOperations.ZeroMemory(secret);
     }
 
     async Task Apply(HttpContext context, WriteRequest request, int status, byte[]? secret, Command command)

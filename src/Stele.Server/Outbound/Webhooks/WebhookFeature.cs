@@ -25,6 +25,7 @@ internal static class WebhookFeature
         .AddSingleton<WebhookLog>()
         .AddSingleton<WebhookQueries>()
         .AddSingleton<WebhookStore>()
+        .AddSingleton<WebhookSecrets>()
         .AddSingleton<WebhookTurn>()
         .AddSingleton<WebhookEndpoints>()
         .AddSingleton<DeliveryEndpoints>()

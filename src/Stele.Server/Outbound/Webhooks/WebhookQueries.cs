@@ -75,21 +75,21 @@ internal sealed class WebhookQueries(DatabaseConnections pools, StatementTimer s
         WHERE org_id = $1 AND webhook_id = $2 AND state = 'dead' AND revision < $3 ORDER BY revision DESC LIMIT $4
         """;
 
-    /// <summary>What signs now: the newest first, and the one before it while they overlap.</summary>
-    public async Task<List<byte[]>> Secrets(OrgId org, Guid webhook, CancellationToken cancellation)
+    /// <summary>What signs now, as it is stored: the newest first, and the one before it while they overlap.</summary>
+    public async Task<List<(int Version, byte[] Stored)>> Secrets(OrgId org, Guid webhook, CancellationToken cancellation)
     {
         using var timing = statements.Start("webhook_secrets");
         await using var connection = await pools.App.OpenConnectionAsync(cancellation);
         await using var batch = JournalQueries.InOrg(connection, org, PostgresParameters.Command(SecretsSql, org.Value, webhook));
         await using var reader = await batch.ExecuteReaderAsync(cancellation);
         await reader.NextResultAsync(cancellation);
-        var secrets = new List<byte[]>();
-        while (await reader.ReadAsync(cancellation)) secrets.Add(reader.GetFieldValue<byte[]>(0));
+        var secrets = new List<(int, byte[])>();
+        while (await reader.ReadAsync(cancellation)) secrets.Add((reader.GetInt32(0), reader.GetFieldValue<byte[]>(1)));
         return secrets;
     }
 
     const string SecretsSql = """
-        SELECT secret FROM stele.webhook_secret WHERE org_id = $1 AND webhook_id = $2 AND (ends_at IS NULL OR ends_at > now()) ORDER BY version DESC LIMIT 2
+        SELECT version, secret FROM stele.webhook_secret WHERE org_id = $1 AND webhook_id = $2 AND (ends_at IS NULL OR ends_at > now()) ORDER BY version DESC LIMIT 2
         """;
 
     /// <summary>Has a message sent again; false if nothing is known of it.</summary>

@@ -9,7 +9,7 @@ namespace Stele.Server.Outbound.Webhooks;
 /// Gives each webhook that is behind its turn. Every node runs one, and they share the work: a turn begins with a claim in PostgreSQL. A receiver that
 /// is slow holds up its own webhook alone.
 /// </summary>
-internal sealed class WebhookRunner(WebhookStore store, WebhookTurn turn, JournalNode node, HintExchange hints, TimeProvider time, WebhookMetrics metrics, WebhookLog log) : BackgroundService
+internal sealed class WebhookRunner(WebhookStore store, WebhookSecrets secrets, WebhookTurn turn, JournalNode node, HintExchange hints, TimeProvider time, WebhookMetrics metrics, WebhookLog log) : BackgroundService
 {
     // however often it is woken, it does not look more often than the second
     static readonly TimeSpan Poll = TimeSpan.FromSeconds(1), Least = TimeSpan.FromMilliseconds(20);
@@ -64,6 +64,7 @@ internal sealed class WebhookRunner(WebhookStore store, WebhookTurn turn, Journa
 
     async Task Begin(CancellationToken cancellation)
     {
+        await secrets.SealOlder(cancellation);
         var due = await store.Due(cancellation);
         metrics.Due = due.Count;
         foreach (var webhook in due)

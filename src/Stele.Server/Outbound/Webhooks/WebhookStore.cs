@@ -48,6 +48,35 @@ internal sealed class WebhookStore(DatabaseConnections pools, StatementTimer sta
         ORDER BY p.next_at NULLS FIRST LIMIT $1
         """;
 
+    /// <summary>Webhooks of all orgs with a secret that was stored before secrets were sealed.</summary>
+    public async Task<List<DueWebhook>> Unsealed(CancellationToken cancellation)
+    {
+        using var timing = statements.Start("webhook_unsealed");
+        await using var connection = await pools.Tail.OpenConnectionAsync(cancellation);
+        await using var command = PostgresParameters.Command(connection, UnsealedSql, DueMax);
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        var found = new List<DueWebhook>();
+        while (await reader.ReadAsync(cancellation)) found.Add(new DueWebhook(new OrgId(reader.GetInt32(0)), reader.GetGuid(1)));
+        return found;
+    }
+
+    const string UnsealedSql = """
+        SELECT org_id, webhook_id FROM stele.webhook_secret WHERE NOT is_sealed ORDER BY org_id LIMIT $1
+        """;
+
+    /// <summary>Puts a sealed secret in the place of the same one as it is, unless another node has.</summary>
+    public async Task Seal(OrgId org, Guid webhook, int version, byte[] plain, byte[] sealedSecret, CancellationToken cancellation)
+    {
+        using var timing = statements.Start("webhook_seal");
+        await using var connection = await pools.App.OpenConnectionAsync(cancellation);
+        await using var batch = JournalQueries.InOrg(connection, org, PostgresParameters.Command(SealSql, org.Value, webhook, version, plain, sealedSecret));
+        await batch.ExecuteNonQueryAsync(cancellation);
+    }
+
+    const string SealSql = """
+        UPDATE stele.webhook_secret SET secret = $5 WHERE org_id = $1 AND webhook_id = $2 AND version = $3 AND secret = $4
+        """;
+
     /// <summary>Takes a webhook; null when another node has it, or it is not there any more.</summary>
     public async Task<WebhookClaim?> Claim(OrgId org, Guid webhook, CancellationToken cancellation)
     {

@@ -12,7 +12,7 @@ namespace Stele.Server.Outbound.Webhooks;
 /// it has arrived or is given up, so that the order holds.
 /// </summary>
 internal sealed class WebhookTurn(
-    WebhookStore store, WebhookQueries queries, WebhookSender sender, JournalNode node, IJournalStore journal, JournalQueries places, TimeProvider time, WebhookMetrics metrics, WebhookLog log)
+    WebhookStore store, WebhookSecrets secrets, WebhookSender sender, JournalNode node, IJournalStore journal, JournalQueries places, TimeProvider time, WebhookMetrics metrics, WebhookLog log)
 {
     const int PageRevisions = 100;
     static readonly TimeSpan Length = TimeSpan.FromSeconds(10), HeldBack = TimeSpan.FromSeconds(30);
@@ -46,10 +46,25 @@ internal sealed class WebhookTurn(
             await Hold(due, claim.Place, "Whoever it sees as is not there any more, or may not come in: change the webhook, and it sees as you.", cancellation);
             return;
         }
-        var secrets = await queries.Secrets(due.Org, due.Id, cancellation);
-        var work = new Work(due, webhook, secrets, time.GetTimestamp());
+        if (!(await secrets.Open(due.Org, due.Id, cancellation)).TryGet(out var opened, out fault))
+        {
+            await Hold(due, claim.Place, fault.Detail, cancellation);
+            return;
+        }
+        try
+        {
+            await Send(new Work(due, webhook, opened, time.GetTimestamp()), state, claim, cancellation);
+        }
+        finally
+        {
+            WebhookSecrets.Zero(opened);
+        }
+    }
+
+    async Task Send(Work work, OrgState state, WebhookClaim claim, CancellationToken cancellation)
+    {
         if (claim.Queued.Count > 0) await SendAgain(work, state, claim.Queued, cancellation);
-        if (!webhook.Definition.IsEnabled || claim.Place.Suspended is not null) return;
+        if (!work.Webhook.Definition.IsEnabled || claim.Place.Suspended is not null) return;
         if (claim.Place.NextAt is { } next && next > time.GetUtcNow()) return;
         var place = await Standing(work, state, claim.Place, cancellation);
         if (place is not null) await Follow(work, state, place, cancellation);

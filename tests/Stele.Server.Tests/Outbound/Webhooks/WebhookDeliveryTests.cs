@@ -164,6 +164,28 @@ public sealed class WebhookDeliveryTests(HttpServer server) : IClassFixture<Http
     }
 
     [Fact]
+    public async Task A_secret_that_was_stored_as_it_is_signs_and_is_sealed_by_the_server()
+    {
+        await using var receiver = await WebhookReceiver.Start();
+        var (id, _) = await Make(receiver, "older.");
+        var older = System.Security.Cryptography.RandomNumberGenerator.GetBytes(32);
+        var secret = "whsec_" + Convert.ToBase64String(older);
+        await server.Execute($"UPDATE stele.webhook_secret SET secret = '\\x{Convert.ToHexString(older)}' WHERE webhook_id = '{id}'");
+        (await server.Put("older.a", """{"value":1}""")).Is(200);
+        Assert.Equal(1, (await receiver.Next()).SignedWith(secret));
+        // a node looks when it starts
+        await using var other = await server.Another();
+        await other.Service<Stele.Server.Outbound.Webhooks.WebhookRunner>().RunOnce(CancellationToken.None);
+        Assert.Equal(["true"], await server.Rows($"SELECT is_sealed::text FROM stele.webhook_secret WHERE webhook_id = '{id}'"));
+        (await server.Put("older.b", """{"value":1}""")).Is(200);
+        Assert.Equal(1, (await receiver.Next()).SignedWith(secret));
+        // moved to another webhook it signs nothing
+        var (moved, _) = await Make(receiver, "moved.");
+        await server.Execute($"UPDATE stele.webhook_secret SET secret = (SELECT secret FROM stele.webhook_secret WHERE webhook_id = '{id}') WHERE webhook_id = '{moved}'");
+        (await server.Post($"/v1/webhooks/{moved}/test", "{}")).IsProblem(500, "integrity");
+    }
+
+    [Fact]
     public async Task A_replay_sends_what_was_sent_again_with_the_same_ids()
     {
         await using var receiver = await WebhookReceiver.Start();

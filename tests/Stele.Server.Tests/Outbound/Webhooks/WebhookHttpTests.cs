@@ -51,7 +51,7 @@ public sealed class WebhookHttpTests(HttpServer server) : IClassFixture<HttpServ
             var bytes = Convert.FromBase64String(secret["whsec_".Length..]);
             Assert.DoesNotContain(secret["whsec_".Length..], (await server.Get("/v1/events?limit=1000")).Is(200).Text, StringComparison.Ordinal);
             Assert.Equal(["0"], await server.Rows($"SELECT count(*) FROM stele.event WHERE position('\\x{Convert.ToHexString(bytes)}'::bytea in data) > 0"));
-            Assert.Equal(["1"], await server.Rows($"SELECT count(*) FROM stele.webhook_secret WHERE secret = '\\x{Convert.ToHexString(bytes)}'"));
+            Assert.Equal(["0"], await server.Rows($"SELECT count(*) FROM stele.webhook_secret WHERE position('\\x{Convert.ToHexString(bytes)}'::bytea in secret) > 0"));
         }
         await using var owner = await server.As();
         Assert.Equal(["stele_app", "stele_backup", "stele_owner"], await owner.Rows(
