@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 using Stele.Prove.Network;
 
 namespace Stele.Prove.Processes;
@@ -101,6 +103,7 @@ internal sealed class SteleNode : IAsyncDisposable
     async Task Launch()
     {
         if (clockFile is not null) await StepClock(TimeSpan.Zero);
+        WriteKeys();
         var hosts = string.Join(',', ToPostgres.Select(link => $"127.0.0.1:{link.Port}"));
         var environment = new Dictionary<string, string?>
         {
@@ -119,5 +122,14 @@ internal sealed class SteleNode : IAsyncDisposable
         }
         process?.Dispose();
         process = ChildProcess.Start("dotnet", [Path.Combine(AppContext.BaseDirectory, "stele-server.dll"), "serve"], environment, directory, work.LogOf($"node{Number}"));
+    }
+
+    // one key for all nodes, where each of them looks for it: what signs webhooks' messages is sealed
+    void WriteKeys()
+    {
+        var file = Path.Combine(directory, "secret-keys");
+        if (File.Exists(file)) return;
+        File.WriteAllText(file, $"1 2026-01-01T00:00:00Z {Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(password)))}\n");
+        File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
     }
 }
