@@ -130,6 +130,6 @@ internal sealed class SteleNode : IAsyncDisposable
         var file = Path.Combine(directory, "secret-keys");
         if (File.Exists(file)) return;
         File.WriteAllText(file, $"1 2026-01-01T00:00:00Z {Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(password)))}\n");
-        File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
     }
 }
