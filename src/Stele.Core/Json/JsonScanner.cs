@@ -73,6 +73,8 @@ internal ref partial struct JsonScanner
     /// <summary>Notes a broken rule at a pointer of the caller's.</summary>
     public void Report(string pointer, string rule, string message)
     {
+        // one name may break two rules
+        if (reported >= SteleLimits.BodyProblems.Value) return;
         problems.Add(Problem.Body(pointer, rule, message));
         if (++reported >= SteleLimits.BodyProblems.Value) Failed = true;
     }

@@ -40,6 +40,11 @@ internal static class OfrepBody
         {
             return new OfrepRefusal(FlagErrorCode.ParseError, $"The body is not JSON: it breaks off after {e.BytePositionInLine} bytes of line {e.LineNumber + 1}.");
         }
+        catch (InvalidOperationException)
+        {
+            // the runtime's word for a name that is syntax, and no text
+            return new OfrepRefusal(FlagErrorCode.ParseError, "The name of a member quotes half of a character (a lone surrogate).");
+        }
     }
 
     /// <summary>Reads a context that was found. The refusal, or null.</summary>

@@ -21,32 +21,31 @@ internal static class GrpcFrames
     /// <param name="cancellation">Ends the wait.</param>
     public static async ValueTask<(byte[]? Message, GrpcStatus? Breach)> Read(PipeReader reader, string? encoding, CancellationToken cancellation)
     {
-        while (true)
+        try
         {
-            ReadResult read;
-            try
+            while (true)
             {
-                read = await reader.ReadAsync(cancellation);
-            }
-            catch (IOException)
-            {
-                // the client reset the stream, and nobody has heard of it yet
-                return (null, CutShort);
-            }
-            var buffer = read.Buffer;
-            if (buffer.Length >= HeadBytes)
-            {
-                if (Head(buffer, encoding, out var isCompressed, out var length) is { } breach) return (null, breach);
-                if (buffer.Length - HeadBytes >= length)
+                var read = await reader.ReadAsync(cancellation);
+                var buffer = read.Buffer;
+                if (buffer.Length >= HeadBytes)
                 {
-                    var payload = buffer.Slice(HeadBytes, length);
-                    var outcome = isCompressed ? Decompress(payload) : (payload.ToArray(), null);
-                    reader.AdvanceTo(payload.End);
-                    return outcome;
+                    if (Head(buffer, encoding, out var isCompressed, out var length) is { } breach) return (null, breach);
+                    if (buffer.Length - HeadBytes >= length)
+                    {
+                        var payload = buffer.Slice(HeadBytes, length);
+                        var outcome = isCompressed ? Decompress(payload) : (payload.ToArray(), null);
+                        reader.AdvanceTo(payload.End);
+                        return outcome;
+                    }
                 }
+                reader.AdvanceTo(buffer.Start, buffer.End);
+                if (read.IsCompleted) return (null, buffer.IsEmpty ? null : CutShort);
             }
-            reader.AdvanceTo(buffer.Start, buffer.End);
-            if (read.IsCompleted) return (null, buffer.IsEmpty ? null : CutShort);
+        }
+        catch (IOException)
+        {
+            // the client reset the stream or the connection, and nobody has heard of it yet: who reads is told, and who says how far he has read
+            return (null, CutShort);
         }
     }
 
