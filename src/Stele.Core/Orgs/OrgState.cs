@@ -19,8 +19,17 @@ public sealed class JournalPlace(long revision, byte[] chain)
     /// <summary>The chain there, 32 bytes.</summary>
     public byte[] Chain { get; } = chain;
 
+    /// <summary>The place of a revision.</summary>
+    public static JournalPlace Of(RevisionRecord revision) => new(revision.Revision, revision.Chain);
+
     /// <summary>The cursor there.</summary>
     public Cursor Cursor => Cursor.At(Revision, Chain);
+
+    /// <summary>Whether another is the same place of the same history: its whole chain, where a cursor has four bytes of it.</summary>
+    public bool IsSame(JournalPlace other) => Revision == other.Revision && Chain.AsSpan().SequenceEqual(other.Chain);
+
+    /// <summary>Whether a revision is the next one here, by its chain.</summary>
+    public bool IsBefore(RevisionRecord next) => next.Revision == Revision + 1 && RevisionChain.Next(Chain, next).AsSpan().SequenceEqual(next.Chain);
 
     /// <summary>The revision in decimal.</summary>
     public string RevisionText => field ??= Revision.ToString(CultureInfo.InvariantCulture);

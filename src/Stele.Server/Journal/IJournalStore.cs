@@ -47,6 +47,9 @@ internal interface IJournalStore
     /// <summary>Revisions by number, rising, whole; those that are not there are left out, and so are the last ones past that limit.</summary>
     Task<IReadOnlyList<RevisionRecord>> Read(OrgId org, IReadOnlyList<long> revisions, CancellationToken cancellation);
 
+    /// <summary>Where revisions stand: the places of those that are there, rising, all in one history.</summary>
+    Task<IReadOnlyList<JournalPlace>> Places(OrgId org, IReadOnlyList<long> revisions, CancellationToken cancellation);
+
     /// <summary>
     /// Which revisions after one and up to another have events in some ranges of streams, each from a name to before another,
     /// by code point: by an index, and at most so many.

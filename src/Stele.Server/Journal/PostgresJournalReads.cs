@@ -1,6 +1,7 @@
 using Npgsql;
 using Stele.Core.Journal;
 using Stele.Core.Limits;
+using Stele.Core.Orgs;
 
 namespace Stele.Server.Journal;
 
@@ -69,6 +70,22 @@ internal sealed partial class PostgresJournalStore
               AND at <= (SELECT max(r.at) FROM stele.revision r WHERE r.org_id = $1 AND r.revision = ANY ($2))
         ) AS e
         ORDER BY e.revision, e.ordinal
+        """;
+
+    public Task<IReadOnlyList<JournalPlace>> Places(OrgId org, IReadOnlyList<long> revisions, CancellationToken cancellation) => Read("read_places", async () =>
+    {
+        await using var connection = await app.OpenConnectionAsync(cancellation);
+        await using var batch = InOrg(connection, org, SecondsForRead);
+        batch.BatchCommands.Add(PostgresParameters.Command(PlacesSql, org.Value, new NpgsqlParameter<long[]> { TypedValue = [.. revisions] }));
+        await using var reader = await batch.ExecuteReaderAsync(cancellation);
+        await reader.NextResultAsync(cancellation);
+        var places = new List<JournalPlace>();
+        while (await reader.ReadAsync(cancellation)) places.Add(new JournalPlace(reader.GetInt64(0), (byte[])reader[1]));
+        return (IReadOnlyList<JournalPlace>)places;
+    });
+
+    const string PlacesSql = """
+        SELECT revision, chain FROM stele.revision WHERE org_id = $1 AND revision = ANY ($2) ORDER BY revision
         """;
 
     public Task<FoundRevisions> Find(OrgId org, long after, long upTo, IReadOnlyList<(string From, string To)> streams, int most, CancellationToken cancellation) => Read("find_revisions", async () =>

@@ -70,10 +70,23 @@ internal sealed partial class OrgWatch
                 ResetAll(WatchResetReason.Archived);
                 return true;
             }
-            if (record.Revision != place.Revision + 1 || !RevisionChain.Next(place.Chain, record).AsSpan().SequenceEqual(record.Chain)) return false;
-            Volatile.Write(ref place, new JournalPlace(record.Revision, record.Chain));
+            if (!place.IsBefore(record)) return false;
+            Volatile.Write(ref place, JournalPlace.Of(record));
+            if (ahead.Count > 0) Overtake();
             if (all.Count > 0) Spread(WatchRevision.Of(record));
             return true;
+        }
+    }
+
+    // who was ahead of the watch had it from the journal as it was then: whether that is what came is seen now
+    void Overtake()
+    {
+        for (var i = ahead.Count - 1; i >= 0; i--)
+        {
+            var subscriber = ahead[i];
+            if (subscriber.Group is not null && subscriber.Floor.Revision > place.Revision) continue;
+            ahead.RemoveAt(i);
+            if (subscriber.Group is not null && subscriber.Floor.Revision == place.Revision && subscriber.Floor != place.Cursor) Reset(subscriber, WatchResetReason.History);
         }
     }
 
@@ -119,8 +132,7 @@ internal sealed partial class OrgWatch
     async Task Rejoin(OrgState state)
     {
         var (before, now) = (Place, state.Place);
-        var holds = before.Revision == now.Revision ? before.Chain.AsSpan().SequenceEqual(now.Chain)
-            : before.Revision == 0 || (before.Revision < now.Revision && await Holds(before));
+        var holds = before.Revision == now.Revision ? before.IsSame(now) : before.Revision == 0 || (before.Revision < now.Revision && await Holds(before));
         lock (gate)
         {
             incarnation = state.Incarnation;
@@ -128,20 +140,14 @@ internal sealed partial class OrgWatch
             {
                 Volatile.Write(ref place, now);
                 log.HistoryLost(Org);
-                ResetAll(WatchResetReason.History);
-                return;
             }
-            // what somebody had before the watch came to it may be lost all the same
+            // who catches up finds out by himself; who is ahead of a watch whose place holds, and has no more than there is, when it comes there
             for (var i = all.Count - 1; i >= 0; i--)
-                if (all[i].Floor.Revision > before.Revision) Reset(all[i], WatchResetReason.History);
+                if (all[i].Group is not null && (!holds || all[i].Floor.Revision > now.Revision)) Reset(all[i], WatchResetReason.History);
         }
     }
 
-    async Task<bool> Holds(JournalPlace before)
-    {
-        var found = await store.Read(Org, before.Revision - 1, 1, CancellationToken.None);
-        return found.Count == 1 && found[0].Chain.AsSpan().SequenceEqual(before.Chain);
-    }
+    async Task<bool> Holds(JournalPlace before) => await store.Places(Org, [before.Revision], CancellationToken.None) is [{ } there] && there.IsSame(before);
 
     /// <summary>The frames of a revision, one for each set of changes that somebody sees.</summary>
     sealed class SharedFrames(WatchRevision revision, WatchMetrics metrics)

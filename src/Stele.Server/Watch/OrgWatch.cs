@@ -23,6 +23,8 @@ internal sealed partial class OrgWatch
     readonly List<Subscriber> all = [];
     readonly List<WatchGroup> touched = [];
     readonly List<Subscriber> full = [];
+    // those who have what the watch has not come to yet
+    readonly List<Subscriber> ahead = [];
     JournalPlace place;
     Guid incarnation;
     AccessState access;
@@ -97,14 +99,14 @@ internal sealed partial class OrgWatch
         lock (gate) return [.. all.Where(subscriber => subscriber.Floor.Revision < record.Revision && revision.Seen(subscriber.Filter, subscriber.Rights).Length > 0)];
     }
 
-    /// <summary>Takes a subscriber in, at a moment or at where the watch is, whichever is later. False: the watch is closed.</summary>
-    public bool Add(Subscriber subscriber, Cursor now)
+    /// <summary>Takes a subscriber in, at a state or at where the watch is, whichever is later. False: the watch is closed, or follows another history than the state's.</summary>
+    public bool Add(Subscriber subscriber, OrgState now)
     {
         lock (gate)
         {
-            if (closed) return false;
+            if (closed || now.Incarnation != incarnation) return false;
             Enlist(subscriber);
-            subscriber.Floor = now;
+            subscriber.Floor = now.Place.Cursor;
             Join(subscriber);
             return true;
         }
@@ -127,47 +129,40 @@ internal sealed partial class OrgWatch
         lock (gate) Leave(subscriber);
     }
 
-    /// <summary>
-    /// Hands what a subscriber still lacks over from memory, and has him get what happens from now on. False: he lacks too much,
-    /// it is not in memory, or there is no room for it; he goes on reading.
-    /// </summary>
-    public bool TryJoin(Subscriber subscriber, int generation, Cursor at)
+    /// <summary>Hands what a subscriber still lacks over from memory, and has him get what happens from now on.</summary>
+    /// <param name="subscriber">Who has caught up.</param>
+    /// <param name="generation">His, when he began to.</param>
+    /// <param name="at">What he has.</param>
+    /// <param name="found">The incarnation in which that was found.</param>
+    public WatchJoin TryJoin(Subscriber subscriber, int generation, JournalPlace at, Guid found)
     {
         lock (gate)
         {
-            if (IsOver(subscriber, generation)) return true;
-            // another history came between, of which somebody who read knew nothing
-            if (Known(at.Revision) is { } there && there != at)
-            {
-                Reset(subscriber, WatchResetReason.History);
-                return true;
-            }
-            if (place.Revision - at.Revision > options.JoinRevisions) return false;
-            var records = new List<RevisionRecord>();
-            for (var next = at.Revision + 1; next <= place.Revision; next++)
-            {
-                if (Journal.Ring.Find(next) is not { } record) return false;
-                records.Add(record);
-            }
+            if (IsOver(subscriber, generation)) return WatchJoin.Done;
+            if (found != incarnation) return WatchJoin.AnotherHistory;
+            if (place.Revision - at.Revision > options.JoinRevisions) return WatchJoin.Behind;
             var frames = new List<WatchFrame>();
-            foreach (var record in records)
+            var here = at;
+            while (here.Revision < place.Revision)
             {
+                if (Journal.Ring.Find(here.Revision + 1) is not { } record) return WatchJoin.Behind;
+                if (!here.IsBefore(record)) return WatchJoin.AnotherHistory;
+                here = JournalPlace.Of(record);
                 var revision = WatchRevision.Of(record);
                 if (revision.Seen(subscriber.Filter, subscriber.Rights) is { Length: > 0 } seen) frames.Add(WatchFrame.Change(revision, seen));
             }
+            // what is kept of recent revisions may be of another history already than the one that is followed
+            if (here.Revision == place.Revision && !here.IsSame(place)) return WatchJoin.AnotherHistory;
             // with the one that says that he is level; who waits for room goes on waiting, and is not cut off for what he missed
-            if (!subscriber.Outbox.HasRoom(frames.Count + 1, frames.Sum(frame => (long)frame.Members.Length))) return false;
-            subscriber.Floor = at;
+            if (!subscriber.Outbox.HasRoom(frames.Count + 1, frames.Sum(frame => (long)frame.Members.Length))) return at.Revision < place.Revision ? WatchJoin.Behind : WatchJoin.NoRoom;
+            subscriber.Floor = at.Cursor;
             foreach (var frame in frames) subscriber.Outbox.TryAdd(subscriber, frame);
             Join(subscriber);
-            return true;
+            return WatchJoin.Done;
         }
     }
 
-    /// <summary>
-    /// Notes what a subscriber who catches up has, so that he too is told when it is lost. False: it was found in another history than the one
-    /// that is followed now, and has to be looked for again.
-    /// </summary>
+    /// <summary>Notes what a subscriber who catches up has. False: it was found in another history than the one that is followed now, and has to be looked for again.</summary>
     public bool TryNote(Subscriber subscriber, int generation, Cursor at, Guid found)
     {
         lock (gate)
@@ -191,11 +186,19 @@ internal sealed partial class OrgWatch
         }
     }
 
-    /// <summary>Has a subscriber who catches up read anew instead, unless somebody has told him so already.</summary>
-    public void Reset(Subscriber subscriber, int generation, WatchResetReason reason)
+    /// <summary>
+    /// Has a subscriber who catches up read anew instead, unless somebody has told him so already. False: why was found in another history than
+    /// the one that is followed now, and has to be looked for again.
+    /// </summary>
+    public bool TryReset(Subscriber subscriber, int generation, WatchResetReason reason, Guid found)
     {
         lock (gate)
-            if (!IsOver(subscriber, generation)) Reset(subscriber, reason);
+        {
+            if (IsOver(subscriber, generation)) return true;
+            if (found != incarnation) return false;
+            Reset(subscriber, reason);
+            return true;
+        }
     }
 
     /// <summary>Ends a subscriber's stream, unless he has been reset or is gone.</summary>
@@ -283,6 +286,7 @@ internal sealed partial class OrgWatch
     void Join(Subscriber subscriber)
     {
         index.Add(subscriber);
+        if (subscriber.Floor.Revision > place.Revision) ahead.Add(subscriber);
         subscriber.BeatenAt = time.GetTimestamp();
         if (!subscriber.Outbox.TryAdd(subscriber, WatchFrame.Synced(PlaceOf(subscriber)))) CutOff(subscriber, WatchEnd.TooSlow);
     }
@@ -298,8 +302,6 @@ internal sealed partial class OrgWatch
     }
 
     Cursor PlaceOf(Subscriber subscriber) => subscriber.Floor.Revision > place.Revision ? subscriber.Floor : place.Cursor;
-
-    Cursor? Known(long revision) => revision == place.Revision ? place.Cursor : Journal.Ring.Find(revision)?.Cursor;
 
     bool IsOver(Subscriber subscriber, int generation) => closed || subscriber.Slot < 0 || subscriber.Generation != generation;
 

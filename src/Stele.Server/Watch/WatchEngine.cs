@@ -99,15 +99,12 @@ internal sealed class WatchEngine
                 Forget(org, subscriber);
                 return fault;
             }
-            if (query.From is null && query.FromRevision is null)
-            {
-                if (watch.Add(subscriber, state.Place.Cursor)) return subscriber;
-            }
-            else if (watch.AddLate(subscriber) is { } generation)
-            {
-                _ = new WatchReplay(watch, subscriber, generation, reads, time, options, log).Run(query.From, query.FromRevision ?? 0);
-                return subscriber;
-            }
+            var fromNow = query.From is null && query.FromRevision is null;
+            if (fromNow && watch.Add(subscriber, state)) return subscriber;
+            if (watch.AddLate(subscriber) is not { } generation) continue;
+            var replay = new WatchReplay(watch, subscriber, generation, reads, time, options, log) { IsLevel = () => IsLevel(org) };
+            _ = replay.Run(fromNow ? state.Place.Cursor : query.From, query.FromRevision ?? 0);
+            return subscriber;
         }
     }
 
@@ -150,6 +147,8 @@ internal sealed class WatchEngine
         lock (gate) (closed, all) = (true, [.. watches.Values]);
         foreach (var watch in all) watch.Close(WatchEnd.Restart);
     }
+
+    async Task<bool> IsLevel(OrgId org) => (await journal.Read(org, new ReadOptions(Consistency.Strong, null, null), CancellationToken.None)).Fault is null;
 
     static Outcome<WatchFilter> FilterOf(OrgState state, Principal principal, WatchQuery query)
     {

@@ -1,4 +1,5 @@
 using Stele.Core.Journal;
+using Stele.Core.Orgs;
 using Stele.Server.Journal;
 
 namespace Stele.Server.Watch;
@@ -16,6 +17,9 @@ internal sealed class WatchReads(IJournalStore store, int atOnce)
 
     /// <inheritdoc cref="IJournalStore.Read(OrgId, IReadOnlyList{long}, CancellationToken)"/>
     public Task<IReadOnlyList<RevisionRecord>> Read(OrgId org, IReadOnlyList<long> revisions) => InTurn(() => store.Read(org, revisions, CancellationToken.None));
+
+    /// <inheritdoc cref="IJournalStore.Places"/>
+    public Task<IReadOnlyList<JournalPlace>> Places(OrgId org, IReadOnlyList<long> revisions) => InTurn(() => store.Places(org, revisions, CancellationToken.None));
 
     /// <inheritdoc cref="IJournalStore.Find"/>
     public Task<FoundRevisions> Find(OrgId org, long after, long upTo, IReadOnlyList<(string From, string To)> streams, int most) => InTurn(() => store.Find(org, after, upTo, streams, most, CancellationToken.None));

@@ -1,8 +1,22 @@
 using Stele.Core.Journal;
+using Stele.Core.Orgs;
 using Stele.Core.Watch;
 using Stele.Server.Journal;
 
 namespace Stele.Server.Watch;
+
+/// <summary>How it ended to take one in who has caught up.</summary>
+internal enum WatchJoin
+{
+    /// <summary>He gets what happens, or has been reset, or is gone.</summary>
+    Done,
+    /// <summary>He lacks more than is in memory, or than there is room for, and reads on.</summary>
+    Behind,
+    /// <summary>He lacks nothing but the room to be told so.</summary>
+    NoRoom,
+    /// <summary>What he has is not known to be of the history that is followed.</summary>
+    AnotherHistory,
+}
 
 /// <summary>
 /// Brings one subscriber level, by the pages of <see cref="WatchPages"/>: as fast as the client takes it, and with no more in memory than two
@@ -11,6 +25,10 @@ namespace Stele.Server.Watch;
 internal sealed class WatchReplay(OrgWatch watch, Subscriber subscriber, int generation, WatchReads journal, TimeProvider time, WatchOptions options, WatchLog log)
 {
     Cursor? reached;
+    Guid found;
+
+    /// <summary>Brings the journal level with the primary; false: that cannot be done now.</summary>
+    public required Func<Task<bool>> IsLevel { get; init; }
 
     /// <summary>Runs until the subscriber gets what happens, or is gone.</summary>
     /// <param name="from">What it has, by its cursor.</param>
@@ -41,52 +59,71 @@ internal sealed class WatchReplay(OrgWatch watch, Subscriber subscriber, int gen
     }
 
     // null: it was told to read anew
-    async Task<Cursor?> Begin(Cursor? from, long revision)
+    async Task<JournalPlace?> Begin(Cursor? from, long revision)
     {
-        var state = watch.Journal.State;
-        var last = state.Revision;
-        var asked = from?.Revision ?? revision;
-        var there = asked > last ? null : await CursorAt(asked);
-        // the floor is found by reading: an archived revision comes without events
-        if (WatchResume.Refused(from ?? there ?? default, last, 0, there) is { } reason)
+        for (var level = false; ; level = true)
         {
-            watch.Reset(subscriber, generation, reason);
-            return null;
+            var state = watch.Journal.State;
+            found = state.Incarnation;
+            var asked = from?.Revision ?? revision;
+            var there = asked > state.Revision ? null : await PlaceAt(asked);
+            if (watch.Journal.State.Incarnation != found) throw Another();
+            // the floor is found by reading: an archived revision comes without events
+            if (WatchResume.Refused(from ?? there?.Cursor ?? default, state.Revision, 0, there?.Cursor) is not { } reason)
+                return watch.TryNote(subscriber, generation, there!.Cursor, found) ? there : throw Another();
+            // a node that has not heard of what came instead knows nothing of that history's cursors
+            if (level)
+            {
+                Reset(reason);
+                return null;
+            }
+            if (!await IsLevel()) throw new StoreUnavailableException("nobody knows whether the history is another one");
         }
-        return watch.TryNote(subscriber, generation, there!.Value, state.Incarnation) ? there : throw new StoreUnavailableException("the history is another one now");
     }
 
-    async Task<Cursor?> CursorAt(long revision)
+    async Task<JournalPlace?> PlaceAt(long revision)
     {
-        if (revision == 0) return Cursor.At(0, RevisionChain.Genesis);
-        if (watch.Journal.Ring.Find(revision) is { } recent) return recent.Cursor;
-        if (watch.Journal.State.Place is var place && place.Revision == revision) return place.Cursor;
-        var found = await journal.Read(watch.Org, revision - 1, 1);
-        return found is [{ } record] && record.Revision == revision ? record.Cursor : null;
+        if (revision == 0) return new JournalPlace(0, RevisionChain.Genesis);
+        if (watch.Journal.Ring.Find(revision) is { } recent) return JournalPlace.Of(recent);
+        if (watch.Journal.State.Place is var place && place.Revision == revision) return place;
+        return await journal.Places(watch.Org, [revision]) is [{ } stored] ? stored : null;
     }
 
-    async Task Catch(Cursor at)
+    async Task Catch(JournalPlace at)
     {
         var pages = new WatchPages(watch, subscriber.Filter, journal, options);
-        while (!watch.TryJoin(subscriber, generation, at))
+        while (true)
         {
-            // it is only room that lacks
-            if (at.Revision >= watch.Place.Revision)
+            switch (watch.TryJoin(subscriber, generation, at, found))
             {
-                await subscriber.Outbox.WaitForNothing();
-                if (subscriber.Outbox.End is not null) return;
-                continue;
+                case WatchJoin.Done:
+                    return;
+                case WatchJoin.AnotherHistory:
+                    throw Another();
+                case WatchJoin.NoRoom:
+                    await subscriber.Outbox.WaitForNothing();
+                    if (subscriber.Outbox.End is not null) return;
+                    continue;
             }
             var page = await pages.Next(at);
             if (page.Revisions is null)
             {
-                watch.Reset(subscriber, generation, WatchResetReason.Archived);
+                Reset(WatchResetReason.Archived);
                 return;
             }
             if (!await HandOver(page.Revisions)) return;
-            reached = at = page.Through;
+            at = page.Through;
+            reached = at.Cursor;
         }
     }
+
+    void Reset(WatchResetReason reason)
+    {
+        if (!watch.TryReset(subscriber, generation, reason, found)) throw Another();
+    }
+
+    // whoever meets it begins again after a moment: with what he has, which the history that is known then holds or not
+    static StoreUnavailableException Another() => new("the history is another one now");
 
     // a page at a time, since each time that something is handed over may wake the one who sends it; false: he is gone, or has been reset
     async Task<bool> HandOver(IReadOnlyList<WatchRevision> page)

@@ -138,6 +138,8 @@ public sealed class LoadingTests
 
         public Task<IReadOnlyList<RevisionRecord>> Read(OrgId org, IReadOnlyList<long> revisions, CancellationToken cancellation) => store.Read(org, revisions, cancellation);
 
+        public Task<IReadOnlyList<JournalPlace>> Places(OrgId org, IReadOnlyList<long> revisions, CancellationToken cancellation) => store.Places(org, revisions, cancellation);
+
         public Task<FoundRevisions> Find(OrgId org, long after, long upTo, IReadOnlyList<(string From, string To)> streams, int most, CancellationToken cancellation) =>
             store.Find(org, after, upTo, streams, most, cancellation);
 

@@ -30,10 +30,7 @@ internal sealed class HistoryRecorder
     }
 
     /// <summary>All lines, the journal last.</summary>
-    public IReadOnlyList<HistoryLine> Lines => [.. lines.Select(line => MayReset && line is StreamOpened opened ? opened with { MayReset = true } : line), .. journal];
-
-    /// <summary>Whether streams may be reset though no revision was lost.</summary>
-    public bool MayReset { get; set; }
+    public IReadOnlyList<HistoryLine> Lines => [.. lines, .. journal];
 
     long Now => (long)scheduler.Elapsed.TotalMicroseconds;
 

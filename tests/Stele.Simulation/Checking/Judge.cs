@@ -21,6 +21,7 @@ internal sealed class Judge(SimulatedScheduler scheduler, SimulatedDatabase data
 {
     readonly Dictionary<OrgId, OrgHistory> histories = [];
     readonly Dictionary<Guid, Attempt> attempts = [];
+    readonly Dictionary<OrgId, int> lost = [];
     readonly Dictionary<(OrgId, string Actor, string Key), Guid> committedKeys = [];
     readonly HashSet<Guid> refused = [];
     (EnvironmentFlags? Of, FlagSet Set) anew = (null, FlagSet.Empty);
@@ -35,7 +36,10 @@ internal sealed class Judge(SimulatedScheduler scheduler, SimulatedDatabase data
     public List<Violation> Violations { get; } = [];
 
     /// <summary>Revisions that rewinds have taken away again.</summary>
-    public int Lost { get; private set; }
+    public int Lost => lost.Values.Sum();
+
+    /// <summary>Those of one org.</summary>
+    public int LostOf(OrgId org) => lost.GetValueOrDefault(org);
 
     /// <summary>One try of a client to write something.</summary>
     internal sealed record Attempt(OrgId Org, Command Command, Idempotency? Idempotency, long InvokedAt);
@@ -58,7 +62,7 @@ internal sealed class Judge(SimulatedScheduler scheduler, SimulatedDatabase data
                     Report("the chain verifies", $"org {rows.Head.Org}: revision {rows.Head.Revision} stands on a history that was lost");
                     continue;
                 }
-                Lost += (int)(before!.State.Revision - rows.Head.Revision);
+                lost[rows.Head.Org] = LostOf(rows.Head.Org) + (int)(before!.State.Revision - rows.Head.Revision);
                 if (database is { Synchronous: true, Last: Succession.FailOver }) Outlived(before, rows);
                 history.Rewind(rows.Head.Chain, scheduler.Now);
                 recorder.Lost(rows.Head.Org, rows.Head.Revision);

@@ -406,6 +406,19 @@ public abstract class JournalStoreContract
     });
 
     [Fact]
+    public Task Places_are_those_of_the_revisions_that_are_there() => Run(async bench =>
+    {
+        var (one, two) = (await bench.Create(), await bench.Create(new OrgId(2)));
+        two = await bench.Append(two, ContractBench.Set("a", "2"), ContractBench.Set("b", "2"));
+        var (first, last) = (one.Place, (await bench.Append(one, ContractBench.Set("a", "1"), ContractBench.Set("b", "1"))).Place);
+        var places = await bench.Other.Places(one.Org, [last.Revision, 0, first.Revision, last.Revision + 1, first.Revision], CancellationToken.None);
+        Assert.Equal([first.Revision, last.Revision], places.Select(place => place.Revision));
+        Assert.True(places[0].IsSame(first) && places[1].IsSame(last));
+        Assert.False(Assert.Single(await bench.Store.Places(two.Org, [last.Revision], CancellationToken.None)).IsSame(last));
+        Assert.Empty(await bench.Store.Places(new OrgId(404), [1], CancellationToken.None));
+    });
+
+    [Fact]
     public Task Orgs_do_not_mix() => Run(async bench =>
     {
         var (one, two) = (await bench.Create(), await bench.Create(new OrgId(2)));

@@ -114,6 +114,9 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
             return Task.FromResult<IReadOnlyList<RevisionRecord>>([.. revisions.SelectMany(revision => rows?.Read(revision - 1, 1) ?? [])]);
         });
 
+    public Task<IReadOnlyList<JournalPlace>> Places(OrgId org, IReadOnlyList<long> revisions, CancellationToken cancellation) =>
+        link.Ask("places", cancellation, _ => Task.FromResult<IReadOnlyList<JournalPlace>>([.. (database.Current.Org(org)?.Revisions ?? []).Where(record => revisions.Contains(record.Revision)).Select(JournalPlace.Of)]));
+
     public Task<FoundRevisions> Find(OrgId org, long after, long upTo, IReadOnlyList<(string From, string To)> streams, int most, CancellationToken cancellation) =>
         link.Ask("find", cancellation, _ =>
         {

@@ -99,6 +99,21 @@ public sealed class HistoryTests
     public void A_wrong_stream_is_named(string rule, params string[] lines) =>
         Assert.Contains(rule, HistoryChecks.Run(Parse([.. Right, .. Stream, .. lines])).Select(violation => violation.Rule));
 
+    [Theory]
+    [InlineData("2-b", 71, true)]
+    [InlineData("2-b", 69, false)]
+    [InlineData("1-a", 71, true)]
+    [InlineData("2-d", 71, false)]
+    public void Only_who_may_have_had_what_was_lost_by_then_may_be_reset(string had, int at, bool may)
+    {
+        string[] lines =
+        [
+            .. Right, """{"type":"lost","at":70,"org":"o","revision":1}""", """{"type":"revision","at":0,"org":"o","revision":2,"cursor":"2-d","setup":true,"events":[]}""",
+            Stream[0], $$"""{"type":"frame","at":40,"stream":"w","kind":"synced","cursor":"{{had}}"}""", $$"""{"type":"frame","at":{{at}},"stream":"w","kind":"reset","cursor":"2-d"}""",
+        ];
+        Assert.Equal(may ? [] : ["nobody is reset whose history holds"], HistoryChecks.Run(Parse(lines)).Select(violation => violation.Rule));
+    }
+
     [Fact]
     public void A_right_stream_is_accepted() =>
         Assert.Empty(HistoryChecks.Run(Parse([.. Right, .. Stream, FrameTwo, """{"type":"level","at":90,"stream":"w"}"""])));

@@ -57,12 +57,12 @@ internal sealed class SimulatedWatcher(int number, SimulatedProcess process, Dic
     }
 
     /// <summary>Holds what was received against the journal.</summary>
-    public void Finish(bool mayReset)
+    public void Finish()
     {
         if (around.Judge.Violations.Count > 0 || !SeesAll) return;
         around.Recorder.Level(Name);
         var what = $"watcher {number} of {filter.Environment}/{string.Join('|', filter.Prefixes)}";
-        if (Resets > 0 && !mayReset) around.Judge.Report("nobody is reset whose history holds", what);
+        if (Resets > 0 && around.Judge.LostOf(org) == 0) around.Judge.Report("nobody is reset whose history holds", what);
         if (cursor is null)
         {
             around.Judge.Report("a watcher is served", what);

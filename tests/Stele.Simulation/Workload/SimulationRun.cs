@@ -99,9 +99,7 @@ internal sealed class SimulationRun
         Settle(options.KindOfRun == RunKind.Liveness ? levelling : TimeSpan.Zero);
         Settle(levelling);
         if (judge.Violations.Count == 0) judge.Finish(nodes.SelectMany(node => node.States));
-        foreach (var watcher in watchers) watcher.Finish(mayReset: judge.Lost > 0 || faults.Tally.Incarnations > 0);
-        // a new incarnation may begin though no revision was lost, but a fence: who is ahead of his node then begins anew
-        recorder.MayReset = faults.Tally.Incarnations > 0;
+        foreach (var watcher in watchers) watcher.Finish();
         IReadOnlyList<Violation> violations = judge.Violations.Count > 0 ? judge.Violations : HistoryChecks.Run(recorder.Lines);
         return new SimulationResult(options, violations, scheduler.Trace, scheduler.Steps, faults.Tally, clients.Sum(client => client.Acknowledged), judge.Lost, faults.ToString(), recorder.Lines);
     }

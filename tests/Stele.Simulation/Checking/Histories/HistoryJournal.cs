@@ -38,6 +38,7 @@ internal sealed class HistoryJournal
 {
     readonly Dictionary<string, HistoryPlace> places = new(StringComparer.Ordinal);
     readonly List<HistoryPlace> moments = [];
+    readonly List<(HistoryPlace Head, long At)> losses = [];
 
     HistoryJournal()
     {
@@ -55,8 +56,8 @@ internal sealed class HistoryJournal
     /// <summary>The head in the end.</summary>
     public HistoryPlace Head => moments[^1];
 
-    /// <summary>Whether anything was lost.</summary>
-    public bool LostSome { get; private set; }
+    /// <summary>Whether somebody at a place may by a moment have lost what he had, or what was on its way to him: it, or something that followed it, was lost.</summary>
+    public bool IsLost(HistoryPlace place, long by) => losses.Exists(loss => loss.At <= by && Follows(loss.Head, place));
 
     /// <summary>The place of a cursor, or null.</summary>
     public HistoryPlace? Find(string? cursor) => cursor is null ? null : places.GetValueOrDefault(cursor) ?? (cursor.StartsWith("0-", StringComparison.Ordinal) ? moments[0] : null);
@@ -104,8 +105,14 @@ internal sealed class HistoryJournal
         var at = Head;
         while (at.Revision > line.Revision && at.Before is not null) at = at.Before;
         if (at.Revision != line.Revision) report("the journal has no gaps", $"org {line.Org}: it went back to revision {line.Revision}, which was not there", line.At);
-        LostSome |= at != Head;
+        if (at != Head) losses.Add((Head, line.At));
         Add(at);
+    }
+
+    static bool Follows(HistoryPlace? later, HistoryPlace place)
+    {
+        while (later is not null && later.Revision > place.Revision) later = later.Before;
+        return later == place;
     }
 
     void Add(HistoryPlace place)

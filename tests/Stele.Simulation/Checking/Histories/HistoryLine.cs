@@ -110,9 +110,6 @@ internal sealed record StreamOpened(long At, string Stream, string Client, strin
 
     /// <summary>From where; null: from now.</summary>
     public string? From { get; init; }
-
-    /// <summary>Whether it may be reset though nothing was lost: its rights change.</summary>
-    public bool? MayReset { get; init; }
 }
 
 /// <summary>A watcher gets something.</summary>
