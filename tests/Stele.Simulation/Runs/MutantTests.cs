@@ -4,13 +4,13 @@ using Xunit;
 
 namespace Stele.Simulation.Runs;
 
-/// <summary>That the checkers see: each deliberate bug of <see cref="Mutant"/> breaks a promise under one of the first seeds.</summary>
+/// <summary>That the checkers see: each deliberate bug of <see cref="Mutant"/> breaks a promise under several of the first seeds.</summary>
 public class MutantTests(ITestOutputHelper output)
 {
     const ulong SeedsMax = 200;
 
-    /// <summary>The first of the 200 seeds, where it is not 1: bugs that show once in some 200 seeds, which need several faults at once.</summary>
-    static readonly Dictionary<Mutant, ulong> firstSeeds = new() { [Mutant.IgnoreLastAt] = 401, [Mutant.ProjectWhatWasLost] = 201 };
+    /// <summary>Under one seed a bug is seen by luck, which the next change of anything may end.</summary>
+    const int Enough = 3;
 
     public static TheoryData<string> Mutants => [.. Enum.GetNames<Mutant>().Where(name => name != nameof(Mutant.None))];
 
@@ -18,17 +18,17 @@ public class MutantTests(ITestOutputHelper output)
     [MemberData(nameof(Mutants))]
     public void A_planted_bug_is_caught(string name)
     {
-        var first = firstSeeds.GetValueOrDefault(Enum.Parse<Mutant>(name), 1UL);
-        for (var seed = first; seed < first + SeedsMax; seed++)
+        var shown = new List<ulong>();
+        for (ulong seed = 1; seed <= SeedsMax && shown.Count < Enough; seed++)
         {
             var result = SimulationRun.Of(new RunOptions(seed) { Mutant = Enum.Parse<Mutant>(name) });
             if (result.Violations.Count == 0) continue;
             // it is the bug that breaks it, and nothing else
             Assert.Empty(SimulationRun.Of(seed).Violations);
             output.WriteLine($"{name}: seed {seed}, {result.Violations[0]}");
-            return;
+            shown.Add(seed);
         }
-        Assert.Fail($"{name} broke no promise under {SeedsMax} seeds from {first}");
+        Assert.True(shown.Count == Enough, $"{name} broke a promise under {shown.Count} of {SeedsMax} seeds, and not under {Enough}");
     }
 
     [Fact]

@@ -20,7 +20,7 @@ public class SimulationTests(ITestOutputHelper output)
             Replay(RunOptions.Parse(run));
             return;
         }
-        var sweep = Sweep.Run(Number("STELE_SIM_FROM") ?? 1, Number("STELE_SIM_SEEDS") ?? SeedsInCi, (int)(Number("STELE_SIM_STEPS") ?? 1_000));
+        var sweep = Sweep.Run(Number("STELE_SIM_FROM") ?? 1, Number("STELE_SIM_SEEDS") ?? SeedsInCi, (int)(Number("STELE_SIM_STEPS") ?? 1_000), Enum.Parse<Database.Mutant>(Variable("STELE_SIM_MUTANT") ?? nameof(Database.Mutant.None)));
         output.WriteLine(sweep.ToString());
         if (Variable("STELE_SIM_REPORT") is { } path) File.WriteAllText(path, sweep.ToString());
         Assert.True(sweep.Failed.Count == 0, sweep.ToString());

@@ -31,14 +31,14 @@ internal sealed class Sweep
         .. ((string, long)[])[("lost races", lostRaces), ("unknown outcomes", unknown), ("resets", resets), ("new incarnations", incarnations)] is var counted ? counted.Where(each => each.Item2 == 0).Select(each => each.Item1) : [],
     ];
 
-    public static Sweep Run(ulong from, ulong count, int steps)
+    public static Sweep Run(ulong from, ulong count, int steps, Mutant mutant)
     {
         var sweep = new Sweep();
         var watch = Stopwatch.StartNew();
         Parallel.For((long)from, (long)(from + count), new ParallelOptions { MaxDegreeOfParallelism = Math.Max(2, Environment.ProcessorCount) }, (seed, loop) =>
         {
             if (sweep.failed.Count >= FailuresMax) loop.Stop();
-            else sweep.Add(SimulationRun.Of(new RunOptions((ulong)seed) { Steps = steps }));
+            else sweep.Add(SimulationRun.Of(new RunOptions((ulong)seed) { Steps = steps, Mutant = mutant }));
         });
         sweep.took = watch.Elapsed;
         return sweep;

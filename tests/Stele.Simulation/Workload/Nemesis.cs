@@ -43,7 +43,7 @@ internal sealed class Nemesis(SimulatedProcess process, Dice dice, FaultPlan fau
     static void Heal(SimulatedNode node)
     {
         node.Link.Partitioned = false;
-        node.Process.Time.Skew = TimeSpan.Zero;
+        node.Process.Time.Skew = node.ClockOffset;
         if (node.Process.Frozen) node.Process.Thaw();
     }
 
@@ -100,10 +100,27 @@ internal sealed class Nemesis(SimulatedProcess process, Dice dice, FaultPlan fau
     // the old primary is fenced before the new one answers
     async Task Succeed(Succession how)
     {
+        var paused = how != Succession.Switchover && faults.Has(FaultKind.Freeze) && dice.Chance(0.5) ? await PauseWhoReads() : null;
         database.Crash();
         await Pause(1, dice.Chance(0.5) ? 20 : 1_500);
         if (database.Succeed(how, dice.Between(0, 12)) > 0) judge.Rewound();
         database.Recover();
+        if (paused is not { Frozen: true }) return;
+        await Pause(0, 20);
+        paused.Thaw();
+    }
+
+    // at its worst moment: what it has read is lost before it goes on. Null: nobody read for long
+    async Task<SimulatedProcess?> PauseWhoReads()
+    {
+        var met = new TaskCompletionSource<SimulatedProcess?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        database.OnProjectionRead = reader => met.TrySetResult(reader);
+        using var timer = process.Time.CreateTimer(_ => met.TrySetResult(null), null, dice.Milliseconds(1_000, 4_000), Timeout.InfiniteTimeSpan);
+        var found = await met.Task;
+        database.OnProjectionRead = static _ => { };
+        if (found is not { Frozen: false, Dead: false } || !faults.MayStrike(FaultKind.Freeze)) return null;
+        found.Freeze();
+        return found;
     }
 
     Task Pause(double least, double most) => process.Time.Wait(dice.Milliseconds(least, most));

@@ -97,8 +97,9 @@ internal sealed class SimulatedClient(int number, SimulatedProcess process, Dice
             case < 80: await ReadKey(node, org, new ReadOptions(dice.Chance(0.6) ? Consistency.Strong : Consistency.Local, null, dice.Chance(0.2) ? Seen(org) : null)); break;
             case < 84: await Read(node, org, new ReadOptions(Consistency.Local, dice.Chance(0.3) ? dice.Milliseconds(0, 3_000) : null, null), Patience); break;
             case < 88: await Read(node, org, new ReadOptions(Consistency.Local, null, Seen(org)), Patience); break;
-            case < 97: await Evaluate(node, org); break;
-            default: await Settle(node, org); break;
+            case < 96: await Evaluate(node, org); break;
+            case < 98: await Settle(node, org, Recently()); break;
+            default: await SettleUnderWrites(node, org); break;
         }
     }
 
@@ -206,10 +207,25 @@ internal sealed class SimulatedClient(int number, SimulatedProcess process, Dice
                 around.Judge.Evaluated(state, environment, flag, context, at, node.Seam.Evaluate(state, environment, flag, context, at));
     }
 
-    async Task Settle(SimulatedNode node, OrgId org)
+    // somebody reads the past of just now here, while others write elsewhere: their revisions may be under way, or come from a clock that is behind
+    async Task SettleUnderWrites(SimulatedNode node, OrgId org)
+    {
+        var writing = new List<Task>();
+        foreach (var other in around.Nodes)
+        {
+            writing.Add(Write(other, org, maker.Changes([maker.Set()]), null, Patience));
+            await process.Time.Wait(dice.Milliseconds(0, dice.Chance(0.5) ? 2 : 40));
+            await Settle(node, org, new Timestamp(around.Database.Now.Microseconds - dice.Next(500)));
+        }
+        await Task.WhenAll(writing);
+        foreach (var other in around.Nodes) await Write(other, org, maker.Changes([maker.Set()]), null, Patience);
+    }
+
+    Timestamp Recently() => new(around.Database.Now.Microseconds - (dice.Chance(0.2) ? -1_000 : dice.Next(dice.Chance(0.5) ? 2_000 : 500_000)));
+
+    async Task Settle(SimulatedNode node, OrgId org, Timestamp moment)
     {
         var now = around.Database.Now;
-        var moment = new Timestamp(now.Microseconds - (dice.Chance(0.2) ? -1_000 : dice.Next(dice.Chance(0.5) ? 2_000 : 500_000)));
         around.Faults.Tally.Operations++;
         var answer = await node.Call(journal => journal.Settle(org, moment, CancellationToken.None), process.Time, Patience);
         Note(answer is null ? 95 : answer.Value.Fault is null ? 96 : 97);

@@ -19,6 +19,9 @@ internal sealed class SimulatedNode(int number, SimulatedScheduler scheduler, Si
 
     readonly List<Action> ends = [];
 
+    /// <summary>How far its clock is ahead of true time, when nobody steps it: no two clocks agree.</summary>
+    public TimeSpan ClockOffset { get; init; }
+
     public int Number => number;
 
     public SimulatedProcess Process { get; private set; } = null!;
@@ -49,6 +52,7 @@ internal sealed class SimulatedNode(int number, SimulatedScheduler scheduler, Si
     {
         Seam = new NodeSeam(mutant);
         Process = scheduler.Start($"node {number}");
+        Process.Time.Skew = ClockOffset;
         Link = new DatabaseLink(scheduler, database, Process, faults);
         var options = new JournalOptions
         {

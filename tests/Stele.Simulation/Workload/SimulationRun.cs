@@ -61,7 +61,9 @@ internal sealed class SimulationRun
         var count = dice.Between(2, 3);
         // most nodes look at their deadlines seldom, or a run would do little else
         var quickTick = dice.Chance(0.15) ? 3 : 40;
-        for (var i = 0; i < count; i++) nodes.Add(new SimulatedNode(i, scheduler, database, faults, options.Mutant, quickTick, options.Logs) { OnHint = Carry });
+        var clockDice = new Dice(options.Seed ^ 0xC10C);
+        var clocks = clockDice.Chance(0.5) ? 0 : 400;
+        for (var i = 0; i < count; i++) nodes.Add(new SimulatedNode(i, scheduler, database, faults, options.Mutant, quickTick, options.Logs) { OnHint = Carry, ClockOffset = clockDice.Milliseconds(0, 2 * clocks) - TimeSpan.FromMilliseconds(clocks) });
         foreach (var node in nodes) node.Start();
         for (var i = dice.Between(2, 3); i > 0; i--) orgs.Add(new OrgId(orgs.Count + 1));
         var around = new Surroundings(nodes, orgs, orgs.ToDictionary(org => org, org => new People(org, dice.Fork())), database, judge, recorder, faults);
