@@ -76,8 +76,13 @@ internal sealed class HistoryRecorder
         lines.Add(new StreamOpened(Now, stream, stream, $"n{node}", $"{org}", filter.Environment, filter.Prefixes) { From = from?.ToString() });
 
     /// <summary>A watcher gets a frame, as it came over the wire.</summary>
-    public void Receive(string stream, WatchFrame frame) =>
-        lines.Add(new FrameReceived(Now, stream, frame.Kind.ToString().ToLowerInvariant()) { Cursor = frame.CursorText, Changes = frame.Kind == WatchFrameKind.Change ? Parsed(frame.Members) : null });
+    public void Receive(string stream, WatchFrame frame)
+    {
+        // of secrets a history tells nothing: a frame of them alone says how far the stream is
+        var changes = frame.Kind == WatchFrameKind.Change ? Parsed(frame.Members) : [];
+        var kind = frame.Kind == WatchFrameKind.Change && changes.Count == 0 ? WatchFrameKind.Progress : frame.Kind;
+        lines.Add(new FrameReceived(Now, stream, kind.ToString().ToLowerInvariant()) { Cursor = frame.CursorText, Changes = changes.Count > 0 ? changes : null });
+    }
 
     /// <summary>A watcher must be level.</summary>
     public void Level(string stream) => lines.Add(new StreamIsLevel(Now, stream));
@@ -95,7 +100,7 @@ internal sealed class HistoryRecorder
     // what depends on more than the items' versions is not told
     static List<WrittenItem>? Told(Command command)
     {
-        if (command is not ChangeSet { ExpectedRevision: null, Replaces: null } set) return null;
+        if (command is not ChangeSet { ExpectedRevision: null, Replaces: null, Secrets.Count: 0 } set) return null;
         var told = new List<WrittenItem>();
         foreach (var change in set.Changes)
             told.Add(new WrittenItem(change.Op.ToString().ToLowerInvariant(), "config", change.Environment?.Text ?? CommandMaker.Environments[0], change.Key.Text) { Value = Text(change.Value), ExpectedVersion = change.ExpectedVersion });
@@ -131,7 +136,7 @@ internal sealed class HistoryRecorder
     static List<SeenChange> Parsed(byte[] members)
     {
         using var document = JsonDocument.Parse(Encoding.UTF8.GetBytes($"{{{Encoding.UTF8.GetString(members)}}}"));
-        return [.. document.RootElement.GetProperty("changes").EnumerateArray().Select(change => new SeenChange(
+        return [.. document.RootElement.GetProperty("changes").EnumerateArray().Where(change => change.GetProperty("kind").GetString() != "secret").Select(change => new SeenChange(
             change.GetProperty("op").GetString()!, change.GetProperty("kind").GetString()!, change.GetProperty("environment").GetString()!, change.GetProperty("key").GetString()!, change.GetProperty("version").GetInt64())
         {
             Value = change.TryGetProperty("value", out var value) && change.GetProperty("op").GetString() == "set" ? value.GetRawText() : null,

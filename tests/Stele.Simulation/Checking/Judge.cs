@@ -22,6 +22,7 @@ internal sealed class Judge(SimulatedScheduler scheduler, SimulatedDatabase data
     readonly Dictionary<OrgId, OrgHistory> histories = [];
     readonly Dictionary<Guid, Attempt> attempts = [];
     readonly Dictionary<OrgId, int> lost = [];
+    SecretJudge? secrets;
     readonly Dictionary<(OrgId, string Actor, string Key), Guid> committedKeys = [];
     readonly HashSet<Guid> refused = [];
     (EnvironmentFlags? Of, FlagSet Set) anew = (null, FlagSet.Empty);
@@ -34,6 +35,9 @@ internal sealed class Judge(SimulatedScheduler scheduler, SimulatedDatabase data
     const long ClockBoundMicroseconds = 2_600_000;
 
     public List<Violation> Violations { get; } = [];
+
+    /// <summary>Of secrets.</summary>
+    public SecretJudge Secrets => secrets ??= new SecretJudge(scheduler, database, this);
 
     /// <summary>Revisions that rewinds have taken away again.</summary>
     public int Lost => lost.Values.Sum();
@@ -197,6 +201,7 @@ internal sealed class Judge(SimulatedScheduler scheduler, SimulatedDatabase data
     /// <summary>At the end: what the tables, the nodes and the journal say must be one.</summary>
     public void Finish(IEnumerable<OrgState> nodes)
     {
+        Secrets.Finish();
         foreach (var rows in database.Current.Orgs.Values)
         {
             var history = History(rows.Head.Org);

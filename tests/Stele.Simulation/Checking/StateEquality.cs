@@ -1,6 +1,7 @@
 using Stele.Core.Configs;
 using Stele.Core.Flags;
 using Stele.Core.Orgs;
+using Stele.Core.Secrets;
 
 namespace Stele.Simulation.Checking;
 
@@ -22,7 +23,7 @@ internal static class StateEquality
         foreach (var environment in a.Environments)
         {
             if (b.Environment(environment.Name) is not { } other) return $"environment {environment.Name} is missing";
-            if (environment with { Configs = other.Configs, Deleted = other.Deleted, Schemas = other.Schemas, Flags = other.Flags } != other) return $"environment {environment.Name}: {environment} and {other}";
+            if (environment with { Configs = other.Configs, Deleted = other.Deleted, Schemas = other.Schemas, Flags = other.Flags, Secrets = other.Secrets } != other) return $"environment {environment.Name}: {environment} and {other}";
             if (environment.Configs.Count != other.Configs.Count) return $"{environment.Configs.Count} and {other.Configs.Count} keys in {environment.Name}";
             foreach (var entry in environment.Configs)
                 if (other.Config(entry.Key) is not { } twin || !Same(entry, twin)) return $"{environment.Name}/{entry.Key}: {entry} and {other.Config(entry.Key)}";
@@ -30,6 +31,7 @@ internal static class StateEquality
             foreach (var schema in environment.Schemas)
                 if (other.Schema(schema.Key) is not { } twin || !schema.Schema.Is(twin)) return $"schema of {environment.Name}/{schema.Key}";
             if (Difference(environment.Flags, other.Flags) is { } flag) return $"flags of {environment.Name}: {flag}";
+            if (Difference(environment.Secrets, other.Secrets) is { } secret) return $"secrets of {environment.Name}: {secret}";
             if (!environment.Deleted.ByHash.SequenceEqual(other.Deleted.ByHash)) return $"deleted keys in {environment.Name}";
         }
         return null;
@@ -45,6 +47,15 @@ internal static class StateEquality
         if (a.Items.Count != b.Items.Count) return $"{a.Items.Count} and {b.Items.Count}";
         foreach (var item in a.Items)
             if (b.Item(item.Key) is not { } twin || item with { Text = null } != twin with { Text = null } || !item.Text.AsSpan().SequenceEqual(twin.Text)) return $"{item} and {b.Item(item.Key)}";
+        return null;
+    }
+
+    /// <summary>Whether two sets of secrets are the same, and if not, where they first differ.</summary>
+    public static string? Difference(EnvironmentSecrets a, EnvironmentSecrets b)
+    {
+        if ((a.Items.Count, a.Live, a.ValueBytes, a.ChangedRevision, a.MemoryBytes) != (b.Items.Count, b.Live, b.ValueBytes, b.ChangedRevision, b.MemoryBytes)) return $"{a} and {b}";
+        foreach (var entry in a.Items)
+            if (b.Ever(entry.Path) is not { } twin || entry with { Metadata = twin.Metadata } != twin || !entry.Metadata.AsSpan().SequenceEqual(twin.Metadata)) return $"{entry} and {b.Ever(entry.Path)}";
         return null;
     }
 

@@ -22,6 +22,9 @@ internal sealed record ConfigurationTables(
     /// <summary>The flags.</summary>
     public FlagTables Flags { get; init; } = FlagTables.Empty;
 
+    /// <summary>The secrets.</summary>
+    public SecretTables Secrets { get; init; } = SecretTables.Empty;
+
     /// <summary>Who may do what.</summary>
     public AccessTables Access { get; init; } = AccessTables.Empty;
 
@@ -64,6 +67,7 @@ internal sealed record ConfigurationTables(
                 ValueBytes = configs.Sum(config => (long)config.ValueBytes),
                 Schemas = SortedMap<KeySchema>.FromSorted(schemas), SchemaBytes = schemas.Sum(schema => schema.MemoryBytes), Flags = flags,
                 SecretUses = SecretUse.Map(configs.Select(SecretUse.Of).OfType<SecretUse>()), SecretUseBytes = configs.Sum(config => SecretUse.Of(config)?.MemoryBytes ?? 0),
+                Secrets = only is null ? Secrets.Load(row.Name) : EnvironmentSecrets.Empty,
             });
         }
         return new OrgState
@@ -104,7 +108,9 @@ internal sealed record ConfigurationTables(
             case "flag.set" or "flag.archived" or "flag.deleted":
                 var place = data.GetProperty("environment").GetString()!;
                 return this with { Flags = Flags.Project(revision, e, data), Environments = Environments.SetItem(place, Environments[place] with { ChangedRevision = revision.Revision }) };
-            // secrets go here, with tables of their own beside flags and access
+            case var type when SecretTables.Owns(type):
+                var home = data.GetProperty("environment").GetString()!;
+                return this with { Secrets = Secrets.Project(revision, e, data), Environments = Environments.SetItem(home, Environments[home] with { ChangedRevision = revision.Revision }) };
             case var type when AccessTables.Owns(type):
                 return this with { Access = Access.Project(revision, type, data) };
             default:

@@ -23,6 +23,9 @@ internal sealed record OrgRows(
     /// <summary>What an asynchronous projection has made of the journal, and how far it has come.</summary>
     public ProjectedRows Projected { get; init; } = ProjectedRows.None;
 
+    /// <summary>Of secrets what stands beside the journal.</summary>
+    public SecretKeys SecretKeys { get; init; } = SecretKeys.Empty;
+
     public static OrgRows Create(OrgId org, Guid incarnation, int format) => new(
         new Head(org, incarnation, 0, 0, RevisionChain.Genesis, Timestamp.Epoch, format), [],
         ImmutableDictionary<Guid, long>.Empty, ConfigurationTables.Empty, ImmutableDictionary<(string, string), StoredOutcome>.Empty);
@@ -41,7 +44,7 @@ internal sealed record OrgRows(
         foreach (var row in batch.Idempotency) outcomes[(row.Principal, row.Key)] = new StoredOutcome(row.Fingerprint, row.Revision, now);
         var last = batch.Revisions[^1];
         return new OrgRows(Head with { Revision = last.Revision, Chain = last.Chain, LastAt = last.At }, revisions.ToImmutable(),
-            requests.ToImmutable(), tables, outcomes.ToImmutable()) { Projected = Projected };
+            requests.ToImmutable(), tables, outcomes.ToImmutable()) { Projected = Projected, SecretKeys = SecretKeys };
     }
 
     /// <summary>As it was at a revision, with what is not in the journal as it is.</summary>

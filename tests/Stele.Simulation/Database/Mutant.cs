@@ -71,4 +71,19 @@ internal enum Mutant
     DeliverTwice,
     /// <summary>Nodes rely on hints, and do not poll.</summary>
     NeverPoll,
+
+    // of secrets
+
+    /// <summary>A value leaves before its reading is on record.</summary>
+    ReleaseBeforeTheRecord,
+    /// <summary>The wrapped key of a value that is destroyed stays where it is.</summary>
+    LeaveTheDestroyedKey,
+    /// <summary>A data key is wrapped for another organization than the one whose value it is.</summary>
+    WrapForAnotherOrg,
+    /// <summary>Of secrets the version that was expected does not reach the decider.</summary>
+    IgnoreTheExpectedVersionOfSecrets,
+    /// <summary>Whoever wraps keys anew does not look whether they are still there.</summary>
+    RewrapOverADestruction,
+    /// <summary>Whatever version is asked for, the newest value is given out.</summary>
+    ServeTheNewestSecret,
 }

@@ -24,6 +24,12 @@ internal sealed class RunTally
     /// <summary>Watchers who had to read anew.</summary>
     public int Resets { get; set; }
 
+    /// <summary>Values of secrets that were given out.</summary>
+    public int SecretsGiven { get; set; }
+
+    /// <summary>Those of them that were asked for by a version which is not the last.</summary>
+    public int OldSecretsGiven { get; set; }
+
     /// <summary>Faults of all kinds.</summary>
     public int Faults => Fired.Sum();
 

@@ -77,8 +77,11 @@ internal sealed class SimulatedDatabase
     /// <summary>The database's clock: what timestamps and the bound on the nodes' clocks go by.</summary>
     public Timestamp Now => Timestamp.From(Process.Time.GetUtcNow());
 
-    /// <summary>Told who has read revisions for an asynchronous projection: from here until its checkpoint is moved it believes in them.</summary>
-    public Action<SimulatedProcess> OnProjectionRead { get; set; } = static _ => { };
+    /// <summary>Told who has read a revision for an asynchronous projection: from here until its checkpoint is moved it believes in it.</summary>
+    public Action<SimulatedProcess, RevisionRecord> OnProjectionRead { get; set; } = static (_, _) => { };
+
+    /// <summary>How many commits a backup must lack to be without a revision.</summary>
+    public int CommitsSince(RevisionRecord revision) => versions.Count - versions.FindIndex(version => version.Org(revision.Org)?.Requests.ContainsKey(revision.RequestId) == true);
 
     /// <summary>Told of each commit that changed an org, and of each rewind, with what is current from then on.</summary>
     public Action<DatabaseVersion> OnChange { get; set; } = static _ => { };

@@ -262,8 +262,12 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
         if (!Fits(batch, org, out var rows) || batch.Revisions.Any(revision => rows!.Requests.ContainsKey(revision.RequestId))) return new AppendAnswer(AppendStatus.LostRace);
         var replicated = await link.Commit(session, () =>
         {
-            // the head's lock keeps the org's rows as they were seen, and not how far a projection has come
-            var after = rows!.With(batch, database.Now) with { Projected = database.Current.Org(org)?.Projected ?? ProjectedRows.None };
+            // the head's lock keeps the org's rows as they were seen, and not what others write beside the journal
+            var now = database.Current.Org(org);
+            var after = rows!.With(batch, database.Now) with
+            {
+                Projected = now?.Projected ?? ProjectedRows.None, SecretKeys = (now?.SecretKeys ?? SecretKeys.Empty).With(batch.Rows, keepDestroyed: mutant == Mutant.LeaveTheDestroyedKey),
+            };
             if (mutant == Mutant.ProjectionDrift) after = after with { Tables = Drifted(rows.Tables, after.Tables) };
             database.Commit(database.Current.With(after));
         });

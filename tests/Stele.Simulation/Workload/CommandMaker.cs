@@ -117,17 +117,22 @@ internal sealed class CommandMaker
 
     public EnvironmentName? AnEnvironment() => dice.Chance(0.1) ? null : EnvironmentName.Parse(dice.Pick(Environments), null);
 
+    /// <summary>The version of something that was shown last; 0: none was.</summary>
+    public int VersionOf(string environment, string key) => versions.GetValueOrDefault($"{Org}/{environment}/{key}");
+
     /// <summary>Takes note of the versions that were shown.</summary>
     public void Remember(OrgState state)
     {
         foreach (var environment in state.Environments)
         {
             foreach (var key in Keys) versions[$"{state.Org}/{environment.Name}/{key}"] = environment.Config(key)?.Version ?? 0;
+            foreach (var secret in environment.Secrets.Items) versions[$"{state.Org}/{environment.Name}/{secret.Path}"] = secret.Version;
             foreach (var item in FlagMaker.Items) versions[$"{state.Org}/{environment.Name}/{item}"] = environment.Flags.Item(item)?.Version ?? 0;
         }
     }
 
-    string Unique() => string.Create(CultureInfo.InvariantCulture, $"{Org}/{number}.{counter++}");
+    /// <summary>A value that nobody else writes, and that names its org.</summary>
+    public string Unique() => string.Create(CultureInfo.InvariantCulture, $"{Org}/{number}.{counter++}");
 
     static bool Same(EnvironmentName? a, EnvironmentName? b) => (a?.Text ?? Environments[0]) == (b?.Text ?? Environments[0]);
 }

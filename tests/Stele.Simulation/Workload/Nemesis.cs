@@ -1,3 +1,4 @@
+using Stele.Core.Journal;
 using Stele.Simulation.Checking;
 using Stele.Simulation.Database;
 using Stele.Simulation.Scheduling;
@@ -100,26 +101,27 @@ internal sealed class Nemesis(SimulatedProcess process, Dice dice, FaultPlan fau
     // the old primary is fenced before the new one answers
     async Task Succeed(Succession how)
     {
-        var paused = how != Succession.Switchover && faults.Has(FaultKind.Freeze) && dice.Chance(0.5) ? await PauseWhoReads() : null;
+        var (paused, read) = how != Succession.Switchover && faults.Has(FaultKind.Freeze) && dice.Chance(0.5) ? await PauseWhoReads() : default;
         database.Crash();
         await Pause(1, dice.Chance(0.5) ? 20 : 1_500);
-        if (database.Succeed(how, dice.Between(0, 12)) > 0) judge.Rewound();
+        var lacks = read is null ? dice.Between(0, 12) : database.CommitsSince(read) + dice.Between(0, 3);
+        if (database.Succeed(how, lacks) > 0) judge.Rewound();
         database.Recover();
         if (paused is not { Frozen: true }) return;
         await Pause(0, 20);
         paused.Thaw();
     }
 
-    // at its worst moment: what it has read is lost before it goes on. Null: nobody read for long
-    async Task<SimulatedProcess?> PauseWhoReads()
+    // at its worst moment: what it has read is lost before it goes on. Nothing: nobody read for long
+    async Task<(SimulatedProcess? Paused, RevisionRecord? Read)> PauseWhoReads()
     {
-        var met = new TaskCompletionSource<SimulatedProcess?>(TaskCreationOptions.RunContinuationsAsynchronously);
-        database.OnProjectionRead = reader => met.TrySetResult(reader);
-        using var timer = process.Time.CreateTimer(_ => met.TrySetResult(null), null, dice.Milliseconds(1_000, 4_000), Timeout.InfiniteTimeSpan);
+        var met = new TaskCompletionSource<(SimulatedProcess?, RevisionRecord?)>(TaskCreationOptions.RunContinuationsAsynchronously);
+        database.OnProjectionRead = (reader, read) => met.TrySetResult((reader, read));
+        using var timer = process.Time.CreateTimer(_ => met.TrySetResult(default), null, dice.Milliseconds(1_000, 4_000), Timeout.InfiniteTimeSpan);
         var found = await met.Task;
-        database.OnProjectionRead = static _ => { };
-        if (found is not { Frozen: false, Dead: false } || !faults.MayStrike(FaultKind.Freeze)) return null;
-        found.Freeze();
+        database.OnProjectionRead = static (_, _) => { };
+        if (found.Item1 is not { Frozen: false, Dead: false } || !faults.MayStrike(FaultKind.Freeze)) return default;
+        found.Item1.Freeze();
         return found;
     }
 

@@ -14,7 +14,7 @@ namespace Stele.Simulation.Workload;
 /// What stands between a node and those who ask it, as the endpoints do: it passes commands and reads on, has rights looked at on
 /// the state that answers, and evaluates flags on it. Here those deliberate bugs are made that an endpoint could have.
 /// </summary>
-internal sealed class NodeSeam(Mutant mutant)
+internal sealed class NodeSeam(Mutant mutant, SecretMaker secrets)
 {
     readonly Dictionary<(OrgId, Principal), Rights> known = [];
     readonly Dictionary<(OrgId, string, string, int), FlagSet> compiled = [];
@@ -23,8 +23,10 @@ internal sealed class NodeSeam(Mutant mutant)
     public ReadOptions Pass(ReadOptions options) => mutant == Mutant.SkipTheHeadCheck ? options with { Consistency = Consistency.Local } : options;
 
     /// <summary>A write on its way to the node.</summary>
-    public Command Pass(Command command) => (mutant, command) switch
+    public Command Pass(OrgId org, Command command) => (mutant, command) switch
     {
+        (Mutant.IgnoreTheExpectedVersionOfSecrets, ChangeSet { Secrets.Count: > 0 } set) => set with { Secrets = [.. set.Secrets.Select(change => change with { ExpectedVersion = null })] },
+        (Mutant.WrapForAnotherOrg, ChangeSet { Secrets.Count: > 0 } set) => set with { Secrets = [.. set.Secrets.Select(change => change.Key is { } key ? change with { Key = Elsewhere(org, key) } : change)] },
         (Mutant.IgnoreTheExpectedVersion, ChangeSet set) => set with { Changes = [.. set.Changes.Select(change => change with { ExpectedVersion = null })] },
         (Mutant.ForgetTheCycleCheck, ChangeSet { Flags.Count: > 0 } set) => set with { Flags = [.. set.Flags.Select(Unread)] },
         _ => command,
@@ -53,6 +55,8 @@ internal sealed class NodeSeam(Mutant mutant)
         if (!compiled.TryGetValue((state.Org, environment, flag, item.Version), out var set)) compiled[(state.Org, environment, flag, item.Version)] = set = flags.Set;
         return set.Evaluate(flag, context, at);
     }
+
+    Core.Secrets.SecretKeyRow Elsewhere(OrgId org, Core.Secrets.SecretKeyRow key) => secrets.Wrap(new OrgId(org.Value + 1), key.KeyVersion, key.Id, SecretMaker.Unwrap(org, key)!);
 
     // decided as if it referred to nothing, and written as it is
     static FlagChange Unread(FlagChange change)

@@ -16,13 +16,26 @@ internal sealed record Surroundings(
     IReadOnlyList<SimulatedNode> Nodes, IReadOnlyList<OrgId> Orgs, IReadOnlyDictionary<OrgId, People> People, SimulatedDatabase Database, Judge Judge, HistoryRecorder Recorder, FaultPlan Faults);
 
 /// <summary>One client: asks one thing after another, of whichever node and as whomever it likes, and tells the judge what it got.</summary>
-internal sealed class SimulatedClient(int number, SimulatedProcess process, Dice dice, Surroundings around)
+internal sealed class SimulatedClient
 {
-    readonly Principal owner = Principal.External($"client-{number}", ["owner"]);
-    readonly CommandMaker maker = new(number, dice);
+    readonly int number;
+    readonly SimulatedProcess process;
+    readonly Dice dice;
+    readonly Surroundings around;
+    readonly Principal owner;
+    readonly CommandMaker maker;
+    readonly SecretClient secrets;
     readonly Dictionary<OrgId, Cursor> lastSeen = [];
 
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    public SimulatedClient(int number, SimulatedProcess process, Dice dice, Surroundings around)
+    {
+        (this.number, this.process, this.dice, this.around) = (number, process, dice, around);
+        owner = Principal.External($"client-{number}", ["owner"]);
+        maker = new CommandMaker(number, dice);
+        secrets = new SecretClient(maker, dice, around);
+    }
 
     /// <summary>How many writes were acknowledged.</summary>
     public int Acknowledged { get; private set; }
@@ -71,6 +84,9 @@ internal sealed class SimulatedClient(int number, SimulatedProcess process, Dice
             foreach (var command in around.People[org].Beginning(() => around.Database.Now)) await Must(node, org, command());
             maker.Principal = Principal.Root;
             await Must(node, org, maker.FirstFlags());
+            // twice, so that there is an older one
+            await Must(node, org, secrets.First());
+            await Must(node, org, secrets.First());
         }
     }
 
@@ -81,8 +97,9 @@ internal sealed class SimulatedClient(int number, SimulatedProcess process, Dice
 
     async Task Ask(SimulatedNode node, OrgId org)
     {
-        switch (dice.Next(100))
+        switch (dice.Next(120))
         {
+            case >= 100: await AskSecrets(node, org); break;
             case < 15: await Persist(node, org, maker.Changes([maker.Set()])); break;
             case < 25: await Persist(node, org, maker.Changes([maker.Conditional()])); break;
             case < 31: await Persist(node, org, maker.Changes([maker.Delete()])); break;
@@ -103,6 +120,27 @@ internal sealed class SimulatedClient(int number, SimulatedProcess process, Dice
         }
     }
 
+    Task Rotate(SimulatedNode node, OrgId org) => node.Call(async _ => await node.Secrets.Rotate(org), process.Time, Patience);
+
+    async Task DestroySome(SimulatedNode node, OrgId org)
+    {
+        if (await secrets.Destroy(node, org) is { } destroy) await Persist(node, org, destroy);
+    }
+
+    async Task AskSecrets(SimulatedNode node, OrgId org)
+    {
+        switch (dice.Next(13))
+        {
+            case < 3 or 6: await Persist(node, org, secrets.Change(delete: false)); break;
+            case 3: await Persist(node, org, secrets.Change(delete: true)); break;
+            case 4: await Persist(node, org, secrets.Undelete()); break;
+            case 5: await DestroySome(node, org); break;
+            case 7: await Rotate(node, org); break;
+            case 8: await Task.WhenAll(Rotate(node, org), DestroySome(dice.Pick(around.Nodes), org)); break;
+            default: await secrets.Read(node, org, process.Time, Patience); break;
+        }
+    }
+
     // a write that ended without certainty is tried again with its key, here or elsewhere, as a careful client does
     async Task Persist(SimulatedNode node, OrgId org, Command command)
     {
@@ -112,7 +150,7 @@ internal sealed class SimulatedClient(int number, SimulatedProcess process, Dice
         {
             if (answer is { Fault: not { Code: FaultCode.OutcomeUnknown or FaultCode.Unavailable } } && !dice.Chance(0.05)) return;
             if (dice.Chance(0.5)) await process.Time.Wait(dice.Milliseconds(0, 300));
-            var again = command with { RequestId = dice.Id() };
+            var again = secrets.Again(command);
             // now and then somebody uses a key for another request
             if (dice.Chance(0.03))
             {
@@ -138,7 +176,7 @@ internal sealed class SimulatedClient(int number, SimulatedProcess process, Dice
         var attempt = new Judge.Attempt(org, command, key, process.Time.GetTimestamp());
         around.Judge.Invoked(attempt);
         var op = around.Recorder.Invoke(number, node.Number, attempt);
-        var answer = await node.Call(journal => journal.Append(org, node.Seam.Pass(command), node.Seam.Pass(key), CancellationToken.None), process.Time, patience);
+        var answer = await node.Call(journal => journal.Append(org, node.Seam.Pass(org, command), node.Seam.Pass(key), CancellationToken.None), process.Time, patience);
         Note(answer is null ? 1 : answer.Value.Fault is { } fault ? 2 + (int)fault.Code : 40);
         around.Recorder.End(op, answer);
         if (answer is not { } outcome) return null;

@@ -33,6 +33,9 @@ internal sealed class SimulatedNode(int number, SimulatedScheduler scheduler, Si
     /// <summary>What stands between it and those who ask it.</summary>
     public NodeSeam Seam { get; private set; } = null!;
 
+    /// <summary>Its secrets.</summary>
+    public SimulatedSecrets Secrets { get; private set; } = null!;
+
     /// <summary>Its watch engine.</summary>
     public WatchEngine Watch { get; private set; } = null!;
 
@@ -50,10 +53,13 @@ internal sealed class SimulatedNode(int number, SimulatedScheduler scheduler, Si
 
     public void Start()
     {
-        Seam = new NodeSeam(mutant);
+        // nonces of its own, and no dice of the run's
+        var maker = new SecretMaker(new Dice((ulong)number));
+        Seam = new NodeSeam(mutant, maker);
         Process = scheduler.Start($"node {number}");
         Process.Time.Skew = ClockOffset;
         Link = new DatabaseLink(scheduler, database, Process, faults);
+        Secrets = new SimulatedSecrets(database, Link, maker, mutant);
         var options = new JournalOptions
         {
             NewId = faults.Dice.Id, ReadRevisions = 7, RingRevisions = 16, BatchCommands = 8, QueueCommands = 64,

@@ -62,8 +62,9 @@ internal sealed class SimulationRun
         // most nodes look at their deadlines seldom, or a run would do little else
         var quickTick = dice.Chance(0.15) ? 3 : 40;
         var clockDice = new Dice(options.Seed ^ 0xC10C);
-        var clocks = clockDice.Chance(0.5) ? 0 : 400;
-        for (var i = 0; i < count; i++) nodes.Add(new SimulatedNode(i, scheduler, database, faults, options.Mutant, quickTick, options.Logs) { OnHint = Carry, ClockOffset = clockDice.Milliseconds(0, 2 * clocks) - TimeSpan.FromMilliseconds(clocks) });
+        // in a third of the runs they agree, in a third all are behind, and in a third some are ahead, within what a node may differ
+        var (least, most) = clockDice.Next(3) switch { 0 => (0, 0), 1 => (-800, 0), _ => (-400, 400) };
+        for (var i = 0; i < count; i++) nodes.Add(new SimulatedNode(i, scheduler, database, faults, options.Mutant, quickTick, options.Logs) { OnHint = Carry, ClockOffset = TimeSpan.FromMilliseconds(clockDice.Between(least, most)) });
         foreach (var node in nodes) node.Start();
         for (var i = dice.Between(2, 3); i > 0; i--) orgs.Add(new OrgId(orgs.Count + 1));
         var around = new Surroundings(nodes, orgs, orgs.ToDictionary(org => org, org => new People(org, dice.Fork())), database, judge, recorder, faults);
