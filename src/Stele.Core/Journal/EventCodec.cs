@@ -46,6 +46,7 @@ public static class EventCodec
         SecretDeleted.TypeName => SecretDeleted.Decode(data),
         SecretUndeleted.TypeName => SecretUndeleted.Decode(data),
         SecretDestroyed.TypeName => SecretDestroyed.Decode(data),
+        SecretMoved.TypeName => SecretMoved.Decode(data),
         OrgCreated.TypeName => OrgCreated.Decode(data),
         OrgRenamed.TypeName => OrgRenamed.Decode(data),
         OrgArchived.TypeName => OrgArchived.Decode(data),

@@ -20,7 +20,7 @@ public sealed record SecretChange
     /// <summary>The value; null unless <see cref="ChangeOp.Set"/>.</summary>
     public SealedValue? Value { get; init; }
 
-    /// <summary>Its wrapped key; null unless <see cref="ChangeOp.Set"/>.</summary>
+    /// <summary>Its wrapped key; null unless <see cref="ChangeOp.Set"/>, and where the value lies in Vault.</summary>
     public SecretKeyRow? Key { get; init; }
 
     /// <summary>Until when it is given out, or null.</summary>

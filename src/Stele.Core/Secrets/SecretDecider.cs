@@ -15,6 +15,7 @@ public static class SecretDecider
     {
         UndeleteSecret undelete => Decide(state, undelete),
         DestroySecret destroy => Decide(state, destroy),
+        MoveSecrets move => MoveSecrets.Decide(state, move),
         _ => (Outcome<Decision>?)null,
     };
 
@@ -35,7 +36,8 @@ public static class SecretDecider
             if (!refusals.Preconditions(change, environment, ever)) continue;
             if (Event(change, environment, ever, refusals) is not { } e) continue;
             events.Add((change.Index, e));
-            if (e is SecretSet) rows.Add(change.Key!);
+            // a value that lies in Vault has none
+            if (e is SecretSet && change.Key is { } key) rows.Add(key);
             if (ever is null) added[name] = added.GetValueOrDefault(name) + 1;
         }
         foreach (var (name, count) in added)
@@ -135,6 +137,9 @@ public static class SecretDecider
                 return before! with { Version = next.Version, StreamVersion = next.Step, Revision = revision.Revision, CreatedAt = revision.At, CreatedBy = revision.Actor, IsDeleted = next is SecretDeleted, ChangedRevision = revision.Revision };
             case SecretDestroyed destroyed:
                 return before! with { StreamVersion = destroyed.Step, IsDestroyed = before.IsDestroyed || destroyed.ValueIds.Contains(before.ValueId), ChangedRevision = revision.Revision };
+            case SecretMoved moved:
+                var current = moved.Values.FirstOrDefault(value => value.Id == before!.ValueId);
+                return before! with { StreamVersion = moved.Step, ValueBytes = current?.Ciphertext.Length ?? before.ValueBytes, ChangedRevision = revision.Revision };
             default:
                 throw new InvalidOperationException($"{e.Type} is no event of a secret");
         }

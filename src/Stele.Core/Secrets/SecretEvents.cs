@@ -54,10 +54,7 @@ public sealed record SecretSet(string Environment, string Path, SealedValue Valu
     public override byte[] Encode() => OrgEventJson.Write(json =>
     {
         SecretStream.Open(json, this);
-        json.WriteString("value_id", Value.Id);
-        json.WriteBase64String("ciphertext", Value.Ciphertext);
-        json.WriteBase64String("digest", Value.Digest);
-        json.WriteBoolean("text", Value.IsText);
+        Value.Write(json);
         json.WriteString("expires_at", ExpiresAt?.ToString());
         json.WritePropertyName("metadata");
         json.WriteRawValue(Metadata, skipInputValidation: true);
@@ -67,8 +64,8 @@ public sealed record SecretSet(string Environment, string Path, SealedValue Valu
     /// <summary>Reads what <see cref="Encode"/> wrote.</summary>
     public static SecretSet Decode(ReadOnlySpan<byte> data)
     {
-        var members = OrgEventJson.Read(TypeName, data, [.. SecretStream.Members, "value_id", "ciphertext", "digest", "text", "expires_at", "metadata", "rotation_days"]);
-        var value = new SealedValue(members[5].GetGuid(), members[6].GetBytesFromBase64(), members[7].GetBytesFromBase64(), members[8].GetBoolean());
+        var members = OrgEventJson.Read(TypeName, data, [.. SecretStream.Members, "value_id", "ciphertext", "digest", "text", "expires_at", "metadata", "rotation_days", "vault_id"]);
+        var value = new SealedValue(members[5].GetGuid(), members[6].GetBytesFromBase64(), members[7].GetBytesFromBase64(), members[8].GetBoolean()) { VaultId = members[^1].ValueKind == JsonValueKind.String ? members[^1].GetGuid() : null };
         return new SecretSet(members[0].GetString()!, members[1].GetString()!, value, members[2].GetInt32(), members[3].GetInt64())
         {
             Referrers = SecretStream.Referrers(members[4]),

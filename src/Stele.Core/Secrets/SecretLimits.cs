@@ -31,6 +31,10 @@ public static class SecretLimits
     public static readonly Limit WrapsOfKey = new("secret.key_wraps", 1 << 30, "wraps", "the organization gets a new version of its key before", true);
     /// <summary>Data keys that one step of a rewrap moves.</summary>
     public static readonly Limit RewrapBatch = new("secret.rewrap_batch", 10_000, "keys", "a request for more is refused, rule member.range; the default is 1,000");
+    /// <summary>Bytes of a value that is to lie in Vault, whose storage takes no larger entries.</summary>
+    public static readonly Limit VaultBytes = new("secret.vault_bytes", 384_000, "bytes", "where secrets lie in Vault, a larger value is refused, too_large, rule secret.vault_bytes; a move leaves it where it is");
+    /// <summary>Values that one step of a move between stores looks at.</summary>
+    public static readonly Limit MoveBatch = new("secret.move_batch", 1_000, "values", "a request for more is refused, rule member.range; the default is 100");
 
     /// <summary>Keys of configuration that refer to the current version of one secret: who watches them is told when it changes.</summary>
     public static readonly Limit Referrers = new("secret.referrers", 1_000, "keys", "one more is refused, quota_exceeded");
@@ -44,5 +48,5 @@ public static class SecretLimits
     /// <summary>All of them, in the order in which <c>stele limits</c> shows them.</summary>
     public static IReadOnlyList<Limit> All { get; } =
         [PathCharacters, ValueBytes, MetadataBytes, MetadataEntries, PerEnvironment, GeneratedCharacters, DestroyedVersions, RotationDays, WarningDays, CacheBytes, KeySeconds, WrapsOfKey, RewrapBatch,
-            Referrers, WrapSeconds, OpenWraps, SearchesPerMinute];
+            Referrers, WrapSeconds, OpenWraps, SearchesPerMinute, VaultBytes, MoveBatch];
 }

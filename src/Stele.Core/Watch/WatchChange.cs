@@ -46,7 +46,7 @@ public readonly record struct WatchChange(WatchKinds Kind, string Environment, s
         return e.Payload switch
         {
             // what is destroyed was not delivered, and what is there has not changed
-            SecretDestroyed => null,
+            SecretDestroyed or SecretMoved => null,
             ConfigSet set => new WatchChange(kind, set.Environment, set.Key, e),
             ConfigDeleted deleted => new WatchChange(kind, deleted.Environment, deleted.Key, e),
             FlagDefined set => new WatchChange(kind, set.Environment, set.Name, e),

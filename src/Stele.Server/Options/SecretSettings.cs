@@ -17,6 +17,9 @@ internal static class SecretSettings
         VaultRole = new("STELE_VAULT_ROLE", "VaultRole", ""),
         VaultCredentialFile = new("STELE_VAULT_CREDENTIAL_FILE", "VaultCredentialFile", ""),
         VaultTimeout = new("STELE_VAULT_TIMEOUT_MS", "VaultTimeoutMs", "3000"),
+        Store = new("STELE_SECRETS_STORE", "SecretsStore", "database"),
+        VaultKvMount = new("STELE_VAULT_KV_MOUNT", "VaultKvMount", "secret"),
+        VaultKvPrefix = new("STELE_VAULT_KV_PREFIX", "VaultKvPrefix", "stele"),
         AwsKey = new("STELE_AWS_KMS_KEY", "AwsKmsKey", ""),
         AwsRegion = new("STELE_AWS_REGION", "AwsRegion", ""),
         AwsEndpoint = new("STELE_AWS_KMS_ENDPOINT", "AwsKmsEndpoint", ""),
@@ -27,5 +30,5 @@ internal static class SecretSettings
     /// <summary>All of them.</summary>
     public static IReadOnlyList<Setting> All { get; } =
         [Keys, KeyFile, BackupDays, Vault, VaultNamespace, VaultCa, VaultMount, VaultKey, VaultAuth, VaultAuthMount, VaultRole, VaultCredentialFile, VaultTimeout,
-        AwsKey, AwsRegion, AwsEndpoint, AwsCredentialFile, AwsProfile, AwsTimeout];
+        Store, VaultKvMount, VaultKvPrefix, AwsKey, AwsRegion, AwsEndpoint, AwsCredentialFile, AwsProfile, AwsTimeout];
 }

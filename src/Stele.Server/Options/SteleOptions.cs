@@ -129,6 +129,9 @@ internal sealed class SteleOptions
     /// <summary>The Vault that is a key provider; null: none is.</summary>
     public VaultOptions? Vault { get; init; }
 
+    /// <summary>Whether values of secrets are put into Vault from now on, and not into the database.</summary>
+    public bool SecretsInVault { get; init; }
+
     /// <summary>The AWS whose KMS is a key provider; null: none is.</summary>
     public AwsOptions? Aws { get; init; }
 

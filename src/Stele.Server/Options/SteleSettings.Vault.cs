@@ -21,6 +21,7 @@ internal sealed partial class SteleSettings
         {
             Address = address, Namespace = Given(SecretSettings.VaultNamespace) is null ? null : VaultPath(SecretSettings.VaultNamespace, Text(SecretSettings.VaultNamespace)), Authorities = Authorities(SecretSettings.VaultCa),
             Mount = VaultPath(SecretSettings.VaultMount, Text(SecretSettings.VaultMount)), Key = VaultKey(), Login = login,
+            KvMount = VaultPath(SecretSettings.VaultKvMount, Text(SecretSettings.VaultKvMount)), KvPrefix = VaultPath(SecretSettings.VaultKvPrefix, Text(SecretSettings.VaultKvPrefix)),
             LoginMount = VaultPath(SecretSettings.VaultAuthMount, Given(SecretSettings.VaultAuthMount) ?? login.ToString().ToLowerInvariant()), Role = Given(SecretSettings.VaultRole) ?? "",
             CredentialFile = VaultCredential(login), Timeout = TimeSpan.FromMilliseconds(Number(SecretSettings.VaultTimeout, 100, 60_000)),
         };
@@ -48,6 +49,13 @@ internal sealed partial class SteleSettings
         if (login != VaultLogin.Kubernetes)
             problems.Add($"{SecretSettings.Vault.Variable} is set, and {SecretSettings.VaultCredentialFile.Variable}, the file with the {(login == VaultLogin.Token ? "token" : "secret id")}, is not.");
         return KubernetesToken;
+    }
+
+    bool SecretsInVault(VaultOptions? vault)
+    {
+        var inVault = OneOf(SecretSettings.Store, ("database", false), ("vault-kv", true));
+        if (inVault && vault is null) problems.Add($"{SecretSettings.Store.Variable} is vault-kv, and {SecretSettings.Vault.Variable}, its address, is not set.");
+        return inVault;
     }
 
     string KeyProviderName(VaultOptions? vault, AwsOptions? aws)

@@ -119,6 +119,7 @@ internal sealed partial class SteleSettings
             Keys = KeyProviderName(vault, aws),
             Vault = vault,
             Aws = aws,
+            SecretsInVault = SecretsInVault(vault),
             KeyFile = Path.GetFullPath(Given(SecretSettings.KeyFile) ?? Path.Combine(Text(Data), "secret-keys")),
             BackupDays = (int)Number(SecretSettings.BackupDays, 0, 36_500),
             Limits = Limits(),

@@ -31,6 +31,12 @@ internal sealed class VaultOptions
     /// <summary>The name of the key that wraps.</summary>
     public string Key { get; init; } = "stele";
 
+    /// <summary>Where the KV engine is mounted, of version 2.</summary>
+    public string KvMount { get; init; } = "secret";
+
+    /// <summary>Below which path secrets lie there.</summary>
+    public string KvPrefix { get; init; } = "stele";
+
     /// <summary>How the node logs in.</summary>
     public VaultLogin Login { get; init; }
 

@@ -19,6 +19,9 @@ internal sealed class SecretBox(OrgKeys keys, OrgKeyStore store, TimeProvider ti
     /// <summary>The key that seals what signs webhooks' messages.</summary>
     public static readonly Guid Webhooks = new("00000000-0000-8000-8000-000000000002");
 
+    /// <summary>The key by which values that lie in Vault are told from others.</summary>
+    public static readonly Guid VaultValues = new("00000000-0000-8000-8000-000000000003");
+
     readonly ConcurrentDictionary<(OrgId, Guid), Held> held = new();
 
     /// <summary>A key; it stays this box's. Made on first use; of two nodes that make one at once, the first one's stays for both.</summary>

@@ -1,5 +1,6 @@
 using Stele.Server.Options;
 using Stele.Server.Secrets.Keys;
+using Stele.Server.Secrets.Store;
 
 namespace Stele.Server.Secrets;
 
@@ -30,6 +31,7 @@ internal static class SecretFeature
             .AddSingleton<OrgKeyStore>()
             .AddSingleton<OrgKeys>()
             .AddSingleton<SecretBox>()
+            .AddSecretStore(options)
             .AddSingleton<SecretSealer>()
             .AddSingleton<SecretQueries>()
             .AddSingleton<SecretValues>()
@@ -69,6 +71,9 @@ internal static class SecretFeature
         routes.MapPost("/v1/keys/rotate", keys.Rotate);
         routes.MapPost("/v1/keys/rewrap", keys.Rewrap);
         routes.MapPost("/v1/keys/retire", keys.Retire);
+        var store = routes.ServiceProvider.GetRequiredService<StoreEndpoints>();
+        routes.MapGet("/v1/secret-store", store.Show);
+        routes.MapPost("/v1/secret-store/move", store.Move);
         return routes;
     }
 }

@@ -4,6 +4,7 @@ using NpgsqlTypes;
 using Stele.Core.Journal;
 using Stele.Core.Secrets;
 using Stele.Server.Journal;
+using Stele.Server.Secrets.Store;
 
 namespace Stele.Server.Secrets;
 
@@ -28,6 +29,7 @@ internal static class SecretProjection
                 batch.BatchCommands.Add(PostgresParameters.Command(RemoveKeysSql, append.Org.Value, destroyed.Ids.ToArray()));
             }
         AddKeys(batch, append.Org, added);
+        StoreCopies.Write(batch, append);
     }
 
     const string RemoveKeysSql = """
@@ -51,6 +53,7 @@ internal static class SecretProjection
         var rows = Rows(append);
         if (rows.Count == 0) return;
         AddValues(batch, append, rows);
+        MoveValues(batch, append, rows);
         AddVersions(batch, append, rows);
         var last = new Dictionary<(string, string), Row>(rows.Count);
         foreach (var row in rows) last[(row.Environment, row.Entry.Path)] = row;
@@ -76,18 +79,40 @@ internal static class SecretProjection
             values.Select(value => value.Value.Id).ToArray(), values.Select(value => value.Row.Environment).ToArray(), values.Select(value => value.Row.Entry.Path).ToArray(),
             values.Select(value => (long)value.Row.Entry.Version).ToArray(), values.Select(value => value.Row.EventId).ToArray(), Times(values.Select(value => (Timestamp?)value.Row.Entry.CreatedAt)),
             values.Select(value => value.Value.Ciphertext).ToArray(), values.Select(value => value.Value.Digest).ToArray());
+        command.Parameters.Add(new NpgsqlParameter<Guid?[]> { TypedValue = [.. values.Select(value => value.Value.VaultId)] });
         batch.BatchCommands.Add(command);
     }
 
     const string InsertValuesSql = """
-        INSERT INTO stele.secret_value (org_id, value_id, environment, path, version, id, at, ciphertext, digest)
-        SELECT $1, n.value_id, n.environment, n.path, n.version, n.id, n.at, n.ciphertext, n.digest
-        FROM unnest($2::uuid[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::timestamptz[], $8::bytea[], $9::bytea[]) AS n (value_id, environment, path, version, id, at, ciphertext, digest)
+        INSERT INTO stele.secret_value (org_id, value_id, environment, path, version, id, at, ciphertext, digest, vault_id)
+        SELECT $1, n.value_id, n.environment, n.path, n.version, n.id, n.at, n.ciphertext, n.digest, n.vault_id
+        FROM unnest($2::uuid[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::timestamptz[], $8::bytea[], $9::bytea[], $10::uuid[])
+            AS n (value_id, environment, path, version, id, at, ciphertext, digest, vault_id)
+        """;
+
+    // of a value that moved more than once the last place; what is destroyed stays so
+    static void MoveValues(NpgsqlBatch batch, AppendBatch append, List<Row> rows)
+    {
+        var moved = new Dictionary<Guid, (SealedValue Value, Row Row)>();
+        foreach (var row in rows)
+            if (row.Payload is SecretMoved move)
+                foreach (var value in move.Values) moved[value.Id] = (value, row);
+        if (moved.Count == 0) return;
+        var command = PostgresParameters.Command(MoveValuesSql, append.Org.Value, moved.Keys.ToArray(), moved.Values.Select(one => one.Value.Ciphertext).ToArray(), moved.Values.Select(one => one.Row.EventId).ToArray(),
+            Times(moved.Values.Select(one => (Timestamp?)one.Row.At)));
+        command.Parameters.Add(new NpgsqlParameter<Guid?[]> { TypedValue = [.. moved.Values.Select(one => one.Value.VaultId)] });
+        batch.BatchCommands.Add(command);
+    }
+
+    const string MoveValuesSql = """
+        UPDATE stele.secret_value v SET ciphertext = n.ciphertext, moved_id = n.id, moved_at = n.at, vault_id = n.vault_id
+        FROM unnest($2::uuid[], $3::bytea[], $4::bigint[], $5::timestamptz[], $6::uuid[]) AS n (value_id, ciphertext, id, at, vault_id)
+        WHERE v.org_id = $1 AND v.value_id = n.value_id AND v.ciphertext IS NOT NULL
         """;
 
     static void AddVersions(NpgsqlBatch batch, AppendBatch append, List<Row> rows)
     {
-        var versions = rows.Where(row => row.Payload is not SecretDestroyed).ToList();
+        var versions = rows.Where(row => row.Payload is not (SecretDestroyed or SecretMoved)).ToList();
         if (versions.Count == 0) return;
         var command = new NpgsqlBatchCommand(InsertVersionsSql);
         AddCommon(command, append, versions, row => row.EventId);
@@ -161,10 +186,10 @@ internal static class SecretProjection
                 latest ??= [];
                 var before = latest.GetValueOrDefault((environment, path)) ?? append.Before.EnvironmentEver(environment)?.Secrets.Ever(path);
                 var entry = latest[(environment, path)] = SecretDecider.Evolve(before, revision, e);
-                rows.Add(new Row(environment, entry, e.Payload!, EventRecord.RowId(revision.Revision, e.Ordinal), revision.Reason));
+                rows.Add(new Row(environment, entry, e.Payload!, EventRecord.RowId(revision.Revision, e.Ordinal), revision.At, revision.Reason));
             }
         return rows;
     }
 
-    sealed record Row(string Environment, SecretEntry Entry, JournalEvent Payload, long EventId, string? ChangeLog);
+    sealed record Row(string Environment, SecretEntry Entry, JournalEvent Payload, long EventId, Timestamp At, string? ChangeLog);
 }

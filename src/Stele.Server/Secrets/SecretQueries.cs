@@ -24,7 +24,20 @@ internal sealed record SecretVersion(SecretEntry Entry, string Kind, string? Cha
 /// <param name="Wrapped">Its wrapped key, or null.</param>
 /// <param name="Event">The data of the event that brought it; null when that is archived.</param>
 /// <param name="EventHash">The hash that the journal's chain has of it.</param>
-internal sealed record StoredValue(Guid ValueId, int Version, byte[]? Ciphertext, int KeyVersion, byte[]? Wrapped, byte[]? Event, byte[]? EventHash);
+internal sealed record StoredValue(Guid ValueId, int Version, byte[]? Ciphertext, int KeyVersion, byte[]? Wrapped, byte[]? Event, byte[]? EventHash)
+{
+    /// <summary>The id under which it lies in Vault, of which <see cref="Ciphertext"/> says where; null: it is here.</summary>
+    public Guid? VaultId { get; init; }
+
+    /// <summary>Whether another event brought it to where it lies.</summary>
+    public bool IsMoved { get; init; }
+
+    /// <summary>The data of the event that moved it; null when there is none, or it is archived.</summary>
+    public byte[]? Move { get; init; }
+
+    /// <summary>The hash that the journal's chain has of that.</summary>
+    public byte[]? MoveHash { get; init; }
+}
 
 /// <summary>Secrets as the tables have them: the current ones when an org is loaded, versions, and values as ciphertext.</summary>
 internal sealed class SecretQueries(DatabaseConnections database, StatementTimer statements)
@@ -90,17 +103,21 @@ internal sealed class SecretQueries(DatabaseConnections database, StatementTimer
         await using var reader = await batch.ExecuteReaderAsync(cancellation);
         await reader.NextResultAsync(cancellation);
         if (!await reader.ReadAsync(cancellation)) return null;
-        return new StoredValue(reader.GetGuid(0), (int)reader.GetInt64(1), Bytes(2), await reader.IsDBNullAsync(3, cancellation) ? 0 : reader.GetInt32(3), Bytes(4), Bytes(5), Bytes(6));
+        return new StoredValue(reader.GetGuid(0), (int)reader.GetInt64(1), Bytes(2), await reader.IsDBNullAsync(3, cancellation) ? 0 : reader.GetInt32(3), Bytes(4), Bytes(5), Bytes(6))
+        {
+            VaultId = await reader.IsDBNullAsync(7, cancellation) ? null : reader.GetGuid(7), IsMoved = !await reader.IsDBNullAsync(8, cancellation), Move = Bytes(9), MoveHash = Bytes(10),
+        };
 
         byte[]? Bytes(int column) => reader.IsDBNull(column) ? null : (byte[])reader[column];
     }
 
     const string ValueSql = """
-        SELECT v.value_id, v.version, b.ciphertext, k.key_version, k.wrapped, e.data, e.data_hash
+        SELECT v.value_id, v.version, b.ciphertext, k.key_version, k.wrapped, e.data, e.data_hash, b.vault_id, b.moved_id, m.data, m.data_hash
         FROM (SELECT * FROM stele.secret_version WHERE org_id = $1 AND environment = $2 AND path = $3 AND version <= $4 AND kind = 'set' ORDER BY version DESC LIMIT 1) v
         LEFT JOIN stele.secret_value b ON b.org_id = $1 AND b.value_id = v.value_id
         LEFT JOIN stele.secret_key k ON k.org_id = $1 AND k.value_id = v.value_id
         LEFT JOIN stele.event e ON e.org_id = $1 AND e.revision = v.revision AND e.ordinal = (v.id % 16384)::int AND e.at = v.created_at
+        LEFT JOIN stele.event m ON m.org_id = $1 AND m.revision = b.moved_id / 16384 AND m.ordinal = (b.moved_id % 16384)::int AND m.at = b.moved_at
         """;
 
     static SecretEntry Entry(NpgsqlDataReader reader) => new(

@@ -89,6 +89,8 @@ public sealed partial class TenantSweepTests(HttpServer server) : IClassFixture<
         ["GET /v1/keys"] = ["/v1/keys"],
         ["POST /v1/keys/rotate"] = ["/v1/keys/rotate"],
         ["POST /v1/keys/rewrap"] = ["/v1/keys/rewrap"],
+        ["GET /v1/secret-store"] = ["/v1/secret-store"],
+        ["POST /v1/secret-store/move"] = ["""/v1/secret-store/move {"to":"database"}"""],
         ["POST /v1/keys/retire"] = ["""/v1/keys/retire {"version":1}"""],
         ["GET /v1/status"] = ["/v1/status"],
         ["GET /healthz"] = ["/healthz"],

@@ -97,6 +97,7 @@ public sealed partial class FolderTests
         ["Secrets/Keys"] = ["KeyFile", "KeyProvider", "KeyProviders", "LocalKeys", "OrgKeyStore", "OrgKeys", "Patience"],
         ["Secrets/Keys/Aws"] = ["AwsClient", "AwsFileCredentials", "AwsKeys", "AwsLog", "AwsTrouble"],
         ["Secrets/Keys/Vault"] = ["VaultAnswer", "VaultBody", "VaultClient", "VaultKeys", "VaultLog", "VaultRenewal", "VaultTokens", "VaultTrouble", "VaultWire"],
+        ["Secrets/Store"] = ["StoreCopies", "StoreEndpoints", "StoreLeveller", "StoreLog", "StoreMoves", "VaultPlace", "VaultStore", "VaultValues"],
         ["Transport"] = ["AnswerHeaders", "ClientCertificates", "TlsCertificates", "TransportFeature", "TransportLog"],
     };
 
@@ -125,10 +126,11 @@ public sealed partial class FolderTests
         ["Outbound/Webhooks"] = ["Access", "Database", "Gateway", "Journal", "Journal/Hints", "Operation", "Options", "Secrets"],
         ["Peers"] = ["Database", "Journal", "Journal/Hints", "Options"],
         ["Redis"] = ["Journal/Hints", "Options"],
-        ["Secrets"] = ["Audit", "Configs", "Database", "Gateway", "Journal", "Operation", "Options", "Secrets/Keys"],
+        ["Secrets"] = ["Audit", "Configs", "Database", "Gateway", "Journal", "Operation", "Options", "Secrets/Keys", "Secrets/Store"],
         ["Secrets/Keys"] = ["Database", "Gateway", "Journal", "Operation", "Options", "Secrets/Keys/Aws", "Secrets/Keys/Vault"],
         ["Secrets/Keys/Aws"] = ["Gateway", "Options"],
         ["Secrets/Keys/Vault"] = ["Gateway", "Options"],
+        ["Secrets/Store"] = ["Database", "Gateway", "Journal", "Operation", "Options", "Secrets/Keys/Vault"],
         ["Stats"] = ["Database", "Gateway", "Journal"],
         ["Transport"] = ["Gateway/Grpc", "Ofrep", "Operation", "Options"],
         ["Usage"] = ["Database", "Gateway", "Journal", "Operation"],

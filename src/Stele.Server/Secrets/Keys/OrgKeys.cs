@@ -39,9 +39,9 @@ internal sealed class OrgKeys(OrgKeyStore store, KeyProviders providers, TimePro
         if (!(await Version(org, version, cancellation)).TryGet(out var key, out var fault)) return fault;
         if (providers.Of(key.Provider) is not { } provider) return NoProvider(key);
         if (!provider.IsRemote) return await Unwrap(provider, key, valueId, wrapped, cancellation);
-        if (plainKeys.TryGetValue((org, valueId), out KeptKey? known) && known!.Copy() is { } copy) return copy;
+        if (plainKeys.TryGetValue((org, valueId), out KeptKey? known) && known!.Copy(wrapped) is { } copy) return copy;
         if (!(await Unwrap(provider, key, valueId, wrapped, cancellation)).TryGet(out var plain, out fault)) return fault;
-        plainKeys.Set((org, valueId), new KeptKey(plain), new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = TimeSpan.FromSeconds(SecretLimits.KeySeconds.Value) }
+        plainKeys.Set((org, valueId), new KeptKey(plain, wrapped), new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = TimeSpan.FromSeconds(SecretLimits.KeySeconds.Value) }
             .RegisterPostEvictionCallback(static (_, value, _, _) => ((KeptKey)value!).Dispose()));
         return plain;
     }
@@ -158,20 +158,25 @@ internal sealed class OrgKeys(OrgKeyStore store, KeyProviders providers, TimePro
     static async ValueTask<Outcome<SecretBuffer>> Unwrap(KeyProvider provider, OrgKey key, Guid valueId, byte[] wrapped, CancellationToken cancellation) =>
         (await provider.Unwrap(key, [new WrappedKey(valueId, wrapped)], cancellation)).TryGet(out var plain, out var fault) ? plain[0] : fault;
 
-    /// <summary>A data key that is remembered: it may be dropped while somebody takes a copy, who then gets none.</summary>
+    /// <summary>
+    /// A data key that is remembered: it may be dropped while somebody takes a copy, who then gets none. So does who has it wrapped otherwise, since a value that was moved away and back has another key.
+    /// </summary>
     sealed class KeptKey : IDisposable
     {
         readonly Lock gate = new();
+        readonly byte[] wrapped;
         SecretBuffer? key;
 
-        public KeptKey(SecretBuffer from)
+        public KeptKey(SecretBuffer from, byte[] wrapped)
         {
+            this.wrapped = wrapped;
             key = new SecretBuffer(from.Length);
             from.Span.CopyTo(key.Span);
         }
 
-        public SecretBuffer? Copy()
+        public SecretBuffer? Copy(byte[] asWrapped)
         {
+            if (!wrapped.AsSpan().SequenceEqual(asWrapped)) return null;
             lock (gate)
             {
                 if (key is null) return null;

@@ -17,7 +17,7 @@ namespace Stele.Server.Tests.Secrets.Providers;
 /// A stand-in for Vault, written to the published API of Transit, AppRole, Kubernetes and tokens, and stricter than Vault: a member or a verb that the
 /// API does not have is refused and remembered in <see cref="Breaches"/>, where Vault would look away. Its AES-GCM is real.
 /// </summary>
-sealed class TestVault : IAsyncDisposable
+sealed partial class TestVault : IAsyncDisposable
 {
     public const string Policy = "permission denied";
 
@@ -53,6 +53,9 @@ sealed class TestVault : IAsyncDisposable
     public ConcurrentDictionary<string, TransitKey> Keys { get; } = new();
 
     public ConcurrentDictionary<string, Lent> Tokens { get; } = new();
+
+    /// <summary>All tokens are revoked when the next request comes whose path has this in it.</summary>
+    public string? Revoke { get; set; }
 
     /// <summary>What no client of Vault's API does.</summary>
     public ConcurrentQueue<string> Breaches { get; } = new();
@@ -127,9 +130,10 @@ sealed class TestVault : IAsyncDisposable
             return Errors(429, "request path \"transit\": rate limit quota exceeded");
         }
         if (request.Headers["X-Vault-Request"] != "true") return Breach(400, "no X-Vault-Request");
-        if (request.QueryString.HasValue) return Breach(400, "a query");
+        if (request.QueryString.HasValue && !(path.StartsWith("v1/secret/data/", StringComparison.Ordinal) && request is { Method: "GET", QueryString.Value: "?version=1" })) return Breach(400, "a query");
         JsonObject? body = null;
-        if (request.Method != "GET")
+        if (request.Method == "DELETE" && request.ContentLength > 0) return Breach(400, "a DELETE with a body");
+        if (request.Method is not ("GET" or "DELETE"))
         {
             if (request.ContentType != "application/json") return Breach(400, $"Content-Type {request.ContentType}");
             try
@@ -147,8 +151,15 @@ sealed class TestVault : IAsyncDisposable
             return request.Method == "POST" ? LogIn(path, body!) : Breach(405, $"{request.Method} {path}");
         if (request.Headers["X-Vault-Token"] is not [{ } token]) return Breach(403, "no token");
         if (!Tokens.TryGetValue(token, out var lent) || lent.Ends <= Time.GetUtcNow()) return Errors(403, Policy);
+        if (Revoke is { } cut && path.Contains(cut, StringComparison.Ordinal))
+        {
+            Revoke = null;
+            Tokens.Clear();
+            return Errors(403, Policy);
+        }
         return (request.Method, path.Split('/')) switch
         {
+            (var method, ["v1", KvMount, .. var rest]) => Kv(method, rest, body),
             ("GET", ["v1", "auth", "token", "lookup-self"]) => Data(new JsonObject
                 { ["id"] = token, ["ttl"] = (long)(lent.Ends - Time.GetUtcNow()).TotalSeconds, ["renewable"] = lent.IsRenewable, ["policies"] = new JsonArray("default", "stele"), ["type"] = "service" }),
             ("POST", ["v1", "auth", "token", "renew-self"]) => Renew(token, lent, body!),

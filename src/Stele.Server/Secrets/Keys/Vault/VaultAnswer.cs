@@ -16,6 +16,9 @@ internal sealed record VaultLease(string Token, long Seconds, bool IsRenewable);
 /// <summary>What Vault says of a Transit key.</summary>
 internal sealed record VaultKey(int Latest, int MinDecryption, int MinEncryption, bool IsDerived, bool IsConvergent, bool Encrypts, IReadOnlyList<ProviderKey> Versions);
 
+/// <summary>What KV says of a version: its value, for the caller to dispose of, or why there is none.</summary>
+internal readonly record struct VaultEntry(SecretBuffer? Value, bool IsDeleted, bool IsDestroyed);
+
 /// <summary>An answer of Vault's, in memory that is zeroed. A member that is not as Vault's API says makes a part of it null, and never an exception.</summary>
 internal sealed class VaultAnswer : IDisposable
 {
@@ -75,6 +78,20 @@ internal sealed class VaultAnswer : IDisposable
             [.. versions.OrderBy(key => key.Version)]);
     }
 
+    /// <summary>The version that a write to KV made.</summary>
+    public long? WrittenVersion => Number(Data, "version");
+
+    /// <summary>After how long KV ends versions by itself, as Go writes durations; null: this is no configuration of KV's version 2.</summary>
+    public string? EndsVersionsAfter => Number(Data, "max_versions") is not null && Member(Data, "cas_required") is { ValueKind: JsonValueKind.True or JsonValueKind.False } && Text(Data, "delete_version_after") is { Length: > 0 } after ? after : null;
+
+    /// <summary>What KV says of version 1 of a path; null: it is no answer to that. A value that is none of ours is no value.</summary>
+    public VaultEntry? Entry()
+    {
+        if (Member(Data, "metadata") is not { ValueKind: JsonValueKind.Object } about || Number(about, "version") != 1) return null;
+        var value = IsSuccess && Member(Data, "data") is { ValueKind: JsonValueKind.Object } data && data.EnumerateObject().ToList() is [{ Value.ValueKind: JsonValueKind.String } only] ? Value(only) : null;
+        return new VaultEntry(value, Text(about, "deletion_time") is { Length: > 0 }, IsTrue(about, "destroyed"));
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -96,6 +113,24 @@ internal sealed class VaultAnswer : IDisposable
 
     // symmetric keys have seconds of the epoch, others an object
     static DateTimeOffset? MadeAt(JsonElement key) => key.ValueKind == JsonValueKind.Number && key.TryGetInt64(out var seconds) && seconds is >= 0 and <= int.MaxValue ? DateTimeOffset.FromUnixTimeSeconds(seconds) : null;
+
+    static SecretBuffer? Value(JsonProperty member)
+    {
+        if (member.Name is not ("value" or "value_base64")) return null;
+        var text = SecretBodies.Unescaped(JsonMarshal.GetRawUtf8Value(member.Value));
+        if (member.Name == "value") return text;
+        using (text)
+        {
+            var value = new SecretBuffer(Base64.GetMaxDecodedFromUtf8Length(text.Length));
+            if (Base64.DecodeFromUtf8(text.Span, value.Span, out _, out var written) == OperationStatus.Done)
+            {
+                value.Resize(written);
+                return value;
+            }
+            value.Dispose();
+            return null;
+        }
+    }
 
     // from the bytes, because a string could not be zeroed
     static SecretBuffer? DataKey(JsonElement plain)

@@ -46,6 +46,17 @@ internal sealed class VaultBody : IDisposable
         return body.Add("]}");
     }
 
+    /// <summary>A value for KV, on a path where nothing is yet.</summary>
+    public static VaultBody Entry(SecretBuffer value, bool isText)
+    {
+        using var member = SecretJson.Value(isText ? "value" : "value_base64", value.Span, isText);
+        // without the comma by which it follows others
+        return new VaultBody().Add("{\"options\":{\"cas\":0},\"data\":{").Add(member.Span[1..]).Add("}}");
+    }
+
+    /// <summary>Names the one version that a path of KV has.</summary>
+    public static VaultBody FirstVersion() => new VaultBody().Add("{\"versions\":[1]}");
+
     /// <summary>Ciphertexts, to be decrypted, or rewrapped by a version of the key.</summary>
     public static VaultBody Ciphertexts(IEnumerable<(string Context, string Ciphertext)> items, int? version)
     {
@@ -68,6 +79,14 @@ internal sealed class VaultBody : IDisposable
         var at = buffer.Length;
         buffer.Resize(at + text.Length);
         Encoding.ASCII.GetBytes(text, buffer.Span[at..]);
+        return this;
+    }
+
+    VaultBody Add(ReadOnlySpan<byte> bytes)
+    {
+        var at = buffer.Length;
+        buffer.Resize(at + bytes.Length);
+        bytes.CopyTo(buffer.Span[at..]);
         return this;
     }
 

@@ -3,7 +3,7 @@ using Stele.Core.Faults;
 namespace Stele.Server.Secrets.Keys.Vault;
 
 /// <summary>Why Vault did not do what it was asked.</summary>
-/// <param name="What">Ends the sentence "Vault, which keeps the keys of secrets, …".</param>
+/// <param name="What">Ends the sentence "Vault, which keeps secrets or their keys, …".</param>
 /// <param name="IsPassing">Whether the same request may well do later what it did not do now.</param>
 /// <param name="Why">For the log.</param>
 internal sealed record VaultTrouble(string What, bool IsPassing, string Why)
@@ -32,7 +32,7 @@ internal sealed record VaultTrouble(string What, bool IsPassing, string Why)
     };
 
     /// <summary>The fault that those who asked are given.</summary>
-    public Fault Fault() => Core.Faults.Fault.Unavailable($"Vault, which keeps the keys of secrets, {What}", IsPassing ? SoonSeconds : LaterSeconds);
+    public Fault Fault() => Core.Faults.Fault.Unavailable($"Vault, which keeps secrets or their keys, {What}", IsPassing ? SoonSeconds : LaterSeconds);
 
     static string Said(VaultAnswer answer) => $"{answer.Status} {answer.Errors}";
 }
