@@ -50,7 +50,7 @@ internal static class Program
 
     static async Task<int> Serve(SteleOptions options, CancellationToken stop)
     {
-        if (PortCheck.Problem(options) is { } taken) return Refuse([taken], exitCode: 1);
+        if ((CoreDumps.SwitchOff() ?? PortCheck.Problem(options)) is { } refused) return Refuse([refused], exitCode: 1);
         using var logs = Logging.Create(options);
         await using var database = await DatabaseStart.Serve(options, TimeProvider.System, logs, stop);
         await using var app = Compose(options, new JournalOptions { StrictReads = options.StrictReads }, database, logs);

@@ -7,6 +7,7 @@ internal static class SecretSettings
         Keys = new("STELE_KEYS", "Keys", "local"),
         KeyFile = new("STELE_KEY_FILE", "KeyFile", ""),
         BackupDays = new("STELE_BACKUP_DAYS", "BackupDays", "30"),
+        Destructions = new("STELE_DESTRUCTIONS", "Destructions", ""),
         Vault = new("STELE_VAULT", "Vault", ""),
         VaultNamespace = new("STELE_VAULT_NAMESPACE", "VaultNamespace", ""),
         VaultCa = new("STELE_VAULT_CA", "VaultCa", ""),
@@ -29,6 +30,6 @@ internal static class SecretSettings
 
     /// <summary>All of them.</summary>
     public static IReadOnlyList<Setting> All { get; } =
-        [Keys, KeyFile, BackupDays, Vault, VaultNamespace, VaultCa, VaultMount, VaultKey, VaultAuth, VaultAuthMount, VaultRole, VaultCredentialFile, VaultTimeout,
+        [Keys, KeyFile, BackupDays, Destructions, Vault, VaultNamespace, VaultCa, VaultMount, VaultKey, VaultAuth, VaultAuthMount, VaultRole, VaultCredentialFile, VaultTimeout,
         Store, VaultKvMount, VaultKvPrefix, AwsKey, AwsRegion, AwsEndpoint, AwsCredentialFile, AwsProfile, AwsTimeout];
 }

@@ -141,6 +141,9 @@ internal sealed class SteleOptions
     /// <summary>For how many days backups are kept: a key that they may need is not retired before.</summary>
     public int BackupDays { get; init; } = 30;
 
+    /// <summary>The file with the list of destroyed values. Absolute; empty: there is none.</summary>
+    public string Destructions { get; init; } = "";
+
     /// <summary>Limits that are not at their default.</summary>
     public IReadOnlyDictionary<Limit, long> Limits { get; init; } = new Dictionary<Limit, long>();
 

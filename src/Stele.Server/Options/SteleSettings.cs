@@ -122,6 +122,7 @@ internal sealed partial class SteleSettings
             SecretsInVault = SecretsInVault(vault),
             KeyFile = Path.GetFullPath(Given(SecretSettings.KeyFile) ?? Path.Combine(Text(Data), "secret-keys")),
             BackupDays = (int)Number(SecretSettings.BackupDays, 0, 36_500),
+            Destructions = Path.GetFullPath(Given(SecretSettings.Destructions) ?? Path.Combine(Text(Data), "secret-destructions")),
             Limits = Limits(),
             UnknownVariables = Unknown(),
         };

@@ -41,6 +41,8 @@ internal static class SecretFeature
             .AddSingleton<SecretWrites>()
             .AddSingleton<SecretEndpoints>()
             .AddSingleton<SecretWriteEndpoints>()
+            .AddSingleton<SecretDestructions>()
+            .AddHostedService(provider => provider.GetRequiredService<SecretDestructions>())
             .AddSingleton<SecretWraps>()
             .AddSingleton<WrapEndpoints>()
             .AddSingleton<SearchEndpoints>()

@@ -11,7 +11,7 @@ using Stele.Server.Journal;
 namespace Stele.Server.Secrets;
 
 /// <summary>Writes of one secret. No answer shows a value, and each is made from the revision that was written, so that a retry with the same idempotency key gets the same one.</summary>
-internal sealed class SecretWriteEndpoints(JournalNode journal, SecretQueries queries, SecretWrites writes, TimeProvider time)
+internal sealed class SecretWriteEndpoints(JournalNode journal, SecretQueries queries, SecretWrites writes, SecretDestructions destructions, TimeProvider time)
 {
     /// <summary><c>PUT /v1/secrets/{path}</c></summary>
     public Task Put(HttpContext context) => Set(context, SecretBody.Parse);
@@ -107,6 +107,7 @@ internal sealed class SecretWriteEndpoints(JournalNode journal, SecretQueries qu
                 await HttpProblems.Write(context, fault);
                 return;
             }
+            destructions.Add(request.Caller.Org, command.Versions.Select(version => version.ValueId));
             Answer.Place(context.Response, applied.Record is { } record ? new JournalPlace(record.Revision, record.Chain) : applied.State.Place);
             var json = new JsonText().Raw("{\"path\":\""u8).Ascii(path.Text).Raw("\",\"destroyed\":["u8);
             foreach (var (index, version) in command.Versions.Select(version => version.Version).Order().Index()) (index > 0 ? json.Raw(","u8) : json).Number(version);

@@ -70,7 +70,7 @@ public sealed class BackupTests
         ORDER BY 1
         """;
 
-    static async Task Run(string binaries, string program, NpgsqlConnectionStringBuilder to, params string[] arguments)
+    internal static async Task Run(string binaries, string program, NpgsqlConnectionStringBuilder to, params string[] arguments)
     {
         using var process = new Process();
         process.StartInfo = new ProcessStartInfo(Path.Combine(binaries, program), [$"--host={to.Host}", $"--port={to.Port}", $"--username={to.Username}", $"--dbname={to.Database}", .. arguments])

@@ -75,15 +75,16 @@ sealed class TestServer : IAsyncDisposable
     /// <param name="vault">STELE_VAULT, and STELE_KEYS with it.</param>
     /// <param name="aws">STELE_AWS_KMS_KEY and its neighbours, and STELE_KEYS with it.</param>
     /// <param name="inVault">STELE_SECRETS_STORE is vault-kv or database, with keys in a file; null: the database, and Vault has the keys.</param>
+    /// <param name="destructions">STELE_DESTRUCTIONS; null: there is no such list.</param>
     /// <param name="issuers">Whose JWTs it believes.</param>
     public static async Task<TestServer> Start(TestDatabase db, string? token = Token, string? data = null, JournalOptions? journal = null, LimitOptions? limits = null, bool readOnly = false,
         TlsOptions? tls = null, string[]? origins = null, (string Org, string? Environment)? flagd = null, KafkaOptions? kafka = null, string? redis = null, string[]? hints = null,
-        (string? Password, X509Certificate2Collection? Authorities) redisAs = default, string? keyFile = null, VaultOptions? vault = null, AwsOptions? aws = null, bool? inVault = null, params TokenIssuer[] issuers)
+        (string? Password, X509Certificate2Collection? Authorities) redisAs = default, string? keyFile = null, VaultOptions? vault = null, AwsOptions? aws = null, bool? inVault = null, string? destructions = null, params TokenIssuer[] issuers)
     {
         var logs = new CapturedLogs();
         var options = new SteleOptions
         {
-            Postgres = db.Owner, PostgresApp = db.App, PostgresTail = db.Tail, KeyFile = keyFile ?? SharedKeys.Value, Vault = vault, Aws = aws, SecretsInVault = inVault is true, Keys = aws is not null ? "aws-kms" : vault is not null && inVault is null ? "vault" : "local", RootToken = token, Node = "test", ReadOnly = readOnly, LogLevel = LogLevel.Trace,
+            Postgres = db.Owner, PostgresApp = db.App, PostgresTail = db.Tail, KeyFile = keyFile ?? SharedKeys.Value, Destructions = destructions ?? "", Vault = vault, Aws = aws, SecretsInVault = inVault is true, Keys = aws is not null ? "aws-kms" : vault is not null && inVault is null ? "vault" : "local", RootToken = token, Node = "test", ReadOnly = readOnly, LogLevel = LogLevel.Trace,
             Http = new IPEndPoint(IPAddress.Loopback, 0), Grpc = new IPEndPoint(IPAddress.Loopback, 0),
             Data = data ?? Directory.CreateTempSubdirectory("stele-test-").FullName, SlowStatement = TimeSpan.Zero,
             Issuers = issuers, Tls = tls, Https = tls is null ? null : new IPEndPoint(IPAddress.Loopback, 0), HstsSeconds = 31_536_000, CorsOrigins = origins ?? [],

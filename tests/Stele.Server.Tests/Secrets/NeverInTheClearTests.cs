@@ -28,7 +28,7 @@ public sealed class NeverInTheClearTests
             using var answer = await server.Client.SendAsync(request);
             var text = await answer.Content.ReadAsStringAsync();
             // what is given out to who may read it is the one place
-            if (method != "GET" || !answer.IsSuccessStatusCode || !path.StartsWith("/v1/secrets/", StringComparison.Ordinal)) kept.AppendLine(text);
+            if (method != "GET" || !answer.IsSuccessStatusCode || !(path.StartsWith("/v1/secrets/", StringComparison.Ordinal) || path == "/v1/config/refers")) kept.AppendLine(text);
         }
         foreach (var path in (string[])["/metrics", "/v1/events?limit=1000", "/v1/audit", "/v1/status", "/v1/secrets", "/v1/secrets/a/history", "/v1/keys"]) kept.AppendLine(await server.Client.GetStringAsync(path));
         foreach (var line in server.Logs.Lines) kept.AppendLine(line);
@@ -52,6 +52,9 @@ public sealed class NeverInTheClearTests
         var keys = Path.Combine(Directory.CreateTempSubdirectory("stele-keys-").FullName, "keys");
         KeyFile.MakeIfMissing(keys);
         await using var server = await ServerProcess.Start(ServerProcess.Binary, db, "searched", ("STELE_KEY_FILE", keys), ("DOTNET_GCgen0size", "0x100000"));
+        // nor will any be in what is left of it when it dies
+        Assert.Equal("0", Limit("Max core file size", await File.ReadAllTextAsync($"/proc/{server.Id}/limits")));
+        Assert.Equal("00000000", (await File.ReadAllTextAsync($"/proc/{server.Id}/coredump_filter")).Trim());
         var (mark, own) = (Mark(7), "a value of configuration, which nobody hides");
         await Send(server.Client, HttpMethod.Put, "/v1/secrets/memory", $$"""{"value":"{{mark}}"}""");
         await Send(server.Client, HttpMethod.Put, "/v1/config/memory", $$"""{"value":"{{own}}"}""");
@@ -62,6 +65,8 @@ public sealed class NeverInTheClearTests
         Assert.Equal(0, ProcessMemory.Count(server.Id, Encoding.UTF8.GetBytes(mark)));
         Assert.Equal(0, ProcessMemory.Count(server.Id, Encoding.Unicode.GetBytes(mark)));
     }
+
+    static string Limit(string name, string limits) => limits.Split('\n').Single(line => line.StartsWith(name, StringComparison.Ordinal))[name.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[1];
 
     static async Task<string> Send(HttpClient client, HttpMethod method, string path, string? body)
     {
@@ -97,6 +102,14 @@ public sealed class NeverInTheClearTests
         yield return ("POST", "/v1/keys/rotate", null);
         yield return ("POST", "/v1/keys/rewrap", "{}");
         yield return ("GET", "/v1/secrets/a", null);
+        yield return ("PUT", "/v1/config/refers", """{"value":{"$secret":"a/deep"}}""");
+        yield return ("GET", "/v1/config/refers", null);
+        yield return ("GET", "/v1/config/refers?resolve=false", null);
+        yield return ("POST", "/v1/secrets/a/wrap", "{}");
+        yield return ("POST", "/v1/unwrap", $$"""{"wrap_token":"{{d}}"}""");
+        yield return ("POST", "/v1/audit/secrets", $$"""{"value":"{{a}}"}""");
+        yield return ("POST", "/v1/audit/secrets", $$"""{"value":"{{d}}"}""");
+        yield return ("POST", "/v1/audit/secrets", $$"""{"value":["{{d}}"]}""");
         yield return ("POST", "/v1/secrets/a/destroy", "{}");
         yield return ("GET", "/v1/secrets/a", null);
     }

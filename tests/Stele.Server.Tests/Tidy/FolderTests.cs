@@ -26,7 +26,7 @@ public sealed partial class FolderTests
         ["Orgs"] = ["OrgBodies", "OrgJson"],
         ["Outbound/Kafka"] = ["KafkaHints", "KafkaLibrary", "KafkaLink", "KafkaMessage", "KafkaSink"],
         ["Outbound/Webhooks"] = ["WebhookAddresses", "WebhookBodies", "WebhookMetrics", "WebhookRunner", "WebhookSecrets", "WebhookSender", "WebhookStore", "WebhookTurn", "WebhookView"],
-        ["Secrets"] = ["SecretAnswer", "SecretBodies", "SecretBox", "SecretCipher", "SecretJson", "SecretMetrics", "SecretReads", "SecretRecords", "SecretSealer", "SecretValues", "SecretWraps", "SecretWrites"],
+        ["Secrets"] = ["SecretAnswer", "SecretBodies", "SecretBox", "SecretCipher", "SecretDestructions", "SecretJson", "SecretMetrics", "SecretReads", "SecretRecords", "SecretSealer", "SecretValues", "SecretWraps", "SecretWrites"],
         ["Stats"] = [],
         ["Usage"] = ["UsageCounters", "UsageFlush"],
         ["Watch"] =
@@ -83,7 +83,7 @@ public sealed partial class FolderTests
         ],
         ["Operation"] =
         [
-            "Announcement", "Bootstrap", "Histogram", "Logging", "Metrics", "OperationEndpoints", "OperationFeature", "OperationLog", "PortCheck", "ProcessMetrics", "RequestTimer",
+            "Announcement", "Bootstrap", "CoreDumps", "Histogram", "Logging", "Metrics", "OperationEndpoints", "OperationFeature", "OperationLog", "PortCheck", "ProcessMetrics", "RequestTimer",
             "RootTokenFile", "StatementTimer", "StopSignals", "TokenStore", "Upkeep",
         ],
         ["Options"] = ["AwsOptions", "ClientCertificateFile", "IssuerFile", "KafkaOptions", "OutboundSettings", "SecretSettings", "SteleOptions", "SteleSettings", "SteleSettings.Aws", "SteleSettings.Kafka", "SteleSettings.Redis", "SteleSettings.Transport", "SteleSettings.Vault", "TlsFiles", "TlsOptions", "TokenIssuer", "TransportSettings", "VaultOptions"],

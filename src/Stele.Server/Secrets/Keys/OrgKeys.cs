@@ -39,12 +39,14 @@ internal sealed class OrgKeys(OrgKeyStore store, KeyProviders providers, TimePro
         if (!(await Version(org, version, cancellation)).TryGet(out var key, out var fault)) return fault;
         if (providers.Of(key.Provider) is not { } provider) return NoProvider(key);
         if (!provider.IsRemote) return await Unwrap(provider, key, valueId, wrapped, cancellation);
-        if (plainKeys.TryGetValue((org, valueId), out KeptKey? known) && known!.Copy(wrapped) is { } copy) return copy;
+        if (plainKeys.TryGetValue((org, valueId), out KeptKey? known) && time.GetElapsedTime(known!.KeptAt) < Trusted && known.Copy(wrapped) is { } copy) return copy;
         if (!(await Unwrap(provider, key, valueId, wrapped, cancellation)).TryGet(out var plain, out fault)) return fault;
-        plainKeys.Set((org, valueId), new KeptKey(plain, wrapped), new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = TimeSpan.FromSeconds(SecretLimits.KeySeconds.Value) }
+        plainKeys.Set((org, valueId), new KeptKey(plain, wrapped, time.GetTimestamp()), new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = Trusted }
             .RegisterPostEvictionCallback(static (_, value, _, _) => ((KeptKey)value!).Dispose()));
         return plain;
     }
+
+    static TimeSpan Trusted => TimeSpan.FromSeconds(SecretLimits.KeySeconds.Value);
 
     /// <summary>Forgets the data key of a value that was destroyed.</summary>
     public void Forget(OrgId org, Guid valueId) => plainKeys.Remove((org, valueId));
@@ -167,12 +169,14 @@ internal sealed class OrgKeys(OrgKeyStore store, KeyProviders providers, TimePro
         readonly byte[] wrapped;
         SecretBuffer? key;
 
-        public KeptKey(SecretBuffer from, byte[] wrapped)
+        public KeptKey(SecretBuffer from, byte[] wrapped, long keptAt)
         {
-            this.wrapped = wrapped;
+            (this.wrapped, KeptAt) = (wrapped, keptAt);
             key = new SecretBuffer(from.Length);
             from.Span.CopyTo(key.Span);
         }
+
+        public long KeptAt { get; }
 
         public SecretBuffer? Copy(byte[] asWrapped)
         {
