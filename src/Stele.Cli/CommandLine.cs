@@ -88,9 +88,10 @@ internal static class CommandLine
             foreach (var alias in help.Aliases.Where(alias => alias[0] == '/').ToList()) help.Aliases.Remove(alias);
         foreach (var verb in new Func<Surroundings, GlobalOptions, Command>[]
         {
-            GetVerb.Make, SetVerb.Make, DeleteVerb.Make, ListVerb.Make, HistoryVerb.Make, RollbackVerb.Make, DiffVerb.Make, ImportVerb.Make, ExportVerb.Make, PlanVerb.MakePlan, PlanVerb.MakeApply, RunVerb.Make, AgentVerb.Make, FlagVerb.Make,
+            GetVerb.Make, SetVerb.Make, DeleteVerb.Make, ListVerb.Make, HistoryVerb.Make, RollbackVerb.Make, DiffVerb.Make, ImportVerb.Make, ExportVerb.Make, PlanVerb.MakePlan, PlanVerb.MakeApply, RunVerb.Make, AgentVerb.Make, FlagVerb.Make, SecretVerb.Make, KeysVerb.Make,
             EnvironmentsVerb.Make, SettingsVerb.Make, OrgVerb.Make, EventsVerb.Make, WatchVerb.Make, SubscriptionsVerb.Make, TokenVerb.Make, MemberVerb.MakeUser, MemberVerb.MakeServiceAccount, RoleVerb.Make, RoleVerb.MakeAccess, WebhookVerb.Make,
-            SchemaVerb.Make, AuditVerb.Make, UsageVerb.Make, StatusVerb.Make, LimitsVerb.Make, ReadOnlyVerb.Make, ContextVerb.Make, ContextVerb.MakeLogin, VersionVerb.Make, CompletionVerb.Make,
+            SchemaVerb.Make, AuditVerb.Make, UsageVerb.Make, StatusVerb.Make, LimitsVerb.Make, ReadOnlyVerb.Make, ContextVerb.Make, SessionVerb.MakeLogin, SessionVerb.MakeLogout,
+            SessionVerb.MakeWhoAmI, SessionVerb.MakePassword, NodeVerb.MakeHealth, NodeVerb.MakeMetrics, NodeVerb.MakeOpenApi, VersionVerb.Make, CompletionVerb.Make,
         })
             root.Add(verb(surroundings, options));
         foreach (var verb in ServerVerbs.Make(surroundings)) root.Add(verb);

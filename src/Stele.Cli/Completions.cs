@@ -15,6 +15,7 @@ internal static class Completions
     {
         foreach (var argument in command.Arguments)
             if (argument.Name is "KEY" or "prefix" or "PREFIX") argument.CompletionSources.Add(context => Ask(context, surroundings, options, Keys));
+            else if (argument.Name is "PATH" && command.Parents.Any(parent => parent.Name == "secret")) argument.CompletionSources.Add(context => Ask(context, surroundings, options, Secrets));
             else if (argument.Name is "NAME" && command.Parents.Any(parent => parent.Name == "flag")) argument.CompletionSources.Add(context => Ask(context, surroundings, options, Flags));
             else if (argument.Name is "FROM" or "TO" || (argument.Name is "NAME" && command.Parents.Any(parent => parent.Name == "environments"))) argument.CompletionSources.Add(context => Ask(context, surroundings, options, Environments));
         foreach (var option in command.Options.Where(option => option == options.Environment)) option.CompletionSources.Add(context => Ask(context, surroundings, options, Environments));
@@ -42,6 +43,9 @@ internal static class Completions
 
     static async Task<IEnumerable<string>> Flags(SteleClient client, string? environment, string word) =>
         (await client.ListFlagsAsync(new FlagList { Environment = environment, Prefix = word, Limit = Most }, CancellationToken.None)).Items.Select(item => item.Name);
+
+    static async Task<IEnumerable<string>> Secrets(SteleClient client, string? environment, string word) =>
+        (await client.ListSecretsAsync(new SecretList { Environment = environment, Prefix = word, Limit = Most }, CancellationToken.None)).Items.Select(item => item.Path);
 
     static async Task<IEnumerable<string>> Environments(SteleClient client, string? environment, string word) => (await client.ListEnvironmentsAsync(CancellationToken.None)).Items.Select(item => item.Name);
 }

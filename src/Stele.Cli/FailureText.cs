@@ -24,7 +24,7 @@ internal static class FailureText
         SteleException.Unreachable => "Is it running? Start one with: ./stele up. Another place: STELE_URL.",
         SteleException.TimedOut => "Try again; if it stays so, look at: stele status.",
         SteleException.BadAnswer => "Is STELE_URL the address of a Stele server?",
-        "unauthenticated" => "Set STELE_TOKEN; the first one is in .stele/root-token, where ./stele up was started.",
+        "unauthenticated" => "Set STELE_TOKEN; the first one is in .stele/root-token, where ./stele up was started. A session ends by itself: stele login --email EMAIL begins another.",
         "forbidden" => "The token may not do this: use another one in STELE_TOKEN.",
         "conflict" when failure.Errors.Any(error => error.Rule?.StartsWith("expected", StringComparison.Ordinal) == true) => "It has changed since it was read. Look with: stele history KEY, and do it again; --force writes in any case.",
         "unavailable" => "Try again; stele status says how the node is.",

@@ -18,6 +18,9 @@ internal sealed record Surroundings
     /// <summary>Whether <see cref="Out"/> is a terminal.</summary>
     internal required bool OutIsTerminal { get; init; }
 
+    /// <summary>Whether <see cref="Error"/> is a terminal.</summary>
+    internal bool ErrorIsTerminal { get; init; }
+
     /// <summary>Reads a line that is not shown; null: there is no terminal for it.</summary>
     internal Func<string?>? Hidden { get; init; }
 
@@ -34,6 +37,7 @@ internal sealed record Surroundings
         Variable = System.Environment.GetEnvironmentVariable,
         CanAsk = !Console.IsInputRedirected && !Console.IsErrorRedirected,
         OutIsTerminal = !Console.IsOutputRedirected,
+        ErrorIsTerminal = !Console.IsErrorRedirected,
         Hidden = HiddenLine,
     };
 

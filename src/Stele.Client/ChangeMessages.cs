@@ -25,14 +25,29 @@ public sealed record Change
     /// <summary><c>set</c>, <c>delete</c> or <c>check</c>.</summary>
     public required string Op { get; init; }
 
-    /// <summary><c>config</c> or <c>flag</c>; null: <c>config</c>.</summary>
+    /// <summary><c>config</c>, <c>flag</c> or <c>secret</c>; null: <c>config</c>.</summary>
     public string? Kind { get; init; }
 
-    /// <summary>The key, or the flag's name.</summary>
+    /// <summary>The key, the flag's name, or the secret's path.</summary>
     public required string Key { get; init; }
 
     /// <summary>Of a flag, for <c>set</c>: its definition.</summary>
     public JsonElement? Definition { get; init; }
+
+    /// <summary>Of a flag, for <c>set</c>: whether its own kill switch is to be on; null: as it is.</summary>
+    public bool? Killed { get; init; }
+
+    /// <summary>Of a flag, for <c>set</c>: whether it is to be put away; null: as it is.</summary>
+    public bool? Archived { get; init; }
+
+    /// <summary>Of a secret, for <c>set</c>, in place of <see cref="Value"/>: its bytes in base64.</summary>
+    public string? ValueBase64 { get; init; }
+
+    /// <summary>Of a secret, for <c>set</c>: until when it is given out; null: without end.</summary>
+    public DateTimeOffset? ExpiresAt { get; init; }
+
+    /// <summary>Of a secret, for <c>set</c>: an object that is not secret; JSON null takes away what there is, null keeps it.</summary>
+    public JsonElement? Metadata { get; init; }
 
     /// <summary>For <c>set</c>: a JSON Schema; JSON null clears it, null keeps what there is.</summary>
     public JsonElement? Schema { get; init; }
@@ -59,6 +74,10 @@ public sealed record ChangeSetResult
     /// <summary>Where a watch that wants what comes after begins.</summary>
     public string? Cursor { get; init; }
 
+    /// <summary>Nothing was written: this is what would be.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool DryRun { get; init; }
+
     /// <summary>One for each change; null where the server does not list them.</summary>
     public IReadOnlyList<ChangeResult>? Results { get; init; }
 
@@ -81,6 +100,12 @@ public sealed record ChangeResult
 
     /// <summary>The version written.</summary>
     public long Version { get; init; }
+
+    /// <summary>Of a flag: the exact share of the bucket space that gets another variant, from 0 to 1; null where there is no exact number.</summary>
+    public double? Moved { get; init; }
+
+    /// <summary>Of a flag: why <see cref="Moved"/> is null.</summary>
+    public string? MovedReason { get; init; }
 
     /// <summary>Members that this client does not know.</summary>
     [JsonExtensionData]

@@ -280,3 +280,49 @@ public sealed record FlagUsageTaken
     /// <summary>Flags that are not there, or have no such variant.</summary>
     public IReadOnlyList<string> Unknown { get; init; } = [];
 }
+
+/// <summary>What a flag answers somebody.</summary>
+public sealed record FlagAnswer
+{
+    /// <summary>The flag.</summary>
+    public string? Key { get; init; }
+
+    /// <summary>The value; undefined: the caller's own default counts.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public JsonElement Value { get; init; }
+
+    /// <summary>The variant; null: none.</summary>
+    public string? Variant { get; init; }
+
+    /// <summary>Why: <c>STATIC</c>, <c>TARGETING_MATCH</c>, <c>SPLIT</c>, <c>DEFAULT</c> or <c>DISABLED</c>.</summary>
+    public string? Reason { get; init; }
+
+    /// <summary>The flag's own metadata and its set's, with revision, rule and bucket, by which the answer is given again.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public JsonElement Metadata { get; init; }
+
+    /// <summary>In a list: why it could not be evaluated.</summary>
+    [JsonPropertyName("errorCode")]
+    public string? ErrorCode { get; init; }
+
+    /// <summary>In a list: the same in words.</summary>
+    [JsonPropertyName("errorDetails")]
+    public string? ErrorDetails { get; init; }
+}
+
+/// <summary>What all flags answer somebody.</summary>
+public sealed record FlagAnswers
+{
+    /// <summary>One for each.</summary>
+    public required IReadOnlyList<FlagAnswer> Flags { get; init; }
+
+    /// <summary>Members that this client does not know.</summary>
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement>? More { get; set; }
+}
+
+internal sealed record EvaluationBody(JsonElement? Context);
+
+internal sealed record ExplanationBody(string Flag, JsonElement? Context, string? Env, DateTimeOffset? At, long? Revision);
+
+internal sealed record ComparisonBody(JsonElement? Context, string From, string To);

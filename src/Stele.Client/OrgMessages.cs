@@ -297,4 +297,5 @@ internal sealed record EnvironmentOrder(IReadOnlyList<string> Order);
 internal sealed record OrgChange(string? Name, string? ChangeLog);
 
 /// <summary>A problem+json, on the wire.</summary>
-internal sealed record ProblemMessage(string? Title, string? Detail, string? Code, string? RequestId, IReadOnlyList<SteleProblem>? Errors, long? Floor = null);
+internal sealed record ProblemMessage(string? Title, string? Detail, string? Code, string? RequestId, IReadOnlyList<SteleProblem>? Errors, long? Floor = null, [property: JsonPropertyName("errorCode")] string? ErrorCode = null,
+    [property: JsonPropertyName("errorDetails")] string? ErrorDetails = null);

@@ -20,7 +20,9 @@ internal sealed class QueryText(string path)
     internal QueryText With(string name, long? value) => With(name, value?.ToString(CultureInfo.InvariantCulture));
 
     /// <summary>RFC 3339 in UTC, to the microsecond, which is as fine as the journal's clock.</summary>
-    internal QueryText With(string name, DateTimeOffset? value) => With(name, value?.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture));
+    internal QueryText With(string name, DateTimeOffset? value) => With(name, value is { } at ? Time(at) : null);
+
+    internal static string Time(DateTimeOffset at) => at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
 
     public override string ToString() => text.ToString();
 }

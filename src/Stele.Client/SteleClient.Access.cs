@@ -22,6 +22,9 @@ public sealed partial class SteleClient
     /// <summary>Changes a user; what is null stays.</summary>
     public Task<MemberItem> ChangeUserAsync(string id, MemberSet user, CancellationToken cancellationToken) => Write(HttpMethod.Put, $"/v1/users/{Uri.EscapeDataString(id)}", user, cancellationToken);
 
+    /// <summary>A user.</summary>
+    public Task<MemberItem> GetUserAsync(string id, CancellationToken cancellationToken) => transport.Get($"/v1/users/{Uri.EscapeDataString(id)}", SteleJson.Default.MemberItem, cancellationToken);
+
     /// <summary>One page of the users.</summary>
     public Task<MemberPage> ListUsersAsync(int? limit, string? cursor, CancellationToken cancellationToken) => Page("/v1/users", limit, cursor, SteleJson.Default.MemberPage, cancellationToken);
 
@@ -39,6 +42,9 @@ public sealed partial class SteleClient
     public Task<MemberItem> ChangeServiceAccountAsync(string id, MemberSet account, CancellationToken cancellationToken) =>
         Write(HttpMethod.Put, $"/v1/service-accounts/{Uri.EscapeDataString(id)}", account, cancellationToken);
 
+    /// <summary>A service account.</summary>
+    public Task<MemberItem> GetServiceAccountAsync(string id, CancellationToken cancellationToken) => transport.Get($"/v1/service-accounts/{Uri.EscapeDataString(id)}", SteleJson.Default.MemberItem, cancellationToken);
+
     /// <summary>One page of the service accounts.</summary>
     public Task<MemberPage> ListServiceAccountsAsync(int? limit, string? cursor, CancellationToken cancellationToken) =>
         Page("/v1/service-accounts", limit, cursor, SteleJson.Default.MemberPage, cancellationToken);
@@ -48,6 +54,9 @@ public sealed partial class SteleClient
 
     /// <summary>One page of the roles, the built-in ones included.</summary>
     public Task<RolePage> ListRolesAsync(int? limit, string? cursor, CancellationToken cancellationToken) => Page("/v1/roles", limit, cursor, SteleJson.Default.RolePage, cancellationToken);
+
+    /// <summary>A role.</summary>
+    public Task<RoleItem> GetRoleAsync(string name, CancellationToken cancellationToken) => transport.Get($"/v1/roles/{Uri.EscapeDataString(name)}", SteleJson.Default.RoleItem, cancellationToken);
 
     /// <summary>Makes a custom role, or changes it whole.</summary>
     public Task<RoleItem> SetRoleAsync(string name, RoleDefinition role, CancellationToken cancellationToken) =>
@@ -59,6 +68,22 @@ public sealed partial class SteleClient
     /// <summary>Why something is allowed or not.</summary>
     public Task<AccessExplanation> ExplainAccessAsync(AccessQuestion question, CancellationToken cancellationToken) =>
         transport.Write(HttpMethod.Post, "/v1/access/explain", question, SteleJson.Default.AccessQuestion, SteleJson.Default.AccessExplanation, cancellationToken);
+
+    /// <summary>
+    /// Signs a user in. The session goes into <see cref="SteleClientOptions.Session"/> of another client; organization null is <c>default</c>.
+    /// </summary>
+    public Task<SteleSession> SignInAsync(string? organization, string email, string password, CancellationToken cancellationToken) =>
+        transport.SignIn(new SignInBody(organization, email, password), cancellationToken);
+
+    /// <summary>Ends this client's session.</summary>
+    public Task SignOutAsync(CancellationToken cancellationToken) => Delete("/v1/session", cancellationToken);
+
+    /// <summary>As whom this client asks.</summary>
+    public Task<SteleCaller> GetCallerAsync(CancellationToken cancellationToken) => transport.Get("/v1/session", SteleJson.Default.SteleCaller, cancellationToken);
+
+    /// <summary>Gives oneself another password, by the current one; all one's sessions end, this one too.</summary>
+    public Task ChangePasswordAsync(string currentPassword, string password, CancellationToken cancellationToken) =>
+        transport.Write(HttpMethod.Put, "/v1/session/password", new ChangePasswordBody(currentPassword, password), SteleJson.Default.ChangePasswordBody, SteleJson.Default.JsonElement, cancellationToken);
 
     Task<T> Page<T>(string path, int? limit, string? cursor, JsonTypeInfo<T> answer, CancellationToken cancellation) =>
         transport.Get(new QueryText(path).With("limit", limit).With("cursor", cursor).ToString(), answer, cancellation);

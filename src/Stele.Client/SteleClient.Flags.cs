@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Stele.Client;
 
 /// <summary>Flags: their definitions, whole sets of them, and their use.</summary>
@@ -55,9 +57,32 @@ public sealed partial class SteleClient
     public Task<FlagsWritten> CopyFlagsAsync(FlagCopy copy, bool dryRun, CancellationToken cancellationToken) =>
         transport.Write(HttpMethod.Post, new QueryText("/v1/flags/copy").With("dry_run", dryRun ? "true" : null).ToString(), copy, SteleJson.Default.FlagCopy, SteleJson.Default.FlagsWritten, cancellationToken);
 
+    /// <summary>Has the server evaluate a flag for somebody (OFREP), now or as of a moment; <c>not_found</c> if there is none.</summary>
+    /// <param name="name">The flag.</param>
+    /// <param name="context">Who asks: an object with <c>targetingKey</c> and any attributes; null: nobody in particular.</param>
+    /// <param name="read">Of which environment, how, and as of when.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public Task<FlagAnswer> EvaluateFlagAsync(string name, JsonElement? context, ConfigRead read, CancellationToken cancellationToken) =>
+        transport.Write(HttpMethod.Post, Evaluated($"/ofrep/v1/evaluate/flags/{Uri.EscapeDataString(name)}", read), new EvaluationBody(context), SteleJson.Default.EvaluationBody, SteleJson.Default.FlagAnswer, cancellationToken);
+
+    /// <summary>Has the server evaluate all flags for somebody.</summary>
+    public Task<FlagAnswers> EvaluateFlagsAsync(JsonElement? context, ConfigRead read, CancellationToken cancellationToken) =>
+        transport.Write(HttpMethod.Post, Evaluated("/ofrep/v1/evaluate/flags", read), new EvaluationBody(context), SteleJson.Default.EvaluationBody, SteleJson.Default.FlagAnswers, cancellationToken);
+
+    /// <summary>Shows the way that somebody takes through a flag's rule; members may grow.</summary>
+    public Task<JsonElement> ExplainFlagAsync(string name, JsonElement? context, ConfigRead read, CancellationToken cancellationToken) =>
+        transport.Write(HttpMethod.Post, "/v1/flags/explain", new ExplanationBody(name, context, read.Environment, read.At, read.Revision), SteleJson.Default.ExplanationBody, SteleJson.Default.JsonElement, cancellationToken);
+
+    /// <summary>Which flags answer somebody otherwise in one state than in another, each <c>env</c>, <c>env@revision</c> or <c>env@time</c>; members may grow.</summary>
+    public Task<JsonElement> CompareFlagsAsync(JsonElement? context, string from, string to, CancellationToken cancellationToken) =>
+        transport.Write(HttpMethod.Post, "/v1/flags/compare", new ComparisonBody(context, from, to), SteleJson.Default.ComparisonBody, SteleJson.Default.JsonElement, cancellationToken);
+
     /// <summary>Tells what an evaluator in a process of its own did since it last told.</summary>
     public Task<FlagUsageTaken> ReportFlagUsageAsync(string? environment, FlagUsageReport report, CancellationToken cancellationToken) =>
         transport.Write(HttpMethod.Post, new QueryText("/v1/flags/usage").With("env", environment).ToString(), report, SteleJson.Default.FlagUsageReport, SteleJson.Default.FlagUsageTaken, cancellationToken);
+
+    static string Evaluated(string path, ConfigRead read) => new QueryText(path).With("env", read.Environment).With("consistency", read.Consistency)
+        .With("max_staleness", read.StalenessMax is { } age ? FormattableString.Invariant($"{age.TotalMilliseconds:0}ms") : null).With("at", read.At).With("revision", read.Revision).ToString();
 
     static QueryText FlagPath(string name, string below, string? environment) => new QueryText($"/v1/flags/{Uri.EscapeDataString(name)}{below}").With("env", environment);
 }

@@ -21,6 +21,7 @@ public sealed partial class SteleClient : IDisposable
             ConnectTimeout = TimeSpan.FromSeconds(5),
             PooledConnectionLifetime = TimeSpan.FromMinutes(5), // so that a name that moves is looked up again
             AllowAutoRedirect = false, // a token is for the server it was given for
+            UseCookies = false, // a session is given, as a token is
             UseProxy = !options.Url.IsLoopback,
         })
     {
@@ -78,8 +79,11 @@ public sealed partial class SteleClient : IDisposable
         transport.Write(HttpMethod.Post, ConfigPath(key, "/rollback", environment).ToString(), rollback, SteleJson.Default.ConfigRollback, SteleJson.Default.ConfigItem, cancellationToken);
 
     /// <summary>Applies changes, all or none, as one revision.</summary>
-    public Task<ChangeSetResult> ApplyChangesAsync(string? environment, ChangeSet changes, CancellationToken cancellationToken) =>
-        transport.Write(HttpMethod.Post, new QueryText("/v1/changes").With("env", environment).ToString(), changes, SteleJson.Default.ChangeSet, SteleJson.Default.ChangeSetResult, cancellationToken);
+    public Task<ChangeSetResult> ApplyChangesAsync(string? environment, ChangeSet changes, CancellationToken cancellationToken) => ApplyChangesAsync(environment, changes, dryRun: false, cancellationToken);
+
+    /// <summary>The same; with <paramref name="dryRun"/> nothing is written, and the answer is what would be, or why not.</summary>
+    public Task<ChangeSetResult> ApplyChangesAsync(string? environment, ChangeSet changes, bool dryRun, CancellationToken cancellationToken) =>
+        transport.Write(HttpMethod.Post, new QueryText("/v1/changes").With("env", environment).With("dry_run", dryRun ? "true" : null).ToString(), changes, SteleJson.Default.ChangeSet, SteleJson.Default.ChangeSetResult, cancellationToken);
 
     /// <summary>Puts everything under a prefix back as it was at a revision, as one new revision.</summary>
     public Task<ChangeSetResult> RollbackAsync(string? environment, Rollback rollback, CancellationToken cancellationToken) =>
@@ -93,6 +97,9 @@ public sealed partial class SteleClient : IDisposable
     /// <summary>The org's environments, up to a thousand.</summary>
     public Task<EnvironmentList> ListEnvironmentsAsync(CancellationToken cancellationToken) =>
         transport.Get("/v1/environments?limit=1000", SteleJson.Default.EnvironmentList, cancellationToken);
+
+    /// <summary>An environment.</summary>
+    public Task<EnvironmentItem> GetEnvironmentAsync(string name, CancellationToken cancellationToken) => transport.Get(EnvironmentPath(name).ToString(), SteleJson.Default.EnvironmentItem, cancellationToken);
 
     /// <summary>Makes an environment.</summary>
     public Task<EnvironmentItem> CreateEnvironmentAsync(string name, string? description, CancellationToken cancellationToken) =>
@@ -159,6 +166,22 @@ public sealed partial class SteleClient : IDisposable
     /// <summary>One page of what the org used, by UTC day, newest first; both days are included, and null: the last 30.</summary>
     public Task<UsagePage> ListUsageAsync(DateOnly? from, DateOnly? to, string? cursor, CancellationToken cancellationToken) =>
         transport.Get(new QueryText("/v1/usage").With("from", Day(from)).With("to", Day(to)).With("limit", 1_000).With("cursor", cursor).ToString(), SteleJson.Default.UsagePage, cancellationToken);
+
+    /// <summary>One page of how many changes there were, by UTC day, environment and actor; both days are included, and null: the last 30.</summary>
+    public Task<ChangeCountPage> CountChangesAsync(DateOnly? from, DateOnly? to, string? environment, string? cursor, CancellationToken cancellationToken) =>
+        transport.Get(new QueryText("/v1/stats/changes").With("from", Day(from)).With("to", Day(to)).With("env", environment).With("limit", 1_000).With("cursor", cursor).ToString(), SteleJson.Default.ChangeCountPage, cancellationToken);
+
+    /// <summary>Whether the node can serve strong reads, or local ones; <c>unavailable</c> if it cannot. Needs no token.</summary>
+    public Task<NodeHealth> GetReadinessAsync(bool local, CancellationToken cancellationToken) => transport.Get(local ? "/readyz?consistency=local" : "/readyz", SteleJson.Default.NodeHealth, cancellationToken);
+
+    /// <summary>Whether the process answers. Needs no token.</summary>
+    public Task<NodeHealth> GetHealthAsync(CancellationToken cancellationToken) => transport.Get("/healthz", SteleJson.Default.NodeHealth, cancellationToken);
+
+    /// <summary>The node's metrics in Prometheus' text format, given to <paramref name="take"/>.</summary>
+    public Task GetMetricsAsync(Func<Stream, Task> take, CancellationToken cancellationToken) => transport.Download("/metrics", take, cancellationToken);
+
+    /// <summary>The description of the server's API, OpenAPI 3.1, given to <paramref name="take"/>.</summary>
+    public Task GetOpenApiAsync(Func<Stream, Task> take, CancellationToken cancellationToken) => transport.Download("/openapi/v1.json", take, cancellationToken);
 
     /// <summary>How the node is; its members may grow.</summary>
     public Task<JsonElement> GetStatusAsync(CancellationToken cancellationToken) => transport.Get("/v1/status", SteleJson.Default.JsonElement, cancellationToken);

@@ -18,6 +18,9 @@ public sealed record SteleClientOptions
     /// <summary>The token sent as <c>Authorization: Bearer</c>; null sends none, and only health answers then.</summary>
     public string? Token { get; init; }
 
+    /// <summary>A session in place of a token: <see cref="SteleClient.SignInAsync"/>.</summary>
+    public SteleSession? Session { get; init; }
+
     /// <summary>The org that a root token chooses (<c>Stele-Org</c>); null leaves it to the server: <c>default</c>.</summary>
     public string? Organization { get; init; }
 

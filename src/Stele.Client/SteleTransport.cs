@@ -25,7 +25,41 @@ internal sealed class SteleTransport(HttpClient http, SteleClientOptions options
     internal Task<T> Write<T, TBody>(HttpMethod method, string path, TBody body, JsonTypeInfo<TBody> type, JsonTypeInfo<T> answer, CancellationToken cancellation) =>
         Call(method, path, JsonSerializer.SerializeToUtf8Bytes(body, type), answer, cancellation);
 
-    internal async Task<T> Call<T>(HttpMethod method, string path, byte[]? body, JsonTypeInfo<T> answer, CancellationToken cancellation, string? contentType = null)
+    internal Task<T> Call<T>(HttpMethod method, string path, byte[]? body, JsonTypeInfo<T> answer, CancellationToken cancellation, string? contentType = null) =>
+        Call(method, path, body, (response, request, stop) => Whole(response, request, answer, stop), contentType, cancellation);
+
+    /// <summary>An answer that holds a secret: what was read of it is zeroed.</summary>
+    internal Task<SteleSecret> GetSecret(string path, CancellationToken cancellation) => Call(HttpMethod.Get, path, null, static async (response, request, stop) =>
+    {
+        await using var stream = await response.Content.ReadAsStreamAsync(stop);
+        using var buffer = await SecretBuffer.Read(stream, stop);
+        try
+        {
+            return SteleSecret.Read(buffer.Span);
+        }
+        catch (JsonException e)
+        {
+            throw NotOurs(request, e);
+        }
+    }, null, cancellation);
+
+    /// <summary>A body that holds a secret, which is the caller's to zero.</summary>
+    internal Task<T> WriteSecret<T>(HttpMethod method, string path, SecretBuffer body, JsonTypeInfo<T> answer, CancellationToken cancellation) =>
+        Call(method, path, body.Memory, (response, request, stop) => Whole(response, request, answer, stop), null, cancellation);
+
+    /// <summary>An answer with the cookie that came with it.</summary>
+    internal Task<SteleSession> SignIn(SignInBody body, CancellationToken cancellation) =>
+        Call(HttpMethod.Post, "/v1/session", JsonSerializer.SerializeToUtf8Bytes(body, SteleJson.Default.SignInBody), async (response, request, stop) =>
+        {
+            const string begin = SteleSession.CookieName + "=";
+            var session = await Whole(response, request, SteleJson.Default.SteleSession, stop);
+            var cookie = response.Headers.TryGetValues("Set-Cookie", out var cookies) ? cookies.FirstOrDefault(one => one.StartsWith(begin, StringComparison.Ordinal)) : null;
+            return cookie is null ? throw NotOurs(request, new JsonException("no session came with it")) : session with { Cookie = cookie[begin.Length..].Split(';')[0] };
+        }, null, cancellation);
+
+    delegate Task<T> Reader<T>(HttpResponseMessage response, HttpRequestMessage request, CancellationToken cancellation);
+
+    async Task<T> Call<T>(HttpMethod method, string path, ReadOnlyMemory<byte>? body, Reader<T> answer, string? contentType, CancellationToken cancellation)
     {
         var key = method == HttpMethod.Get ? null : Guid.CreateVersion7(options.Clock.GetUtcNow()).ToString("N");
         for (var attempt = 1; ; attempt++)
@@ -68,7 +102,7 @@ internal sealed class SteleTransport(HttpClient http, SteleClientOptions options
         }
     }
 
-    async Task<T> Attempt<T>(HttpMethod method, string path, byte[]? body, string? key, JsonTypeInfo<T> answer, string? contentType, CancellationToken cancellation)
+    async Task<T> Attempt<T>(HttpMethod method, string path, ReadOnlyMemory<byte>? body, string? key, Reader<T> answer, string? contentType, CancellationToken cancellation)
     {
         using var timeout = new CancellationTokenSource(options.AttemptTimeout, options.Clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, timeout.Token);
@@ -76,9 +110,7 @@ internal sealed class SteleTransport(HttpClient http, SteleClientOptions options
         try
         {
             using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, either.Token);
-            var bytes = await response.Content.ReadAsByteArrayAsync(either.Token);
-            // a 204 has nothing to say
-            return response.IsSuccessStatusCode ? Read(bytes.Length == 0 && response.StatusCode == HttpStatusCode.NoContent ? "{}"u8.ToArray() : bytes, answer, request) : throw Refusal(request, response, bytes);
+            return response.IsSuccessStatusCode ? await answer(response, request, either.Token) : throw Refusal(request, response, await response.Content.ReadAsByteArrayAsync(either.Token));
         }
         catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)
         {
@@ -109,38 +141,51 @@ internal sealed class SteleTransport(HttpClient http, SteleClientOptions options
     /// <summary>The root of the server that was asked.</summary>
     internal static string Of(HttpRequestMessage request) => request.RequestUri!.GetLeftPart(UriPartial.Authority) + "/";
 
-    internal HttpRequestMessage Request(HttpMethod method, string path, byte[]? body, string? key, string? contentType = null)
+    internal HttpRequestMessage Request(HttpMethod method, string path, ReadOnlyMemory<byte>? body, string? key, string? contentType = null)
     {
         var request = new HttpRequestMessage(method, new Uri(endpoints.Here, path));
         if ((options.TokenSource?.Invoke() ?? options.Token) is { } token) request.Headers.TryAddWithoutValidation("Authorization", $"Bearer {token}");
+        else if (options.Session is { } session)
+        {
+            request.Headers.Add("Cookie", $"{SteleSession.CookieName}={session.Cookie}");
+            if (method != HttpMethod.Get) request.Headers.Add("Stele-Csrf", session.CsrfToken);
+        }
         if (options.Organization is { } organization) request.Headers.TryAddWithoutValidation("Stele-Org", organization);
         if (key is not null) request.Headers.Add("Idempotency-Key", key);
-        if (body is not null) request.Content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue(contentType ?? "application/json") } };
+        if (body is { } content) request.Content = new ReadOnlyMemoryContent(content) { Headers = { ContentType = new MediaTypeHeaderValue(contentType ?? "application/json") } };
         return request;
     }
 
-    static T Read<T>(byte[] bytes, JsonTypeInfo<T> answer, HttpRequestMessage request)
+    static async Task<T> Whole<T>(HttpResponseMessage response, HttpRequestMessage request, JsonTypeInfo<T> answer, CancellationToken cancellation)
     {
+        var bytes = await response.Content.ReadAsByteArrayAsync(cancellation);
+        // a 204 has nothing to say
+        if (bytes.Length == 0 && response.StatusCode == HttpStatusCode.NoContent) bytes = "{}"u8.ToArray();
         try
         {
             return JsonSerializer.Deserialize(bytes, answer) ?? throw new JsonException("null");
         }
         catch (JsonException e)
         {
-            throw new SteleException(SteleException.BadAnswer, $"{Of(request)} answered something that is not Stele's: {e.Message}", e);
+            throw NotOurs(request, e);
         }
     }
+
+    static SteleException NotOurs(HttpRequestMessage request, JsonException e) => new(SteleException.BadAnswer, $"{Of(request)} answered something that is not Stele's: {e.Message}", e);
 
     internal SteleException Refusal(HttpRequestMessage request, HttpResponseMessage response, byte[] bytes)
     {
         var status = (int)response.StatusCode;
         var problem = Problem(bytes);
         // A proxy in front may answer for a server that is away, in words of its own.
-        var code = problem?.Code ?? (response.StatusCode is HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout ? "unavailable" : SteleException.BadAnswer);
-        var detail = problem?.Detail ?? problem?.Title ?? $"{Of(request)} answered {status} without saying why";
+        var code = problem?.Code ?? OfEvaluation(problem) ?? (response.StatusCode is HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout ? "unavailable" : SteleException.BadAnswer);
+        var detail = problem?.Detail ?? problem?.ErrorDetails ?? problem?.Title ?? $"{Of(request)} answered {status} without saying why";
         if (code is "unavailable") endpoints.Leave(request.RequestUri!);
         return new SteleException(code, status, detail, problem?.RequestId, problem?.Errors ?? []) { RetryAfter = response.Headers.RetryAfter?.Delta, Floor = problem?.Floor };
     }
+
+    // OFREP has errors of its own
+    static string? OfEvaluation(ProblemMessage? problem) => problem?.ErrorCode switch { null => null, "FLAG_NOT_FOUND" => "not_found", _ => "invalid" };
 
     static ProblemMessage? Problem(byte[] bytes)
     {

@@ -9,6 +9,9 @@ namespace Stele.Cli.Contexts;
 /// </summary>
 internal sealed record Connection(Uri Url, string? Token, string? Organization, string? Environment)
 {
+    /// <summary>A user's, in place of a token.</summary>
+    internal SteleSession? Session { get; init; }
+
     const string DefaultUrl = "http://127.0.0.1:7300";
 
     /// <summary>The connection, or null and what is wrong.</summary>
@@ -26,13 +29,14 @@ internal sealed record Connection(Uri Url, string? Token, string? Organization, 
         var text = isOfContext ? context!.Url! : url ?? DefaultUrl;
         problem = Uri.TryCreate(text, UriKind.Absolute, out var address) && address.Scheme is "http" or "https" ? null : $"STELE_URL is \"{text}\", and should be like {DefaultUrl}";
         if (problem is not null) return null;
-        var token = isOfContext ? context!.Token ?? Given(surroundings, "STELE_TOKEN") : Given(surroundings, "STELE_TOKEN") ?? (address!.IsLoopback ? Given(surroundings, "STELE_LOCAL_TOKEN") : null);
-        return new Connection(address!, token, parsed.GetValue(options.Organization) ?? Either(surroundings, "STELE_ORG", context?.Organization, named is not null), Either(surroundings, "STELE_ENV", context?.Environment, named is not null));
+        var session = isOfContext && context!.Token is null ? context.Session : null;
+        var token = session is not null ? null : isOfContext ? context!.Token ?? Given(surroundings, "STELE_TOKEN") : Given(surroundings, "STELE_TOKEN") ?? (address!.IsLoopback ? Given(surroundings, "STELE_LOCAL_TOKEN") : null);
+        return new Connection(address!, token, parsed.GetValue(options.Organization) ?? Either(surroundings, "STELE_ORG", context?.Organization, named is not null), Either(surroundings, "STELE_ENV", context?.Environment, named is not null)) { Session = session };
     }
 
     internal SteleClient Client(Surroundings surroundings, int attempts, TimeSpan patience)
     {
-        var options = new SteleClientOptions { Url = Url, Token = Token, Organization = Organization, Clock = surroundings.Clock, Attempts = attempts, AttemptTimeout = patience };
+        var options = new SteleClientOptions { Url = Url, Token = Token, Session = Session, Organization = Organization, Clock = surroundings.Clock, Attempts = attempts, AttemptTimeout = patience };
         return surroundings.Handler is { } handler ? new SteleClient(options, handler) : new SteleClient(options);
     }
 

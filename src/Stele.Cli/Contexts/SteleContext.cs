@@ -7,6 +7,9 @@ internal sealed record SteleContext
 
     public string? Token { get; init; }
 
+    /// <summary>A user's, in place of a token.</summary>
+    public Stele.Client.SteleSession? Session { get; init; }
+
     public string? Organization { get; init; }
 
     public string? Environment { get; init; }

@@ -1,10 +1,9 @@
 using System.CommandLine;
 using Stele.Cli.Contexts;
-using Stele.Client;
 
 namespace Stele.Cli.Verbs;
 
-/// <summary><c>stele context</c> and <c>stele login</c>: servers by name, and the tokens for them.</summary>
+/// <summary><c>stele context</c>: servers by name; what is shown them comes by <see cref="SessionVerb"/>.</summary>
 internal static class ContextVerb
 {
     internal static Command Make(Surroundings surroundings, GlobalOptions options)
@@ -26,26 +25,6 @@ internal static class ContextVerb
         return command;
     }
 
-    internal static Command MakeLogin(Surroundings surroundings, GlobalOptions options)
-    {
-        var name = new Argument<string?>("NAME") { Arity = ArgumentArity.ZeroOrOne, Description = "What to call it; without: the server's name" };
-        return new Command("login", "Keep a token for a server, read from standard input, and use it from now on") { name }.Does(surroundings, options, async call =>
-        {
-            var url = call.Connection.Url;
-            if (surroundings.CanAsk) await surroundings.Error.WriteAsync($"Token for {url}: ");
-            await surroundings.Error.FlushAsync(call.Cancellation);
-            var token = surroundings.CanAsk && surroundings.Hidden is { } hidden ? hidden() : await new StreamReader(surroundings.In()).ReadLineAsync(call.Cancellation);
-            if (string.IsNullOrWhiteSpace(token)) return call.Usage("there is no token on standard input.");
-            var connection = call.Connection with { Token = token.Trim() };
-            using (var client = connection.Client(surroundings, 1, TimeSpan.FromSeconds(15))) await client.ListEnvironmentsAsync(call.Cancellation);
-            var word = call.Parsed.GetValue(name) ?? url.Host;
-            ContextFile.Read(surroundings).With(word, new SteleContext { Url = url.ToString(), Token = connection.Token, Organization = connection.Organization, Environment = call.Environment }, current: true).Write(surroundings);
-            call.Line($"{word} is in use: {url}");
-            call.Note(call.Ink.Faint($"The token is in {ContextFile.PathOf(surroundings)}, which only you can read."));
-            return ExitCode.Done;
-        });
-    }
-
     static Command Set(Surroundings surroundings, GlobalOptions options)
     {
         var name = new Argument<string>("NAME");
@@ -56,7 +35,7 @@ internal static class ContextVerb
             var before = file.Contexts.GetValueOrDefault(word) ?? new SteleContext();
             var url = parsed.GetValue(options.Url);
             // a token is for the server that it was given for
-            var after = before with { Url = url ?? before.Url, Token = url is null || url == before.Url ? before.Token : null, Environment = parsed.GetValue(options.Environment) ?? before.Environment, Organization = parsed.GetValue(options.Organization) ?? before.Organization };
+            var after = before with { Url = url ?? before.Url, Token = url is null || url == before.Url ? before.Token : null, Session = url is null || url == before.Url ? before.Session : null, Environment = parsed.GetValue(options.Environment) ?? before.Environment, Organization = parsed.GetValue(options.Organization) ?? before.Organization };
             if (after.Url is null)
             {
                 surroundings.Error.WriteLine("stele: a context needs --url.");
@@ -83,7 +62,7 @@ internal static class ContextVerb
     static int List(Surroundings surroundings)
     {
         var file = ContextFile.Read(surroundings);
-        var rows = file.Contexts.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => (IReadOnlyList<string>)[pair.Key == file.Current ? "*" : "", pair.Key, pair.Value.Url ?? "", pair.Value.Organization ?? "", pair.Value.Environment ?? "", pair.Value.Token is null ? "no" : "yes"]);
+        var rows = file.Contexts.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => (IReadOnlyList<string>)[pair.Key == file.Current ? "*" : "", pair.Key, pair.Value.Url ?? "", pair.Value.Organization ?? "", pair.Value.Environment ?? "", pair.Value.Token is not null ? "yes" : pair.Value.Session is not null ? "session" : "no"]);
         foreach (var line in new Ink(surroundings.Colours).Table(["", "NAME", "URL", "ORG", "ENV", "TOKEN"], rows)) surroundings.Out.WriteLine(line);
         return ExitCode.Done;
     }

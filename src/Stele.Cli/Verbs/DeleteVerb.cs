@@ -35,7 +35,7 @@ internal static class DeleteVerb
         var change = new Change { Op = "delete", Key = key, ExpectedVersion = expected == 0 ? null : expected };
         var result = await call.Client.ApplyChangesAsync(call.Environment, new ChangeSet { Changes = [change], ChangeLog = message }, call.Cancellation);
         if (call.Json) return call.Print(result, SteleJson.Default.ChangeSetResult);
-        call.Line($"{key} deleted {call.Ink.Faint($"(version {result.Results?[0].Version}, revision {result.Revision})")}");
+        call.Line($"{key} deleted {call.Ink.Faint($"(version {(result.Results is [var one, ..] ? one.Version : expected + 1)}, revision {result.Revision})")}");
         return ExitCode.Done;
     }
 }

@@ -12,6 +12,7 @@ internal static class EnvironmentsVerb
         var command = new Command("environments", "List the environments; create, describe, order or delete them")
         {
             new Command("list", "List the environments").Does(surroundings, options, List),
+            Get(surroundings, options),
             Create(surroundings, options),
             Describe(surroundings, options),
             Order(surroundings, options),
@@ -26,12 +27,26 @@ internal static class EnvironmentsVerb
     static int Show(Call call, EnvironmentList list)
     {
         if (call.Json) return call.Print(list, SteleJson.Default.EnvironmentList);
-        foreach (var item in list.Items)
-        {
-            var notes = string.Join(", ", ((string?[])[item.Default ? "default" : null, item.Protected ? "protected" : null]).OfType<string>());
-            call.Line(item.Name + (notes.Length > 0 ? " " + call.Ink.Faint($"({notes})") : "") + (item.Description is { } text ? "  " + call.Ink.Faint(text) : ""));
-        }
+        foreach (var item in list.Items) call.Line(Text(call, item));
         return ExitCode.Done;
+    }
+
+    static string Text(Call call, EnvironmentItem item)
+    {
+        var notes = string.Join(", ", ((string?[])[item.Default ? "default" : null, item.Protected ? "protected" : null]).OfType<string>());
+        return item.Name + (notes.Length > 0 ? " " + call.Ink.Faint($"({notes})") : "") + (item.Description is { } text ? "  " + call.Ink.Faint(text) : "");
+    }
+
+    static Command Get(Surroundings surroundings, GlobalOptions options)
+    {
+        var name = new Argument<string>("NAME");
+        return new Command("get", "Show an environment") { name }.Does(surroundings, options, async call =>
+        {
+            var item = await call.Client.GetEnvironmentAsync(call.Parsed.GetRequiredValue(name), call.Cancellation);
+            if (call.Json) return call.Print(item, SteleJson.Default.EnvironmentItem);
+            call.Line(Text(call, item));
+            return ExitCode.Done;
+        });
     }
 
     static Command Create(Surroundings surroundings, GlobalOptions options)

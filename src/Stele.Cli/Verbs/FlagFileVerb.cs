@@ -17,8 +17,12 @@ internal static class FlagFileVerb
         var replace = new Option<bool>("--replace") { Description = "Delete what the file does not name" };
         var dry = new Option<bool>("--dry-run") { Description = "Say what would change and move, and write nothing" };
         var message = new Option<string?>("--message", "-m") { Description = "Why: kept in the history", HelpName = "TEXT" };
-        return new Command("import", "Write a flagd file as one revision") { file, yaml, replace, dry, message }.Does(surroundings, options, async call =>
+        var yes = new Option<bool>("--yes", "-y") { Description = "Do not ask, in a protected environment either" };
+        return new Command("import", "Write a flagd file as one revision") { file, yaml, replace, dry, message, yes }.Does(surroundings, options, async call =>
         {
+            // standard input may be the file, and is then nobody who answers
+            var asks = call.Parsed.GetValue(replace) && !call.Parsed.GetValue(dry);
+            if (asks && await call.ConfirmIfProtected("Delete every flag that the file does not name?", call.Parsed.GetValue(yes)) is { } no) return no;
             var path = call.Parsed.GetRequiredValue(file);
             using var buffer = new MemoryStream();
             if (path == "-") await call.Surroundings.In().CopyToAsync(buffer, call.Cancellation);

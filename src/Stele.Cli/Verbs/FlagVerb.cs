@@ -18,7 +18,7 @@ internal static class FlagVerb
             Get(surroundings, options), Set(surroundings, options), List(surroundings, options), Delete(surroundings, options), History(surroundings, options), Rollback(surroundings, options),
             Archive(surroundings, options), Kill(surroundings, options),
         };
-        foreach (var verb in FlagFileVerb.All(surroundings, options)) command.Add(verb);
+        foreach (var verb in FlagFileVerb.All(surroundings, options).Concat(FlagAskVerb.All(surroundings, options))) command.Add(verb);
         return command;
     }
 
@@ -93,8 +93,10 @@ internal static class FlagVerb
         var name = Name();
         var expect = new Option<long?>("--expect-version") { Description = "Delete only at this version", HelpName = "N" };
         var message = new Option<string?>("--message", "-m") { Description = "Why: kept in the history", HelpName = "TEXT" };
-        return new Command("delete", "Delete a flag; its history stays") { name, expect, message }.Does(surroundings, options, async call =>
+        var yes = new Option<bool>("--yes", "-y") { Description = "Do not ask, in a protected environment either" };
+        return new Command("delete", "Delete a flag; its history stays") { name, expect, message, yes }.Does(surroundings, options, async call =>
         {
+            if (await call.ConfirmIfProtected($"Delete the flag {call.Parsed.GetRequiredValue(name)}?", call.Parsed.GetValue(yes)) is { } no) return no;
             var item = await call.Client.DeleteFlagAsync(call.Parsed.GetRequiredValue(name), call.Environment, call.Parsed.GetValue(expect), call.Parsed.GetValue(message), call.Cancellation);
             if (call.Json) return call.Print(item, SteleJson.Default.FlagItem);
             call.Line($"{item.Name} deleted {Place(call, item)}");
@@ -137,8 +139,12 @@ internal static class FlagVerb
     {
         var name = Name();
         var undo = new Option<bool>("--undo") { Description = "Bring it back" };
-        return new Command("archive", "Put a flag away: kept, and not evaluated") { name, undo }.Does(surroundings, options, call =>
-            Write(call, call.Parsed.GetRequiredValue(name), new FlagWrite { Archived = !call.Parsed.GetValue(undo) }, dryRun: false));
+        var yes = new Option<bool>("--yes", "-y") { Description = "Do not ask, in a protected environment either" };
+        return new Command("archive", "Put a flag away: kept, and not evaluated") { name, undo, yes }.Does(surroundings, options, async call =>
+        {
+            var (flag, back) = (call.Parsed.GetRequiredValue(name), call.Parsed.GetValue(undo));
+            return !back && await call.ConfirmIfProtected($"Put the flag {flag} away, so that it answers nobody?", call.Parsed.GetValue(yes)) is { } no ? no : await Write(call, flag, new FlagWrite { Archived = !back }, dryRun: false);
+        });
     }
 
     static Command Kill(Surroundings surroundings, GlobalOptions options)

@@ -10,14 +10,14 @@ internal static class MemberVerb
         new("user", "Make, list, change and remove users")
         {
             Create(surroundings, options, isUser: true), new Command("list", "List users").Does(surroundings, options, call => List(call, call.Client.ListUsersAsync)),
-            Change(surroundings, options, isUser: true), Remove(surroundings, options, "Remove a user, with his tokens and sessions", isUser: true), Password(surroundings, options),
+            Get(surroundings, options, "Show a user", isUser: true), Change(surroundings, options, isUser: true), Remove(surroundings, options, "Remove a user, with his tokens and sessions", isUser: true), Password(surroundings, options),
         };
 
     internal static Command MakeServiceAccount(Surroundings surroundings, GlobalOptions options) =>
         new("service-account", "Make, list, change and remove service accounts")
         {
             Create(surroundings, options, isUser: false), new Command("list", "List service accounts").Does(surroundings, options, call => List(call, call.Client.ListServiceAccountsAsync)),
-            Change(surroundings, options, isUser: false), Remove(surroundings, options, "Remove a service account, with its tokens", isUser: false),
+            Get(surroundings, options, "Show a service account", isUser: false), Change(surroundings, options, isUser: false), Remove(surroundings, options, "Remove a service account, with its tokens", isUser: false),
         };
 
     static Command Create(Surroundings surroundings, GlobalOptions options, bool isUser)
@@ -52,6 +52,13 @@ internal static class MemberVerb
             var which = call.Parsed.GetRequiredValue(id);
             return Show(call, isUser ? await call.Client.ChangeUserAsync(which, member, call.Cancellation) : await call.Client.ChangeServiceAccountAsync(which, member, call.Cancellation));
         });
+    }
+
+    static Command Get(Surroundings surroundings, GlobalOptions options, string what, bool isUser)
+    {
+        var id = new Argument<string>("ID");
+        return new Command("get", what) { id }.Does(surroundings, options, async call =>
+            Show(call, isUser ? await call.Client.GetUserAsync(call.Parsed.GetRequiredValue(id), call.Cancellation) : await call.Client.GetServiceAccountAsync(call.Parsed.GetRequiredValue(id), call.Cancellation)));
     }
 
     static Command Remove(Surroundings surroundings, GlobalOptions options, string what, bool isUser)

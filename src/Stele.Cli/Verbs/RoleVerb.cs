@@ -7,7 +7,7 @@ namespace Stele.Cli.Verbs;
 internal static class RoleVerb
 {
     internal static Command Make(Surroundings surroundings, GlobalOptions options) =>
-        new("role", "List, make, change and remove roles") { new Command("list", "List roles, the built-in ones included").Does(surroundings, options, List), Set(surroundings, options), Remove(surroundings, options) };
+        new("role", "List, make, change and remove roles") { new Command("list", "List roles, the built-in ones included").Does(surroundings, options, List), Get(surroundings, options), Set(surroundings, options), Remove(surroundings, options) };
 
     internal static Command MakeAccess(Surroundings surroundings, GlobalOptions options) => new("access", "Say why something is allowed or not") { Explain(surroundings, options) };
 
@@ -23,6 +23,18 @@ internal static class RoleVerb
         if (call.Json) return call.Print(new RolePage { Items = items }, SteleJson.Default.RolePage);
         foreach (var item in items) Text(call, item);
         return ExitCode.Done;
+    }
+
+    static Command Get(Surroundings surroundings, GlobalOptions options)
+    {
+        var name = new Argument<string>("NAME");
+        return new Command("get", "Show a role") { name }.Does(surroundings, options, async call =>
+        {
+            var item = await call.Client.GetRoleAsync(call.Parsed.GetRequiredValue(name), call.Cancellation);
+            if (call.Json) return call.Print(item, SteleJson.Default.RoleItem);
+            Text(call, item);
+            return ExitCode.Done;
+        });
     }
 
     static Command Set(Surroundings surroundings, GlobalOptions options)

@@ -10,7 +10,7 @@ internal static class SubscriptionsVerb
     const int PageItems = 1000;
 
     internal static Command Make(Surroundings surroundings, GlobalOptions options) =>
-        new Command("subscriptions", "Show who watches, and what they have applied").Does(surroundings, options, async call =>
+        new Command("subscriptions", "Show who watches, and what they have applied") { Acknowledge(surroundings, options) }.Does(surroundings, options, async call =>
         {
             var items = new List<SubscriptionItem>();
             SubscriptionPage page;
@@ -26,6 +26,17 @@ internal static class SubscriptionsVerb
             foreach (var line in call.Ink.Table(["CLIENT", "FROM", "BY", "ENVIRONMENT", "PREFIXES", "DELIVERED", "APPLIED", "LAG", "SINCE", "REJECTED"], items.Select(Row))) call.Line(line);
             return ExitCode.Done;
         });
+
+    static Command Acknowledge(Surroundings surroundings, GlobalOptions options)
+    {
+        var (id, revision) = (new Argument<string>("ID") { Description = "The subscription: of the header Stele-Subscription" }, new Argument<long>("REVISION"));
+        var rejected = new Option<string?>("--rejected") { Description = "It could not be applied, and why", HelpName = "REASON" };
+        return new Command("ack", "Tell the server what one who watches has applied, on his behalf") { id, revision, rejected }.Does(surroundings, options, async call =>
+        {
+            await call.Client.AcknowledgeAsync(call.Parsed.GetRequiredValue(id), call.Parsed.GetRequiredValue(revision), call.Parsed.GetValue(rejected), call.Cancellation);
+            return ExitCode.Done;
+        });
+    }
 
     static IReadOnlyList<string> Row(SubscriptionItem item) =>
     [

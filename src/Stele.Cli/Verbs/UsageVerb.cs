@@ -11,7 +11,7 @@ internal static class UsageVerb
     {
         var from = new Option<DateOnly?>("--from") { Description = "From this day on, such as 2026-11-01; without: the last 30 days", HelpName = "DAY" };
         var to = new Option<DateOnly?>("--to") { Description = "Up to this day, it included", HelpName = "DAY" };
-        var command = new Command("usage", "Show what the organization used, by day") { from, to };
+        var command = new Command("usage", "Show what the organization used, by day") { from, to, Changes(surroundings, options) };
         return command.Does(surroundings, options, async call =>
         {
             var days = new List<UsageDay>();
@@ -27,6 +27,27 @@ internal static class UsageVerb
             var sum = Row("sum", days.Sum(day => day.Reads), days.Sum(day => day.Writes), days.Sum(day => day.WatchSeconds) / 3600m, days.Sum(day => day.Evaluations));
             foreach (var line in call.Ink.Table(["DAY", "READS", "WRITES", "WATCH HOURS", "EVALUATIONS"],
                 days.Select(day => Row(day.Day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture), day.Reads, day.Writes, day.WatchHours, day.Evaluations)).Append(sum))) call.Line(line);
+            return ExitCode.Done;
+        });
+    }
+
+    static Command Changes(Surroundings surroundings, GlobalOptions options)
+    {
+        var from = new Option<DateOnly?>("--from") { Description = "From this day on; without: the last 30 days", HelpName = "DAY" };
+        var to = new Option<DateOnly?>("--to") { Description = "Up to this day, it included", HelpName = "DAY" };
+        return new Command("changes", "Show how many changes there were, by day, environment and actor") { from, to }.Does(surroundings, options, async call =>
+        {
+            var items = new List<ChangeCount>();
+            for (string? cursor = null; ;)
+            {
+                var page = await call.Client.CountChangesAsync(call.Parsed.GetValue(from), call.Parsed.GetValue(to), call.EnvironmentFilter, cursor, call.Cancellation);
+                items.AddRange(page.Items);
+                if ((cursor = page.NextCursor) is not null) continue;
+                if (call.Json) return call.Print(page with { Items = items }, SteleJson.Default.ChangeCountPage);
+                break;
+            }
+            foreach (var line in call.Ink.Table(["DAY", "ENVIRONMENT", "CHANGES", "ACTOR"], items.Select(item => (IReadOnlyList<string>)
+                [item.Day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture), item.Environment, Number(item.Changes), item.Actor]))) call.Line(line);
             return ExitCode.Done;
         });
     }

@@ -29,13 +29,17 @@ internal sealed class WriteOptions
     }
 
     /// <summary>What the write depends on: as told, or what is there now; null with --force.</summary>
-    internal async Task<long?> ExpectedVersion(Call call, string key)
+    internal Task<long?> ExpectedVersion(Call call, string key) =>
+        ExpectedVersion(call, async () => (await call.Client.GetConfigAsync(key, new ConfigRead { Environment = call.Environment }, call.Cancellation)).Version);
+
+    /// <summary>The same of anything that has versions.</summary>
+    internal async Task<long?> ExpectedVersion(Call call, Func<Task<long>> now)
     {
         if (call.Parsed.GetValue(force)) return null;
         if (call.Parsed.GetValue(expect) is { } version) return version;
         try
         {
-            return (await call.Client.GetConfigAsync(key, new ConfigRead { Environment = call.Environment }, call.Cancellation)).Version;
+            return await now();
         }
         catch (SteleException e) when (e.Code == "not_found")
         {

@@ -88,11 +88,51 @@ public sealed class CliContextTests(HttpServer server) : IClassFixture<HttpServe
         (await server.Post("/v1/environments", """{"name":"guarded"}""")).Is(201);
         Assert.Equal(0, (await Run("", "settings", "set", "--protect", "guarded")).Code);
         (await server.Put("guarded.key", """{"value":1,"change_log":"why"}""", "?env=guarded")).Is(200);
+        (await server.Send("PUT", "/v1/flags/guarded-flag?env=guarded", """{"enabled":true,"change_log":"why"}""")).Is(200);
+        (await server.Send("PUT", "/v1/secrets/guarded?env=guarded", """{"value":"v","change_log":"why"}""")).Is(200);
+        var flags = Path.Combine(home.Path, "flags.json");
+        await File.WriteAllTextAsync(flags, """{"flags":{}}""", TestContext.Current.CancellationToken);
+        foreach (var words in (string[][])[["flag", "delete", "guarded-flag", "-m", "why"], ["flag", "archive", "guarded-flag"], ["flag", "import", flags, "--replace", "-m", "why"], ["secret", "delete", "guarded", "-m", "why"]])
+            Assert.Equal(2, (await Run("", [.. words, "--env", "guarded"])).Code);
+        (await server.Get("/v1/flags/guarded-flag?env=guarded")).Is(200);
+        (await server.Get("/v1/secrets/guarded?env=guarded")).Is(200);
         var refused = await Run("", "delete", "guarded.key", "--env", "guarded", "--message", "why");
         Assert.Equal(2, refused.Code);
         (await server.Get("/v1/config/guarded.key?env=guarded")).Is(200);
         Assert.Equal(0, (await Run("", "delete", "guarded.key", "--env", "guarded", "--yes", "--message", "why")).Code);
         (await server.Get("/v1/config/guarded.key?env=guarded")).Is(404);
+    }
+
+    [Fact]
+    public async Task A_user_signs_in_with_his_password_works_and_signs_out()
+    {
+        (variables["STELE_URL"], variables["STELE_TOKEN"]) = (Url, HttpServer.Token);
+        var id = (await Run("", "user", "create", "ada@example.com", "Ada", "--role", "editor")).Out.Split(' ')[0];
+        Assert.Equal(0, (await Run("a long enough password\n", "user", "password", id)).Code);
+        variables.Clear();
+        var wrong = await Run("another password\n", "login", "--email", "ada@example.com", "--url", Url);
+        Assert.Equal((1, true), (wrong.Code, wrong.Error.Contains("unauthenticated", StringComparison.Ordinal)));
+        var login = await Run("a long enough password\n", "login", "mine", "--email", "ada@example.com", "--url", Url, "--env", "staging");
+        Assert.True(login.Code == 0, login.Error);
+        var file = Path.Combine(home.Path, ".config/stele/contexts.json");
+        Assert.DoesNotContain("long enough", await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
+        Assert.StartsWith("ada@example.com (Ada), user, organization default", (await Run("", "whoami")).Out, StringComparison.Ordinal);
+        // a change needs more than the cookie
+        Assert.Equal(0, (await Run("", "set", "signed.in", "1")).Code);
+        (await server.Get("/v1/config/signed.in?env=staging")).Is(200);
+        Assert.Contains("session", (await Run("", "context")).Out, StringComparison.Ordinal);
+        Assert.Equal(0, (await Run("a long enough password\nand a longer one still\n", "password")).Code);
+        // a node trusts a session that it found for a second
+        await Wait.Until(async () => (await Run("", "whoami")) is { Code: 1 } ended && ended.Error.Contains("stele login", StringComparison.Ordinal), "the end of the session");
+        Assert.Equal(0, (await Run("and a longer one still\n", "login", "mine", "--email", "ada@example.com", "--url", Url)).Code);
+        var cookie = Stele.Cli.Contexts.ContextFile.Read(World("")).Contexts["mine"].Session!.Cookie;
+        Assert.Equal("logged out of mine\n", (await Run("", "logout")).Out);
+        Assert.DoesNotContain(cookie, await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(new Uri(Url), "/v1/session"));
+        request.Headers.Add("Cookie", $"stele_session={cookie}");
+        using var plain = new HttpClient(new SocketsHttpHandler { UseCookies = false });
+        Assert.Equal(System.Net.HttpStatusCode.Unauthorized, (await plain.SendAsync(request, TestContext.Current.CancellationToken)).StatusCode);
     }
 
     string Url => server.Client.BaseAddress!.ToString();
