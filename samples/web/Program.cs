@@ -2,8 +2,7 @@ using Microsoft.Extensions.Options;
 using Stele.Client;
 
 var builder = WebApplication.CreateBuilder(args);
-builder.Configuration.AddStele(builder.Configuration["STELE_URL"] ?? "http://127.0.0.1:7300", stele => stele.Prefix = "shop.");
-builder.Services.AddStele(builder.Configuration);
+builder.AddStele(builder.Configuration["STELE_URL"] ?? "http://127.0.0.1:7300", stele => stele.Prefix = "shop.");
 builder.Services.AddOptions<Shop>().BindConfiguration("shop").Validate(shop => shop.ItemsMax > 0, "shop.items_max is at least 1.").ValidateOnChange();
 
 var app = builder.Build();

@@ -27,6 +27,8 @@ internal sealed class InMemoryHandler(SteleInMemory stele) : HttpMessageHandler
             ("GET", "/v1/watch") => Watch(environment, query, cancellationToken),
             ("GET", "/v1/config") => Listed(environment, "config", query["prefix"].FirstOrDefault() ?? ""),
             ("GET", "/v1/flags") => Listed(environment, "flag", query["prefix"].FirstOrDefault() ?? ""),
+            ("GET", "/v1/secrets") => Secrets(environment, query["prefix"].FirstOrDefault() ?? ""),
+            ("GET", _) when path.StartsWith("/v1/secrets/", StringComparison.Ordinal) => Secret(environment, path["/v1/secrets/".Length..]),
             ("GET", _) when path.StartsWith("/v1/config/", StringComparison.Ordinal) => One(environment, path["/v1/config/".Length..]),
             ("PUT", _) when path.StartsWith("/v1/config/", StringComparison.Ordinal) => Put(environment, path["/v1/config/".Length..], body!),
             ("DELETE", _) when path.StartsWith("/v1/config/", StringComparison.Ordinal) => Deleted(stele.Delete(environment, path["/v1/config/".Length..])),
@@ -56,6 +58,25 @@ internal sealed class InMemoryHandler(SteleInMemory stele) : HttpMessageHandler
         return found is null ? Problem(404, "not_found", $"There is no key '{key}'.") : Json(Shown(environment, found, "key", "value"));
     }
 
+    HttpResponseMessage Secret(string environment, string path)
+    {
+        var found = stele.List(environment, "secret", path).Items.FirstOrDefault(item => item.Key == path);
+        return found is null ? Problem(404, "not_found", $"There is no secret '{path}'.") : Json(Shown(found, withValue: true));
+    }
+
+    HttpResponseMessage Secrets(string environment, string prefix)
+    {
+        var (revision, items) = stele.List(environment, "secret", prefix);
+        return Json(new JsonObject { ["items"] = new JsonArray([.. items.Select(item => Shown(item, withValue: false))]), ["revision"] = revision });
+    }
+
+    static JsonObject Shown(InMemoryItem item, bool withValue)
+    {
+        var secret = new JsonObject { ["path"] = item.Key, ["version"] = item.Version, ["revision"] = item.Revision, ["status"] = "active" };
+        if (withValue) secret["value"] = item.Value.GetString();
+        return secret;
+    }
+
     HttpResponseMessage Listed(string environment, string kind, string prefix)
     {
         var (revision, items) = stele.List(environment, kind, prefix);
@@ -72,18 +93,21 @@ internal sealed class InMemoryHandler(SteleInMemory stele) : HttpMessageHandler
 
     HttpResponseMessage Watch(string environment, ILookup<string, string> query, CancellationToken cancellation)
     {
-        var from = query["from_cursor"].FirstOrDefault() is { } cursor ? cursor[..cursor.IndexOf('-', StringComparison.Ordinal)] : query["from_revision"].FirstOrDefault();
+        var cursor = query["from_cursor"].FirstOrDefault();
+        var from = cursor is null ? query["from_revision"].FirstOrDefault() : cursor[..cursor.IndexOf('-', StringComparison.Ordinal)];
         var after = from is null ? stele.Revision : long.Parse(from, CultureInfo.InvariantCulture);
+        // a cursor is of a history; a revision alone, of the one that is
+        var history = cursor is null ? stele.History : int.Parse(cursor.AsSpan(cursor.IndexOf('-', StringComparison.Ordinal) + 1), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
         var (kinds, prefixes) = (query["kinds"].FirstOrDefault()?.Split(',') ?? [], query["prefix"].ToList());
         var pipe = new Pipe();
-        _ = Stream(pipe.Writer, after, change => change.Environment == environment && (kinds.Length == 0 || kinds.Contains(change.Kind)) && (prefixes.Count == 0 || prefixes.Exists(prefix => change.Key.StartsWith(prefix, StringComparison.Ordinal))), cancellation);
+        _ = Stream(pipe.Writer, history, after, change => change.Environment == environment && (kinds.Length == 0 || kinds.Contains(change.Kind)) && (prefixes.Count == 0 || prefixes.Exists(prefix => change.Key.StartsWith(prefix, StringComparison.Ordinal))), cancellation);
         var response = new HttpResponseMessage(HttpStatusCode.OK) { Content = new StreamContent(pipe.Reader.AsStream()) };
         response.Content.Headers.ContentType = new("text/event-stream");
         response.Headers.Add("Stele-Subscription", Guid.NewGuid().ToString());
         return response;
     }
 
-    async Task Stream(PipeWriter to, long after, Func<InMemoryChange, bool> asked, CancellationToken cancellation)
+    async Task Stream(PipeWriter to, int history, long after, Func<InMemoryChange, bool> asked, CancellationToken cancellation)
     {
         Exception? end = null;
         try
@@ -92,6 +116,11 @@ internal sealed class InMemoryHandler(SteleInMemory stele) : HttpMessageHandler
             while (!stele.Unreachable)
             {
                 var changed = stele.Changed;
+                if (history != stele.History)
+                {
+                    (history, after, synced) = (stele.History, stele.Revision, false);
+                    await Say(to, "reset", after, new JsonObject { ["reason"] = "history" });
+                }
                 foreach (var revision in stele.After(after))
                 {
                     after = revision.Revision;
@@ -112,9 +141,9 @@ internal sealed class InMemoryHandler(SteleInMemory stele) : HttpMessageHandler
         await to.CompleteAsync(end);
     }
 
-    static async Task Say(PipeWriter to, string? name, long revision, JsonObject? data)
+    async Task Say(PipeWriter to, string? name, long revision, JsonObject? data)
     {
-        var cursor = FormattableString.Invariant($"{revision}-00000000");
+        var cursor = FormattableString.Invariant($"{revision}-{stele.History:x8}");
         if (data is not null) (data["revision"], data["cursor"]) = (revision, cursor);
         var flush = await to.WriteAsync(Encoding.UTF8.GetBytes($"id: {cursor}\n{(name is null ? "" : $"event: {name}\n")}{(data is null ? "" : $"data: {data.ToJsonString()}\n")}\n"));
         if (flush.IsCompleted) throw new OperationCanceledException();
@@ -122,8 +151,8 @@ internal sealed class InMemoryHandler(SteleInMemory stele) : HttpMessageHandler
 
     static JsonObject Changed(InMemoryChange change) => new()
     {
-        ["op"] = change.Value is null ? "delete" : "set", ["kind"] = change.Kind, ["key"] = change.Key, ["environment"] = change.Environment,
-        ["value"] = change.Value is { } value ? JsonNode.Parse(value.GetRawText()) : null, ["version"] = change.Version, ["old_version"] = change.Version - 1,
+        ["op"] = change.Value is null ? "delete" : change.Kind == "secret" || change.Rotated is not null ? "secret_rotated" : "set", ["kind"] = change.Kind, ["key"] = change.Key, ["environment"] = change.Environment,
+        ["value"] = change.Value is { } value && change.Kind != "secret" ? JsonNode.Parse(value.GetRawText()) : null, ["version"] = change.Version, ["old_version"] = change.Version - 1,
     };
 
     static string TypeOf(JsonElement value) => value.ValueKind switch

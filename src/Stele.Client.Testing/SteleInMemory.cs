@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Stele.Core.Configs;
+using Stele.Core.Secrets;
 
 namespace Stele.Client.Testing;
 
@@ -83,8 +84,41 @@ public sealed class SteleInMemory
     /// <summary>Defines a flag, as flagd does or in the short form.</summary>
     public long SetFlag(string environment, string name, string definition) => Write(environment, "flag", [(name, definition)]);
 
+    /// <summary>Sets a secret, to which values may refer by <c>{"$secret":"path"}</c>; null deletes it.</summary>
+    public long SetSecret(string environment, string path, string? value)
+    {
+        if (!SecretPath.TryParse(path, out _, out _, out var message)) throw new ArgumentException($"{path} is no secret's path. {message}", nameof(path));
+        return Write(environment, "secret", [(path, value is null ? null : JsonSerializer.Serialize(value, InMemoryJson.Default.String))]);
+    }
+
+    /// <summary>
+    /// Puts everything back as it was at a revision, and forgets what came after, as a restored database does: whoever follows
+    /// is told to read anew.
+    /// </summary>
+    public void Restore(long revision)
+    {
+        lock (gate)
+        {
+            var before = revisions.GetRange(0, checked((int)revision));
+            revisions.Clear();
+            items.Clear();
+            foreach (var made in before)
+            {
+                foreach (var change in made.Changes.Where(change => change.Rotated is null))
+                    if (change.Value is { } value) items[(change.Environment, change.Kind, change.Key)] = new InMemoryItem(change.Key, value, change.Version, made.Revision);
+                    else items.Remove((change.Environment, change.Kind, change.Key));
+                revisions.Add(made);
+            }
+            History++;
+            Wake();
+        }
+    }
+
     /// <summary>Deletes a key.</summary>
     public long Delete(string environment, string key) => Change(environment, (key, null));
+
+    /// <summary>Counts the histories: what was said of one does not hold in the next.</summary>
+    internal volatile int History;
 
     internal Task Changed
     {
@@ -121,12 +155,19 @@ public sealed class SteleInMemory
                 if (json is null) items.Remove((environment, kind, key));
                 else items[(environment, kind, key)] = new InMemoryItem(key, JsonElement.Parse(json), version, revisions.Count + 1);
                 made.Add(new InMemoryChange(environment, kind, key, json is null ? null : JsonElement.Parse(json), version));
+                // whoever watches a key that refers to it is told as well
+                if (kind == "secret")
+                    made.AddRange(items.Where(pair => pair.Key.Environment == environment && pair.Key.Kind == "config" && Reference(pair.Value.Value) == key)
+                        .Select(pair => new InMemoryChange(environment, "config", pair.Key.Key, pair.Value.Value, pair.Value.Version) { Rotated = json is null ? 0 : version }));
             }
             revisions.Add(new InMemoryRevision(revisions.Count + 1, made));
             Wake();
             return revisions.Count;
         }
     }
+
+    /// <summary>The secret that a value refers to, or null.</summary>
+    internal static string? Reference(JsonElement value) => value.ValueKind == JsonValueKind.Object && value.TryGetProperty("$secret", out var path) ? path.GetString() : null;
 
     void Wake()
     {
@@ -142,6 +183,10 @@ public sealed class SteleInMemory
 
 internal sealed record InMemoryItem(string Key, JsonElement Value, long Version, long Revision);
 
-internal sealed record InMemoryChange(string Environment, string Kind, string Key, JsonElement? Value, long Version);
+internal sealed record InMemoryChange(string Environment, string Kind, string Key, JsonElement? Value, long Version)
+{
+    /// <summary>The version of the secret that the key refers to, when it is that which changed; 0: it is deleted.</summary>
+    internal long? Rotated { get; init; }
+}
 
 internal sealed record InMemoryRevision(long Revision, IReadOnlyList<InMemoryChange> Changes);

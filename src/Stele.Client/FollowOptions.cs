@@ -26,6 +26,14 @@ public sealed record FollowOptions
     /// <summary>Whether to follow flags. False.</summary>
     public bool Flags { get; init; }
 
+    /// <summary>
+    /// Beginnings of paths of secrets to follow, for <see cref="SteleClient.Secrets"/>; an empty text: all that the token may read. Empty: none.
+    /// Values that stand for a secret (<c>{"$secret":"path"}</c>) have its value in any case.
+    /// </summary>
+    public IReadOnlyList<string> SecretPrefixes { get; init; } = [];
+
+    internal bool SecretsExactly { get; init; }
+
     /// <summary>What to do when no server answers at the start.</summary>
     public SteleStart AtStart { get; init; }
 
@@ -56,6 +64,9 @@ public sealed record LastKnownOptions
 
     /// <summary>Where the secret is kept that is made. Null: <c>STELE_CACHE_KEYS</c>, else <c>stele/keys</c> in XDG_STATE_HOME or ~/.local/state.</summary>
     public string? KeyDirectory { get; init; }
+
+    /// <summary>Whether secrets are kept there as well, those that values stand for included. False: a start without a server that needs one fails, and says so.</summary>
+    public bool Secrets { get; init; }
 
     /// <summary>What was confirmed longer ago is not used. 7 days.</summary>
     public TimeSpan AgeMax { get; init; } = TimeSpan.FromDays(7);

@@ -252,6 +252,64 @@ public sealed record RewrapStep
     public long Remaining { get; init; }
 }
 
+/// <summary>A token that yields a secret once.</summary>
+public sealed record WrappedSecret
+{
+    /// <summary>The token, shown this once; whoever has it, has the secret.</summary>
+    public required string WrapToken { get; init; }
+
+    /// <summary>How long it can be opened.</summary>
+    public DateTimeOffset? ExpiresAt { get; init; }
+
+    /// <summary>The secret's path.</summary>
+    public string? Path { get; init; }
+
+    /// <summary>Its environment.</summary>
+    public string? Environment { get; init; }
+
+    /// <summary>The version that is wrapped.</summary>
+    public long Version { get; init; }
+
+    /// <summary>Never the token.</summary>
+    public override string ToString() => $"wrap of secret {Path}, version {Version}, until {ExpiresAt:u}";
+}
+
+/// <summary>Where a value was once.</summary>
+public sealed record SecretSearch
+{
+    /// <summary>Whether it ever was anywhere.</summary>
+    public bool Found { get; init; }
+
+    /// <summary>Where, the newest first, up to 100.</summary>
+    public required IReadOnlyList<FoundSecret> Items { get; init; }
+
+    /// <summary>Whether there are more.</summary>
+    public bool More { get; init; }
+}
+
+/// <summary>A version of a secret that had a value.</summary>
+public sealed record FoundSecret
+{
+    /// <summary>The path.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>The environment.</summary>
+    public string? Environment { get; init; }
+
+    /// <summary>The version that brought the value.</summary>
+    public long Version { get; init; }
+
+    /// <summary>When.</summary>
+    public DateTimeOffset? CreatedAt { get; init; }
+
+    /// <summary>Whether it was destroyed since.</summary>
+    public bool Destroyed { get; init; }
+}
+
+internal sealed record WrapBody(long? Version, long? TtlSeconds);
+
+internal sealed record UnwrapBody(string WrapToken);
+
 internal sealed record ReasonBody(string? ChangeLog);
 
 internal sealed record DestroyBody(IReadOnlyList<long>? Versions, string? ChangeLog);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Stele.Client.Following;
 using Stele.Client.Keeping;
 
@@ -17,6 +18,9 @@ public sealed partial class SteleClient : IAsyncDisposable
     /// <summary>The values that are followed: <see cref="FollowAsync"/>.</summary>
     public SteleValues Values { get; } = new();
 
+    /// <summary>The secrets that are followed, by path: <see cref="FollowOptions.SecretPrefixes"/>. Each reading of one is on record at the server, and not each look-up here.</summary>
+    public SteleValues Secrets { get; } = new();
+
     /// <summary>The flags that are followed: <see cref="FollowOptions.Flags"/>.</summary>
     public SteleFlags Flags { get; }
 
@@ -27,12 +31,29 @@ public sealed partial class SteleClient : IAsyncDisposable
     /// </summary>
     public Task FollowAsync(FollowOptions follow, CancellationToken cancellationToken) => Begin(follow, null, cancellationToken);
 
-    internal Task Begin(FollowOptions follow, Func<Held, string?>? admit, CancellationToken cancellationToken)
+    /// <summary>All values and secrets that are followed, whenever either have changed, beginning with those that there are.</summary>
+    internal async IAsyncEnumerable<IReadOnlyList<SteleValue>> WatchAllAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            // before the look: what comes after it is not missed
+            var changed = Task.WhenAny(followers.Select(follower => follower.Changed));
+            yield return [.. Values.All.Values, .. Secrets.All.Values];
+            await changed.WaitAsync(cancellationToken);
+        }
+    }
+
+    internal Task Begin(FollowOptions follow, Func<string, Held, string?>? admit, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(follow);
         if (followers.Count > 0) throw new InvalidOperationException("This client follows already: make another one for another environment.");
         if (follow.Values) Values.Follower = Make(follow, new FollowPlan("config", follow.Environment, follow.Prefixes));
-        if (Values.Follower is { } values) values.Admit = admit;
+        if (Values.Follower is { } values && admit is not null) values.Admit = held => admit("config", held);
+        if (follow.SecretPrefixes.Count > 0)
+        {
+            Secrets.Follower = Make(follow, new FollowPlan("secret", follow.Environment, [.. follow.SecretPrefixes.Where(prefix => prefix.Length > 0)]) { Exactly = follow.SecretsExactly });
+            if (admit is not null) Secrets.Follower.Admit = held => admit("secret", held);
+        }
         if (follow.Flags)
         {
             Flags.Follower = Make(follow, new FollowPlan("flag", follow.Environment, []));

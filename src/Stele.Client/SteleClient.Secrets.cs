@@ -20,14 +20,7 @@ public sealed partial class SteleClient
     /// <summary>Writes a value as the secret's next version.</summary>
     public async Task<SecretItem> SetSecretAsync(string path, string? environment, SecretWrite set, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(set);
-        if (set.Text is null == set.Bytes is null) throw new ArgumentException("A secret has one of Text and Bytes.", nameof(set));
-        using var body = SecretBody(set.Terms, writer =>
-        {
-            if (set.Text is { } text) writer.WriteString("value"u8, text);
-            else if (set.IsText) writer.WriteString("value"u8, set.Bytes!.Value.Span);
-            else writer.WriteBase64String("value_base64"u8, set.Bytes!.Value.Span);
-        });
+        using var body = SecretBody(set);
         return await transport.WriteSecret(HttpMethod.Put, SecretPath(path, "", environment).ToString(), body, SteleJson.Default.SecretItem, cancellationToken);
     }
 
@@ -64,6 +57,26 @@ public sealed partial class SteleClient
     public Task<SecretDestroyed> DestroySecretAsync(string path, string? environment, IReadOnlyList<long>? versions, string? changeLog, CancellationToken cancellationToken) =>
         transport.Write(HttpMethod.Post, SecretPath(path, "/destroy", environment).ToString(), new DestroyBody(versions, changeLog), SteleJson.Default.DestroyBody, SteleJson.Default.SecretDestroyed, cancellationToken);
 
+    /// <summary>Makes a token that yields a secret once, so that it can be handed on unseen.</summary>
+    /// <param name="path">The secret.</param>
+    /// <param name="environment">Its environment; null: the default one.</param>
+    /// <param name="version">A version; null: the current one.</param>
+    /// <param name="lifetime">How long it waits to be opened, in whole seconds up to a day; null: five minutes.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public Task<WrappedSecret> WrapSecretAsync(string path, string? environment, long? version, TimeSpan? lifetime, CancellationToken cancellationToken) =>
+        transport.Write(HttpMethod.Post, SecretPath(path, "/wrap", environment).ToString(), new WrapBody(version, (long?)lifetime?.TotalSeconds), SteleJson.Default.WrapBody, SteleJson.Default.WrappedSecret, cancellationToken);
+
+    /// <summary>Takes a wrapped secret out, once. Asked once: a second attempt is an alarm at the server. Dispose of it when it is used.</summary>
+    public Task<SteleSecret> UnwrapSecretAsync(string wrapToken, CancellationToken cancellationToken) =>
+        transport.Unwrap(JsonSerializer.SerializeToUtf8Bytes(new UnwrapBody(wrapToken), SteleJson.Default.UnwrapBody), cancellationToken);
+
+    /// <summary>Whether a value ever was a secret here, and of which; for whoever may read the audit log. Only the value in <paramref name="value"/> is read.</summary>
+    public async Task<SecretSearch> SearchSecretsAsync(SecretWrite value, CancellationToken cancellationToken)
+    {
+        using var body = SecretBody(value with { Terms = new SecretTerms() });
+        return await transport.WriteSecret(HttpMethod.Post, "/v1/audit/secrets", body, SteleJson.Default.SecretSearch, cancellationToken);
+    }
+
     /// <summary>The keys that there are, and what each is used for; for operators.</summary>
     public Task<KeyRing> GetKeysAsync(CancellationToken cancellationToken) => transport.Get("/v1/keys", SteleJson.Default.KeyRing, cancellationToken);
 
@@ -77,6 +90,18 @@ public sealed partial class SteleClient
     /// <summary>Takes an old version of the provider's key away for good; refused while anything needs it. For operators.</summary>
     public Task<KeyRing> RetireKeyAsync(long version, CancellationToken cancellationToken) =>
         transport.Write(HttpMethod.Post, "/v1/keys/retire", new RetireBody(version), SteleJson.Default.RetireBody, SteleJson.Default.KeyRing, cancellationToken);
+
+    static SecretBuffer SecretBody(SecretWrite set)
+    {
+        ArgumentNullException.ThrowIfNull(set);
+        if (set.Text is null == set.Bytes is null) throw new ArgumentException("A secret has one of Text and Bytes.", nameof(set));
+        return SecretBody(set.Terms, writer =>
+        {
+            if (set.Text is { } text) writer.WriteString("value"u8, text);
+            else if (set.IsText) writer.WriteString("value"u8, set.Bytes!.Value.Span);
+            else writer.WriteBase64String("value_base64"u8, set.Bytes!.Value.Span);
+        });
+    }
 
     static SecretBuffer SecretBody(SecretTerms terms, Action<Utf8JsonWriter> value)
     {

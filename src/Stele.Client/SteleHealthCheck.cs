@@ -18,6 +18,7 @@ public sealed class SteleHealthCheck(SteleClient client) : IHealthCheck
             ["revision"] = status.Revision, ["connected"] = status.Connected, ["from_disk"] = status.FromDisk, ["reconnects"] = status.Reconnects,
             ["age_seconds"] = status.Age?.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture) ?? "never",
         };
+        if (status is { Connected: true, Rejected: null } && client.Secrets.Follower is not null) status = client.Secrets.Status;
         if (status.Rejected is { } rejected) return Task.FromResult(HealthCheckResult.Degraded($"Revision {rejected.Revision} is refused: {rejected.Reason}", null, data));
         return Task.FromResult(status.Connected ? HealthCheckResult.Healthy($"Revision {status.Revision} is in use.", data)
             : HealthCheckResult.Degraded($"Revision {status.Revision} is in use, and is not followed: {status.Problem ?? "the stream is being opened."}", null, data));

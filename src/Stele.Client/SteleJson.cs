@@ -96,7 +96,12 @@ namespace Stele.Client;
 [JsonSerializable(typeof(EvaluationBody))]
 [JsonSerializable(typeof(ExplanationBody))]
 [JsonSerializable(typeof(ComparisonBody))]
+[JsonSerializable(typeof(WrappedSecret))]
+[JsonSerializable(typeof(SecretSearch))]
+[JsonSerializable(typeof(WrapBody))]
+[JsonSerializable(typeof(UnwrapBody))]
 [JsonSerializable(typeof(Keeping.KeptMessage))]
+[JsonSerializable(typeof(string))]
 [JsonSerializable(typeof(JsonElement))]
 internal sealed partial class SteleJson : JsonSerializerContext;
 

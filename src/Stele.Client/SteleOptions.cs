@@ -21,8 +21,20 @@ public sealed class SteleOptions
     /// <summary>More beginnings of keys.</summary>
     public IList<string> Prefixes { get; } = [];
 
+    /// <summary>
+    /// Beginnings of paths of secrets that are sections too (<c>payments/db-password</c> is <c>payments:db-password</c>); an empty text: all.
+    /// None by default. Values that stand for a secret (<c>{"$secret":"path"}</c>) have its value in any case.
+    /// </summary>
+    public IList<string> SecretPrefixes { get; } = [];
+
     /// <summary>Other nodes of the same installation.</summary>
     public IList<string> Endpoints { get; } = [];
+
+    /// <summary>
+    /// Whether changes come into the configuration although no <c>services.AddStele</c> has options bound of whole revisions; what is
+    /// bound while one comes may then be of two. False: they wait until the services are there and the host is started.
+    /// </summary>
+    public bool WithoutServices { get; set; }
 
     /// <summary>Whether to follow flags too, for <see cref="SteleClient.Flags"/>. True.</summary>
     public bool Flags { get; set; } = true;

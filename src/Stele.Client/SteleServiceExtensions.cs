@@ -13,6 +13,25 @@ namespace Stele.Client;
 public static class SteleServiceExtensions
 {
     /// <summary>
+    /// Adds an environment of Stele to an app's configuration, and what belongs to it to its services:
+    /// <see cref="SteleConfigurationExtensions.AddStele(IConfigurationBuilder, string, Action{SteleOptions})"/> and
+    /// <see cref="AddStele(IServiceCollection, IConfiguration)"/> in one.
+    /// </summary>
+    /// <param name="builder">The app's.</param>
+    /// <param name="url">The server; several nodes are separated by commas.</param>
+    /// <param name="configure">Says as whom, and which part.</param>
+    public static IHostApplicationBuilder AddStele(this IHostApplicationBuilder builder, string url, Action<SteleOptions> configure)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.Configuration.AddStele(url, configure);
+        builder.Services.AddStele(builder.Configuration);
+        return builder;
+    }
+
+    /// <summary>The same, with what the process's environment says: STELE_TOKEN and STELE_ENV.</summary>
+    public static IHostApplicationBuilder AddStele(this IHostApplicationBuilder builder, string url) => builder.AddStele(url, static _ => { });
+
+    /// <summary>
     /// Makes of an app whose configuration comes from Stele one that has <see cref="SteleClient"/>, <see cref="SteleFlags"/>
     /// and <see cref="SteleValues"/> as services, whose options are bound of one revision each, whose log has what the client
     /// says, and whose health has the check <c>stele</c>.
@@ -24,7 +43,12 @@ public static class SteleServiceExtensions
         ArgumentNullException.ThrowIfNull(services);
         var providers = (configuration as IConfigurationRoot)?.Providers.OfType<SteleConfigurationProvider>().ToList() ?? [];
         if (providers.Count == 0) throw new InvalidOperationException("Stele is not in this configuration: call builder.Configuration.AddStele(…) first.");
-        services.AddSingleton(new SteleProviders(providers));
+        // whoever binds options needs it, and binds whole revisions
+        services.AddSingleton(_ =>
+        {
+            foreach (var provider in providers) provider.Move();
+            return new SteleProviders(providers);
+        });
         services.TryAddSingleton(_ => providers[^1].Client);
         services.TryAddSingleton(static provider => provider.GetRequiredService<SteleClient>().Flags);
         services.TryAddSingleton(static provider => provider.GetRequiredService<SteleClient>().Values);

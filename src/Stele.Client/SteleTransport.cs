@@ -26,10 +26,16 @@ internal sealed class SteleTransport(HttpClient http, SteleClientOptions options
         Call(method, path, JsonSerializer.SerializeToUtf8Bytes(body, type), answer, cancellation);
 
     internal Task<T> Call<T>(HttpMethod method, string path, byte[]? body, JsonTypeInfo<T> answer, CancellationToken cancellation, string? contentType = null) =>
-        Call(method, path, body, (response, request, stop) => Whole(response, request, answer, stop), contentType, cancellation);
+        // no body is not an empty one, which is what null would become
+        Call(method, path, body is null ? (ReadOnlyMemory<byte>?)null : body, (response, request, stop) => Whole(response, request, answer, stop), contentType, cancellation);
 
     /// <summary>An answer that holds a secret: what was read of it is zeroed.</summary>
-    internal Task<SteleSecret> GetSecret(string path, CancellationToken cancellation) => Call(HttpMethod.Get, path, null, static async (response, request, stop) =>
+    internal Task<SteleSecret> GetSecret(string path, CancellationToken cancellation) => Call(HttpMethod.Get, path, null, Secret, null, cancellation);
+
+    /// <summary>The same of a wrap, which is opened once: an answer that was lost is not asked for again.</summary>
+    internal Task<SteleSecret> Unwrap(ReadOnlyMemory<byte> body, CancellationToken cancellation) => Attempt(HttpMethod.Post, "/v1/unwrap", body, null, Secret, null, cancellation);
+
+    static async Task<SteleSecret> Secret(HttpResponseMessage response, HttpRequestMessage request, CancellationToken stop)
     {
         await using var stream = await response.Content.ReadAsStreamAsync(stop);
         using var buffer = await SecretBuffer.Read(stream, stop);
@@ -41,7 +47,7 @@ internal sealed class SteleTransport(HttpClient http, SteleClientOptions options
         {
             throw NotOurs(request, e);
         }
-    }, null, cancellation);
+    }
 
     /// <summary>A body that holds a secret, which is the caller's to zero.</summary>
     internal Task<T> WriteSecret<T>(HttpMethod method, string path, SecretBuffer body, JsonTypeInfo<T> answer, CancellationToken cancellation) =>

@@ -99,10 +99,18 @@ public sealed record WatchedChange
     /// <summary>Whether its value was redacted since.</summary>
     public bool Redacted { get; init; }
 
+    /// <summary>Of a key that refers to a secret: which; null: it refers to none.</summary>
+    public WatchedSecret? Secret { get; init; }
+
     /// <summary>Of a flag: whether its own kill switch is on.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool Killed { get; init; }
 }
+
+/// <summary>The secret that a key refers to.</summary>
+/// <param name="Path">Its path.</param>
+/// <param name="Version">The version that the key stands for at this revision; null: the secret is deleted.</param>
+public sealed record WatchedSecret(string Path, long? Version);
 
 /// <summary>Who watches.</summary>
 public sealed record SubscriptionPage

@@ -18,25 +18,29 @@ internal sealed class AgentSession(Call call, IReadOnlyList<AgentTemplate> templ
     readonly HashSet<string> failing = new(StringComparer.Ordinal);
 
     /// <summary>Renders once: true when every file is as it should be.</summary>
-    internal async Task<bool> Render(IReadOnlyDictionary<string, SteleValue> values)
+    internal async Task<bool> Render(IReadOnlyList<SteleValue> values)
     {
-        var json = values.ToDictionary(pair => pair.Key, pair => pair.Value.Value, StringComparer.Ordinal);
+        var json = values.ToDictionary(NameOf, value => value.Value, StringComparer.Ordinal);
+        var secrets = values.Where(value => value.IsSecret).Select(NameOf).ToHashSet(StringComparer.Ordinal);
         var due = new List<AgentTemplate>();
         foreach (var template in templates)
-            if (Written(template, json)) due.Add(template);
+            if (Written(template, json, secrets)) due.Add(template);
         // a command that several files share runs once for all of them
         foreach (var command in due.Select(template => template.Command).OfType<string>().Distinct(StringComparer.Ordinal)) await Run(command);
         foreach (var pid in due.Where(template => template.PidFile is not null).Select(template => (template.PidFile, template.Signal)).Distinct()) Signal(pid.PidFile!, pid.Signal!.Value);
         return failing.Count == 0;
     }
 
-    bool Written(AgentTemplate template, Dictionary<string, JsonElement> values)
+    // a secret that is followed itself has a name of its own, which no key can have
+    static string NameOf(SteleValue value) => value is { Link.Raw.ValueKind: JsonValueKind.Undefined } ? TemplateScope.Secret(value.Key) : value.Key;
+
+    bool Written(AgentTemplate template, Dictionary<string, JsonElement> values, HashSet<string> secrets)
     {
         try
         {
-            var bytes = Encoding.UTF8.GetBytes(template.Template.Render(values));
+            var bytes = Encoding.UTF8.GetBytes(template.Template.Render(values, out var seen));
             var isNew = !File.Exists(template.Destination) || !File.ReadAllBytes(template.Destination).AsSpan().SequenceEqual(bytes);
-            if (isNew) Replace(template, bytes);
+            if (isNew) Replace(template, bytes, seen.Overlaps(secrets));
             if (failing.Remove(template.Source)) call.Note($"stele: {template.Destination} is well again.");
             if (isNew) call.Line($"{template.Destination} written");
             return isNew;
@@ -49,12 +53,14 @@ internal sealed class AgentSession(Call call, IReadOnlyList<AgentTemplate> templ
         }
     }
 
-    static void Replace(AgentTemplate template, byte[] bytes)
+    static void Replace(AgentTemplate template, byte[] bytes, bool holdsSecrets)
     {
         if (OperatingSystem.IsWindows()) throw new IOException("modes and owners of files are not for Windows");
         Directory.CreateDirectory(Path.GetDirectoryName(template.Destination)!);
         var temporary = $"{template.Destination}.{Environment.ProcessId.ToString(CultureInfo.InvariantCulture)}";
-        var mode = template.Mode ?? (File.Exists(template.Destination) ? File.GetUnixFileMode(template.Destination) : UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
+        // what holds secrets is nobody else's, unless it was said whose
+        var fresh = UnixFileMode.UserRead | UnixFileMode.UserWrite | (holdsSecrets ? 0 : UnixFileMode.GroupRead | UnixFileMode.OtherRead);
+        var mode = template.Mode ?? (File.Exists(template.Destination) ? File.GetUnixFileMode(template.Destination) : fresh);
         try
         {
             // as nobody else's until it is whole and belongs to whom it should

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Stele.Core.Secrets;
 
 namespace Stele.Cli.Templates;
 
@@ -12,20 +13,28 @@ internal sealed partial class Template
 {
     readonly IReadOnlyList<TemplateNode> nodes;
 
-    Template(IReadOnlyList<TemplateNode> nodes) => this.nodes = nodes;
+    Template(IReadOnlyList<TemplateNode> nodes, IReadOnlyCollection<string> secrets) => (this.nodes, Secrets) = (nodes, secrets);
+
+    /// <summary>The paths of the secrets that it names.</summary>
+    internal IReadOnlyCollection<string> Secrets { get; }
 
     /// <summary>The template, or <see cref="TemplateException"/> with the line and what is wrong there.</summary>
     internal static Template Parse(string text)
     {
         var reader = new Reader([.. Tokens(text)]);
         var nodes = reader.Block(out var end, out var line);
-        return end is null ? new Template(nodes) : throw new TemplateException(line, $"{end} without an if or a range");
+        return end is null ? new Template(nodes, reader.Secrets) : throw new TemplateException(line, $"{end} without an if or a range");
     }
 
-    internal string Render(IReadOnlyDictionary<string, JsonElement> values)
+    internal string Render(IReadOnlyDictionary<string, JsonElement> values) => Render(values, out _);
+
+    /// <summary>The same, with the names of the values that it looked at.</summary>
+    internal string Render(IReadOnlyDictionary<string, JsonElement> values, out IReadOnlySet<string> seen)
     {
         var text = new StringBuilder();
-        foreach (var node in nodes) node.Render(new TemplateScope(values), text);
+        var scope = new TemplateScope(values);
+        foreach (var node in nodes) node.Render(scope, text);
+        seen = scope.Seen;
         return text.ToString();
     }
 
@@ -55,7 +64,10 @@ internal sealed partial class Template
 
     sealed class Reader(IReadOnlyList<(bool IsTag, string Text, int Line)> tokens)
     {
+        readonly HashSet<string> secrets = new(StringComparer.Ordinal);
         int next;
+
+        internal IReadOnlyCollection<string> Secrets => secrets;
 
         // up to the end, or to an else or end that is not one of its own
         internal List<TemplateNode> Block(out string? end, out int line)
@@ -104,7 +116,7 @@ internal sealed partial class Template
             return end == "end" ? (first, second) : throw new TemplateException(end is null ? line : at, end is null ? $"{what} without an end" : "a second else");
         }
 
-        static TemplateExpression Expression(string text, int line)
+        TemplateExpression Expression(string text, int line)
         {
             var parts = Pipe().Split(text);
             var filters = new List<(string, string?)>();
@@ -119,8 +131,15 @@ internal sealed partial class Template
             }
             var head = parts[0].Trim();
             if (head.Length > 1 && head[0] == '"' && head[^1] == '"') return new TemplateExpression(head, TemplateText.Json(head[1..^1]), filters);
+            if (SecretHead().Match(head) is { Success: true } secret)
+            {
+                var path = secret.Groups[1].Success ? secret.Groups[1].Value : secret.Groups[2].Value;
+                if (!SecretPath.TryParse(path, out _, out _, out var wrong)) throw new TemplateException(line, wrong);
+                secrets.Add(path);
+                return new TemplateExpression(TemplateScope.Secret(path), null, filters);
+            }
             if (Path().IsMatch(head)) return new TemplateExpression(head, Values.JsonText.IsNumber(head) || head is "true" or "false" ? JsonElement.Parse(head) : null, filters);
-            throw new TemplateException(line, $"{{{{ {text} }}}} is not understood: a key, if, range NAME in KEY, else or end are");
+            throw new TemplateException(line, $"{{{{ {text} }}}} is not understood: a key, secret \"PATH\", if, range NAME in KEY, else or end are");
         }
     }
 
@@ -138,6 +157,9 @@ internal sealed partial class Template
 
     [GeneratedRegex(@"^\s*([a-z0-9-]+)(?:\s+(?:""([^""]*)""|(\S+)))?\s*$")]
     private static partial Regex FilterTag();
+
+    [GeneratedRegex(@"^secret\s+(?:""([^""]*)""|(\S+))$")]
+    private static partial Regex SecretHead();
 
     [GeneratedRegex(@"^[A-Za-z0-9_-][A-Za-z0-9._\[\]-]*$")]
     private static partial Regex Path();

@@ -77,31 +77,39 @@ internal sealed record RangeNode(string Name, TemplateExpression? Over, string? 
 }
 
 /// <summary>What names mean while a template is rendered: the values, and the items of the loops around.</summary>
-internal sealed class TemplateScope(IReadOnlyDictionary<string, JsonElement> values, TemplateScope? outer, string? name, string key, JsonElement item)
+internal sealed class TemplateScope(IReadOnlyDictionary<string, JsonElement> values, HashSet<string> seen, TemplateScope? outer, string? name, string key, JsonElement item)
 {
     readonly TemplateScope? outer = outer;
     readonly string? name = name;
 
-    internal TemplateScope(IReadOnlyDictionary<string, JsonElement> values) : this(values, null, null, "", default)
+    internal TemplateScope(IReadOnlyDictionary<string, JsonElement> values) : this(values, new HashSet<string>(StringComparer.Ordinal), null, null, "", default)
     {
     }
 
-    internal TemplateScope With(string loop, string itemKey, JsonElement value) => new(values, this, loop, itemKey, value);
+    /// <summary>The names of the values that were looked at.</summary>
+    internal IReadOnlySet<string> Seen => seen;
+
+    /// <summary>The name of a secret among the values.</summary>
+    internal static string Secret(string path) => $"secret {path}";
+
+    internal TemplateScope With(string loop, string itemKey, JsonElement value) => new(values, seen, this, loop, itemKey, value);
 
     /// <summary>The keys below a prefix, in order, without it.</summary>
     internal IEnumerable<(string Key, JsonElement Value)> Below(string prefix) =>
-        values.Where(pair => pair.Key.StartsWith(prefix, StringComparison.Ordinal)).OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => (pair.Key[prefix.Length..], pair.Value));
+        values.Where(pair => pair.Key.StartsWith(prefix, StringComparison.Ordinal) && Saw(pair.Key)).OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => (pair.Key[prefix.Length..], pair.Value));
 
     /// <summary>What a path means: a loop's item or a part of it, a key, or a part of a key's JSON. Null: nothing.</summary>
     internal JsonElement? Find(string path)
     {
         for (var scope = this; scope.name is not null; scope = scope.outer!)
             if (path == scope.name || path.StartsWith(scope.name + ".", StringComparison.Ordinal)) return scope.OfItem(path == scope.name ? "" : path[(scope.name.Length + 1)..]);
-        if (values.TryGetValue(path, out var value)) return value;
+        if (values.TryGetValue(path, out var value) && Saw(path)) return value;
         for (var dot = path.LastIndexOf('.'); dot > 0; dot = path.LastIndexOf('.', dot - 1))
-            if (values.TryGetValue(path[..dot], out var whole)) return Part(whole, path[(dot + 1)..]);
+            if (values.TryGetValue(path[..dot], out var whole) && Saw(path[..dot])) return Part(whole, path[(dot + 1)..]);
         return null;
     }
+
+    bool Saw(string name) => seen.Add(name) || true;
 
     JsonElement? OfItem(string path) => path switch
     {

@@ -24,11 +24,11 @@ internal static class AgentVerb
                 call.Line($"{templates.Count} templates can be read");
                 return ExitCode.Done;
             }
-            return await Run(call, new AgentSession(call, templates), call.Parsed.GetValue(prefix) ?? [], call.Parsed.GetValue(once));
+            return await Run(call, new AgentSession(call, templates), call.Parsed.GetValue(prefix) ?? [], [.. templates.SelectMany(template => template.Template.Secrets).Distinct(StringComparer.Ordinal)], call.Parsed.GetValue(once));
         });
     }
 
-    static async Task<int> Run(Call call, AgentSession session, IReadOnlyList<string> prefixes, bool once)
+    static async Task<int> Run(Call call, AgentSession session, IReadOnlyList<string> prefixes, IReadOnlyList<string> secrets, bool once)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(call.Cancellation);
         using var signals = Signals.Forward(number =>
@@ -40,11 +40,11 @@ internal static class AgentVerb
             // files outlive a server that is away, and so does the agent: it begins when one answers
             await call.Client.FollowAsync(new FollowOptions
             {
-                Environment = call.Environment, Prefixes = prefixes, AtStart = once ? SteleStart.Fail : SteleStart.Anyhow, LastKnown = null, StartTimeout = TimeSpan.FromSeconds(3), Notice = notice => call.Note($"stele: {notice.Text}"),
+                Environment = call.Environment, Prefixes = prefixes, SecretPrefixes = secrets, SecretsExactly = true, AtStart = once ? SteleStart.Fail : SteleStart.Anyhow, LastKnown = null, StartTimeout = TimeSpan.FromSeconds(3), Notice = notice => call.Note($"stele: {notice.Text}"),
             }, stop.Token);
-            if (once) return await session.Render(call.Client.Values.All) ? ExitCode.Done : ExitCode.Refused;
-            await foreach (var values in call.Client.Values.WatchAsync(stop.Token))
-                if (call.Client.Values.Status.Age is not null) await session.Render(values);
+            if (once) return await session.Render([.. call.Client.Values.All.Values, .. call.Client.Secrets.All.Values]) ? ExitCode.Done : ExitCode.Refused;
+            await foreach (var values in call.Client.WatchAllAsync(stop.Token))
+                if (call.Client.Values.Status.Age is not null && (secrets.Count == 0 || call.Client.Secrets.Status.Age is not null)) await session.Render(values);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {

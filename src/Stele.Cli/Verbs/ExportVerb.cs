@@ -32,9 +32,13 @@ internal static class ExportVerb
             var entries = new List<ExportEntry>();
             var list = new ConfigList { Environment = call.Environment, Prefix = call.Parsed.GetValue(prefix), Limit = ListVerb.PageItems, At = at, Revision = revision };
             var redacted = new List<string>();
-            await foreach (var item in call.Client.ListAllConfigAsync(list, call.Cancellation))
-                if (item.Redacted) redacted.Add(item.Key);
-                else entries.Add(new ExportEntry(item.Key, item.Value.GetRawText()));
+            using (var progress = new Progress(call.Surroundings, "export", 0))
+                await foreach (var item in call.Client.ListAllConfigAsync(list, call.Cancellation))
+                {
+                    if (item.Redacted) redacted.Add(item.Key);
+                    else entries.Add(new ExportEntry(item.Key, item.Value.GetRawText()));
+                    progress.Report(entries.Count);
+                }
             // null would be a value, and import would write it
             if (redacted.Count > 0) call.Note($"warning: left out, because their values of then were redacted: {string.Join(", ", redacted)}");
             if (path is null) await call.Surroundings.Out.WriteAsync(ExportFiles.One(entries, kind));

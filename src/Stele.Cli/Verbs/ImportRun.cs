@@ -86,18 +86,23 @@ internal sealed class ImportRun(Call call, ImportWish wish)
     async Task<int> Apply(List<string> missing, List<List<PlannedChange>> sets)
     {
         var done = 0;
+        using var progress = sets.Count > 1 && call.Surroundings.ErrorIsTerminal ? new Progress(call.Surroundings, "import", sets.Sum(set => (long)set.Count)) : null;
         try
         {
             foreach (var name in missing) await call.Client.CreateEnvironmentAsync(name, null, call.Cancellation);
             foreach (var (i, set) in sets.Index())
             {
-                if (sets.Count > 1) call.Note($"{i + 1} of {sets.Count}: {set.Count} values …");
-                report.Applied(await Apply(set), set.Count);
+                if (sets.Count > 1 && progress is null) call.Note($"{i + 1} of {sets.Count}: {set.Count} values …");
+                var revision = await Apply(set);
+                progress?.Dispose();
+                report.Applied(revision, set.Count);
                 done += set.Count;
+                progress?.Report(done);
             }
         }
         catch (SteleException) when (done > 0)
         {
+            progress?.Dispose();
             call.Note($"stele: {done} of {sets.Sum(set => set.Count)} values are imported, the others are not. The same command again does the rest.");
             throw;
         }

@@ -28,7 +28,7 @@ internal static class KeysVerb
             var total = ring.OrganizationKeys.Sum(key => key.DataKeys);
             var moved = 0L;
             RewrapStep step;
-            using (var progress = new Progress(call.Surroundings, "rewrap", total))
+            using (var progress = new Progress(call.Surroundings, "rewrap", Math.Max(1, total)))
             {
                 progress.Report(ring.OrganizationKeys is [.., var newest] ? newest.DataKeys : 0);
                 do

@@ -14,9 +14,11 @@ internal sealed class SecretSource
     readonly Option<int?> generate = new("--generate") { Description = "Have the server make it, so that nobody sees it: so many characters (32)", HelpName = "N", Arity = ArgumentArity.ZeroOrOne, DefaultValueFactory = _ => null };
     readonly Option<string?> alphabet = new("--alphabet") { Description = "With --generate: of these characters (letters and digits)", HelpName = "CHARACTERS" };
 
+    internal void AddFileTo(Command command) => command.Add(file);
+
     internal void AddTo(Command command)
     {
-        command.Add(file);
+        AddFileTo(command);
         command.Add(generate);
         command.Add(alphabet);
     }

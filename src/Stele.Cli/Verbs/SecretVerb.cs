@@ -16,7 +16,7 @@ internal static class SecretVerb
         {
             Get(surroundings, options), Put(surroundings, options), List(surroundings, options), Metadata(surroundings, options), Versions(surroundings, options),
         };
-        foreach (var verb in SecretEndVerb.All(surroundings, options)) command.Add(verb);
+        foreach (var verb in SecretEndVerb.All(surroundings, options).Concat(SecretWrapVerb.All(surroundings, options))) command.Add(verb);
         return command;
     }
 
@@ -43,17 +43,23 @@ internal static class SecretVerb
             var (to, coded) = (call.Parsed.GetValue(file), call.Parsed.GetValue(base64));
             if (to is not null && (coded || call.Json)) return call.Usage("--out takes the value as it is, without --base64, --json and --yaml.");
             using var secret = await call.Client.GetSecretAsync(name, new SecretRead { Environment = call.Environment, Version = call.Parsed.GetValue(version) }, call.Cancellation);
-            if (call.Json) return call.Print(Whole(secret), SteleJson.Default.JsonElement);
-            if (to is not null)
-            {
-                PrivateFile.Write(to, secret.Bytes.Span);
-                call.Note($"{secret.Bytes.Length} bytes in {to}, which only you can read");
-                return ExitCode.Done;
-            }
-            if (!coded && !secret.IsText) return call.Usage($"{name} is no text: --out FILE takes its bytes, --base64 prints them.");
-            call.Line(coded ? Convert.ToBase64String(secret.Bytes.Span) : secret.GetText());
-            return ExitCode.Done;
+            return Show(call, secret, to, coded);
         });
+    }
+
+    /// <summary>Gives a value to whoever asked for it.</summary>
+    internal static int Show(Call call, SteleSecret secret, string? to, bool coded)
+    {
+        if (call.Json) return call.Print(Whole(secret), SteleJson.Default.JsonElement);
+        if (to is not null)
+        {
+            PrivateFile.Write(to, secret.Bytes.Span);
+            call.Note($"{secret.Bytes.Length} bytes in {to}, which only you can read");
+            return ExitCode.Done;
+        }
+        if (!coded && !secret.IsText) return call.Usage($"{secret.Item.Path} is no text: --out FILE takes its bytes, --base64 prints them.");
+        call.Line(coded ? Convert.ToBase64String(secret.Bytes.Span) : secret.GetText());
+        return ExitCode.Done;
     }
 
     static Command Put(Surroundings surroundings, GlobalOptions options)

@@ -80,8 +80,8 @@ internal static class SessionVerb
         return call.Connection with { Token = null, Session = session };
     }
 
-    // null: there is none
-    static async Task<string?> Hidden(Call call, string prompt, StreamReader? reader = null)
+    /// <summary>A line that is not shown at a terminal, or of standard input; null: there is none.</summary>
+    internal static async Task<string?> Hidden(Call call, string prompt, StreamReader? reader = null)
     {
         if (call.Surroundings is not { CanAsk: true, Hidden: { } hidden })
         {

@@ -57,10 +57,10 @@ internal sealed class ConfigurationView
         return new ConfigurationView(held, texts, owners, NoChildren(), problems);
     }
 
-    /// <summary><c>services.payment.hosts[0].name</c> is <c>services:payment:hosts:0:name</c>; null where a part would be empty.</summary>
+    /// <summary><c>services.payment.hosts[0].name</c> is <c>services:payment:hosts:0:name</c>, <c>payments/db-password</c> is <c>payments:db-password</c>; null where a part would be empty.</summary>
     internal static string? NameOf(string key)
     {
-        var name = key.Replace("].", ":", StringComparison.Ordinal).Replace("][", ":", StringComparison.Ordinal).Replace('.', ':').Replace('[', ':').Replace("]", "", StringComparison.Ordinal);
+        var name = key.Replace('/', ':').Replace("].", ":", StringComparison.Ordinal).Replace("][", ":", StringComparison.Ordinal).Replace('.', ':').Replace('[', ':').Replace("]", "", StringComparison.Ordinal);
         return name.Length == 0 || name[0] == ':' || name[^1] == ':' || name.Contains("::", StringComparison.Ordinal) ? null : name;
     }
 

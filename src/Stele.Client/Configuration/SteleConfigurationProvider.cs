@@ -10,9 +10,15 @@ internal sealed class SteleConfigurationProvider(Uri url, SteleOptions options) 
     [ThreadStatic]
     static Pin? pinned;
 
-    readonly Lock gate = new();
+    static readonly TimeSpan AttachPatience = TimeSpan.FromSeconds(10);
+    readonly Lock gate = new(), admitting = new();
     volatile ConfigurationView view = ConfigurationView.Empty;
     ConfigurationView latest = ConfigurationView.Empty;
+    Following.Held values = Following.Held.Nothing;
+    Following.Held? secrets;
+    long loaded;
+    volatile bool attached;
+    bool heldBack, saidSo;
     IReadOnlyList<Func<string?>> checks = [];
     volatile ILogger? logger;
     HashSet<string> told = [];
@@ -31,6 +37,7 @@ internal sealed class SteleConfigurationProvider(Uri url, SteleOptions options) 
         }
         // there is no other way: a configuration is built synchronously, and nothing can be done before it is
         Task.Run(Start).GetAwaiter().GetResult();
+        loaded = options.Clock.GetTimestamp();
         started = true;
     }
 
@@ -48,6 +55,20 @@ internal sealed class SteleConfigurationProvider(Uri url, SteleOptions options) 
     {
         logger = log;
         checks = validations;
+        Move();
+    }
+
+    /// <summary>Whoever binds does so of whole revisions from now on: changes come in.</summary>
+    internal void Move()
+    {
+        lock (gate)
+        {
+            if (attached) return;
+            attached = true;
+            if (!heldBack) return;
+            view = latest;
+        }
+        OnReload();
     }
 
     /// <summary>Holds on to one revision on this thread, so that what is read of it is of one piece.</summary>
@@ -71,7 +92,7 @@ internal sealed class SteleConfigurationProvider(Uri url, SteleOptions options) 
         {
             var follow = new FollowOptions
             {
-                Environment = options.Environment ?? ProcessSettings.Given("STELE_ENV"), Prefixes = [.. options.Prefixes.Append(options.Prefix ?? "").Where(prefix => prefix.Length > 0)], Flags = options.Flags,
+                Environment = options.Environment ?? ProcessSettings.Given("STELE_ENV"), Prefixes = [.. options.Prefixes.Append(options.Prefix ?? "").Where(prefix => prefix.Length > 0)], Flags = options.Flags, SecretPrefixes = [.. options.SecretPrefixes],
                 AtStart = options.AtStart, StartTimeout = options.StartTimeout, LastKnown = options.LastKnown is { } kept ? kept with { Application = kept.Application ?? options.Application } : null, Notice = Say,
             };
             await client!.Begin(follow, Admit, CancellationToken.None);
@@ -93,18 +114,38 @@ internal sealed class SteleConfigurationProvider(Uri url, SteleOptions options) 
         };
     }
 
-    // on one thread at a time: the follower's
-    string? Admit(Following.Held next)
+    // values and secrets come by followers of their own, one of them at a time
+    string? Admit(string kind, Following.Held next)
     {
-        var candidate = ConfigurationView.Of(next, latest);
+        lock (admitting)
+        {
+            if (kind == "config") values = next;
+            else secrets = next;
+            return Admit(ConfigurationView.Of(secrets is null ? values : values.Beside(secrets), latest));
+        }
+    }
+
+    string? Admit(ConfigurationView candidate)
+    {
         latest = candidate;
         foreach (var problem in candidate.Problems.Where(problem => !told.Contains(problem))) Say(new SteleNotice(SteleNoticeLevel.Warning, problem));
         told = [.. candidate.Problems];
         using (Held.Put(this, candidate))
             foreach (var check in checks)
                 if (check() is { } reason) return reason;
-        var before = view;
-        view = candidate;
+        ConfigurationView before;
+        lock (gate)
+        {
+            if (started && !attached && !options.WithoutServices)
+            {
+                // whoever binds now does so key by key: what he sees stands still until services bind whole revisions
+                heldBack = true;
+                SayHeldBack();
+                return null;
+            }
+            before = view;
+            view = candidate;
+        }
         if (!started) return null;
         try
         {
@@ -124,6 +165,13 @@ internal sealed class SteleConfigurationProvider(Uri url, SteleOptions options) 
             }
             return (e is AggregateException { InnerException: { } inner } ? inner : e).Message;
         }
+    }
+
+    void SayHeldBack()
+    {
+        if (saidSo || options.Clock.GetElapsedTime(loaded) < AttachPatience) return;
+        saidSo = true;
+        Say(new SteleNotice(SteleNoticeLevel.Warning, "A change has come and is not used, because nothing binds whole revisions: call builder.AddStele, or builder.Services.AddStele(builder.Configuration), and start the host; or set WithoutServices."));
     }
 
     void Say(SteleNotice notice)

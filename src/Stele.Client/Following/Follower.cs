@@ -111,7 +111,7 @@ internal sealed class Follower : IAsyncDisposable
         Interlocked.Exchange(ref confirmedTicks, last.ConfirmedAt.UtcTicks);
         var age = clock.GetUtcNow() - last.ConfirmedAt;
         say(new SteleNotice(SteleNoticeLevel.Warning, $"The {Word} of revision {last.Held.Revision}, confirmed {Ages.Of(age)} ago, is used from {kept!.Place}, because {problem} It moves on as soon as a server answers."));
-        Offer(last.Held, null);
+        Offer(last.Held, null, reason: null);
     }
 
     async Task Run(CancellationToken cancellation)
@@ -123,8 +123,9 @@ internal sealed class Follower : IAsyncDisposable
                 if (mustLoad) await Load(cancellation);
                 await foreach (var said in client.WatchAsync(Request(), cancellation))
                 {
+                    var isOver = await Take(said, cancellation);
                     failures = 0;
-                    if (Take(said)) break;
+                    if (isOver) break;
                 }
             }
             catch (SteleException e)
@@ -148,7 +149,7 @@ internal sealed class Follower : IAsyncDisposable
     };
 
     // true: everything is to be read anew
-    bool Take(WatchEvent said)
+    async Task<bool> Take(WatchEvent said, CancellationToken cancellation)
     {
         Confirm();
         if (said.Kind == WatchEventKind.Reset)
@@ -159,7 +160,8 @@ internal sealed class Follower : IAsyncDisposable
         if (said.Revision < latest.Revision) return false;
         if (said.Kind == WatchEventKind.Change)
         {
-            Offer(latest.With(said), said.Subscription);
+            if (plan.Exactly) said = said with { Changes = [.. said.Changes.Where(one => plan.Wants(one.Key))] };
+            await Offer(latest.With(said), said.Subscription, cancellation);
             return false;
         }
         latest = latest with { Revision = said.Revision, Cursor = said.Cursor };
@@ -175,19 +177,24 @@ internal sealed class Follower : IAsyncDisposable
     async Task Load(CancellationToken cancellation)
     {
         var loaded = await Loading.Load(client, plan, cancellation);
+        var refusal = await SecretValues.Resolve(client, plan, loaded, cancellation);
+        // nothing is in use that could stay: an app does not begin without what it was given
+        if (refusal is not null && ReferenceEquals(current, Held.Nothing)) throw refusal;
         mustLoad = false;
         fromDisk = false;
         Confirm();
-        Offer(loaded, null);
+        Offer(loaded, null, refusal?.Detail);
     }
 
-    void Offer(Held next, string? subscription)
+    // what it stands on is moved by the last step: a secret that cannot be read now is asked for again with its revision
+    async Task Offer(Held next, string? subscription, CancellationToken cancellation) => Offer(next, subscription, (await SecretValues.Resolve(client, plan, next, cancellation))?.Detail);
+
+    void Offer(Held next, string? subscription, string? reason)
     {
         latest = next;
-        string? reason;
         try
         {
-            reason = Admit?.Invoke(next);
+            reason ??= Admit?.Invoke(next);
         }
         catch (Exception e)
         {
@@ -228,7 +235,7 @@ internal sealed class Follower : IAsyncDisposable
 
     void Confirm() => Interlocked.Exchange(ref confirmedTicks, clock.GetUtcNow().UtcTicks);
 
-    string Word => plan.Kind == "flag" ? "set of flags" : "configuration";
+    string Word => plan.Kind switch { "flag" => "set of flags", "secret" => "set of secrets", _ => "configuration" };
 
     async Task<bool> Pause(int failures, CancellationToken cancellation)
     {

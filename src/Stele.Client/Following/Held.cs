@@ -11,19 +11,35 @@ internal sealed record Held(long Revision, string? Cursor, Dictionary<string, St
     /// <summary>What it was made of, and the keys that differ; only until it is admitted, because each would keep the one before.</summary>
     internal (Held Base, IReadOnlyList<string> Keys)? Since { get; set; }
 
+    /// <summary>The same with secrets beside it, whose paths may be names of values too.</summary>
+    internal Held Beside(Held secrets)
+    {
+        var items = new Dictionary<string, SteleValue>(Items);
+        foreach (var (path, secret) in secrets.Items) items[$"secret {path}"] = secret;
+        return new Held(Revision, Cursor, items);
+    }
+
     /// <summary>The same after a revision.</summary>
     internal Held With(WatchEvent change)
     {
         var items = new Dictionary<string, SteleValue>(Items);
         foreach (var one in change.Changes)
-            if (one.Op == "set" && one.Value is { } value) items[one.Key] = new SteleValue(one.Key, value, one.ValueType, one.Version, one.Killed);
+            if (one.Op == "set" && one.Value is { } value) items[one.Key] = new SteleValue(one.Key, value, one.ValueType, one.Version, one.Killed, one.Kind == "config" ? SecretLink.Of(value, one.Secret?.Version) : null);
             else if (one.Op is "set" or "delete") items.Remove(one.Key);
+            else if (one is { Op: "secret_rotated", Kind: "secret" }) items[one.Key] = SteleValue.Secret(one.Key, one.Version);
+            else if (one.Op == "secret_rotated" && items.TryGetValue(one.Key, out var referrer) && referrer.IsSecret) items[one.Key] = referrer.Again(one.Secret?.Version);
         return new Held(change.Revision, change.Cursor, items) { Since = (this, [.. change.Changes.Select(one => one.Key).Distinct(StringComparer.Ordinal)]) };
     }
 }
 
 /// <summary>What to follow.</summary>
-/// <param name="Kind"><c>config</c> or <c>flag</c>.</param>
+/// <param name="Kind"><c>config</c>, <c>flag</c> or <c>secret</c>.</param>
 /// <param name="Environment">Null: the token's own.</param>
 /// <param name="Prefixes">Beginnings of keys; empty: all.</param>
-internal sealed record FollowPlan(string Kind, string? Environment, IReadOnlyList<string> Prefixes);
+internal sealed record FollowPlan(string Kind, string? Environment, IReadOnlyList<string> Prefixes)
+{
+    /// <summary>Whether <see cref="Prefixes"/> are whole names, and what only begins so is left out.</summary>
+    internal bool Exactly { get; init; }
+
+    internal bool Wants(string key) => !Exactly || Prefixes.Contains(key, StringComparer.Ordinal);
+}

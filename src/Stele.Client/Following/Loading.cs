@@ -13,6 +13,7 @@ internal static class Loading
         long? revision = null;
         foreach (var prefix in Begins(plan))
             if (plan.Kind == "config") revision = await Values(client, plan, prefix, revision, items, cancellation);
+            else if (plan.Kind == "secret") revision = Math.Min(revision ?? long.MaxValue, await Secrets(client, plan, prefix, items, cancellation));
             else revision = await Flags(client, plan, prefix, revision, items, cancellation);
         return new Held(revision!.Value, null, items);
     }
@@ -31,12 +32,28 @@ internal static class Loading
         do
         {
             var page = await client.ListConfigAsync(new ConfigList { Environment = plan.Environment, Prefix = prefix, Limit = PageItems, Revision = cursor is null ? revision : null, Cursor = cursor }, cancellation);
-            foreach (var item in page.Items) items[item.Key] = new SteleValue(item.Key, item.Value, item.ValueType, item.Version, false);
+            foreach (var item in page.Items) items[item.Key] = new SteleValue(item.Key, item.Value, item.ValueType, item.Version, false, SecretLink.Of(item.Value, null));
             revision ??= page.Revision;
             cursor = page.NextCursor;
         }
         while (cursor is not null);
         return revision.Value;
+    }
+
+    // lists of secrets are of no revision that one could name: what changes between two of them is told again by the stream
+    static async Task<long> Secrets(SteleClient client, FollowPlan plan, string? prefix, Dictionary<string, SteleValue> items, CancellationToken cancellation)
+    {
+        var (cursor, revision) = ((string?)null, long.MaxValue);
+        do
+        {
+            var page = await client.ListSecretsAsync(new SecretList { Environment = plan.Environment, Prefix = prefix, Limit = PageItems, Cursor = cursor }, cancellation);
+            foreach (var item in page.Items)
+                if (item.Status is "active" or "rotation_due" or "expiring" && plan.Wants(item.Path)) items[item.Path] = SteleValue.Secret(item.Path, item.Version);
+            revision = Math.Min(revision, page.Revision);
+            cursor = page.NextCursor;
+        }
+        while (cursor is not null);
+        return revision;
     }
 
     static async Task<long> Flags(SteleClient client, FollowPlan plan, string? prefix, long? revision, Dictionary<string, SteleValue> items, CancellationToken cancellation)

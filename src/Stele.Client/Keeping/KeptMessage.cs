@@ -6,11 +6,27 @@ namespace Stele.Client.Keeping;
 /// <summary>What is on disk, before it is encrypted.</summary>
 internal sealed record KeptMessage(long Revision, DateTimeOffset ConfirmedAt, IReadOnlyList<KeptItem> Items)
 {
-    internal static KeptMessage Of(Held held, DateTimeOffset at) => new(held.Revision, at, [.. held.Items.Values.Select(item => new KeptItem(item.Key, item.Value, item.ValueType, item.Version, item.Killed))]);
+    internal static KeptMessage Of(Held held, DateTimeOffset at, bool withSecrets) => new(held.Revision, at, [.. held.Items.Values.Select(item => item.Link is not { } link
+        ? new KeptItem(item.Key, item.Value, item.ValueType, item.Version, item.Killed)
+        : new KeptItem(item.Key, link.Raw.ValueKind == JsonValueKind.Undefined ? null : link.Raw, item.ValueType, item.Version, item.Killed, link.Path, withSecrets && !item.IsMissing ? item.Text : null))]);
 
     // without a cursor: whatever is found on disk, the first server that answers is asked for all of it
-    internal Held ToHeld() => new(Revision, null, Items.ToDictionary(item => item.Key, item => new SteleValue(item.Key, item.Value, item.Type, item.Version, item.Killed), StringComparer.Ordinal));
+    internal Held ToHeld() => new(Revision, null, Items.ToDictionary(item => item.Key, Item, StringComparer.Ordinal));
+
+    static SteleValue Item(KeptItem item)
+    {
+        if (item.Path is not { } path) return new SteleValue(item.Key, item.Value!.Value, item.Type, item.Version, item.Killed);
+        var value = new SteleValue(item.Key, item.Value ?? default, item.Type, item.Version, item.Killed, item.Value is { } raw ? SecretLink.Of(raw, null) : new SecretLink(path, item.Version, default));
+        return item.Secret is { } secret ? value.Resolved(JsonSerializer.SerializeToElement(secret, SteleJson.Default.String)) : value;
+    }
 }
 
 /// <summary>One item of it.</summary>
-internal sealed record KeptItem(string Key, JsonElement Value, string? Type, long Version, bool Killed);
+/// <param name="Key">Its key.</param>
+/// <param name="Value">As it is stored.</param>
+/// <param name="Type">Its type.</param>
+/// <param name="Version">Its version.</param>
+/// <param name="Killed">Of a flag: its kill switch.</param>
+/// <param name="Path">The secret that it stands for; null: none.</param>
+/// <param name="Secret">That secret's value, if it is kept.</param>
+internal sealed record KeptItem(string Key, JsonElement? Value, string? Type, long Version, bool Killed, string? Path = null, string? Secret = null);

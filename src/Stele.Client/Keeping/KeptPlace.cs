@@ -10,13 +10,13 @@ internal static class KeptPlace
 
     internal static LastKnown? For(SteleClientOptions client, FollowPlan plan, FollowOptions options, Action<SteleNotice> say)
     {
-        if (options.LastKnown is not { } wish) return null;
+        if (options.LastKnown is not { } wish || (plan.Kind == "secret" && !wish.Secrets)) return null;
         if (wish.Secret is { Length: < 16 }) throw new ArgumentException("LastKnown.Secret has at least 16 bytes.", nameof(options));
         var identity = Identity.Of(client, plan, wish.Application);
         var directory = wish.Directory ?? ProcessSettings.Given("STELE_CACHE") ?? Home("XDG_CACHE_HOME", ".cache", "stele");
         var keys = wish.KeyDirectory ?? ProcessSettings.Given("STELE_CACHE_KEYS") ?? (wish.Directory is { } own ? Path.Combine(own, "keys") : Home("XDG_STATE_HOME", Path.Combine(".local", "state"), Path.Combine("stele", "keys")));
         var made = new Lazy<byte[]>(() => Made(Path.Combine(keys, identity)), LazyThreadSafetyMode.PublicationOnly);
-        return new LastKnown(directory, wish.Secret is { } given ? given.ToArray : () => made.Value, identity, wish.AgeMax, client.Clock, say);
+        return new LastKnown(directory, wish.Secret is { } given ? given.ToArray : () => made.Value, identity, wish, client.Clock, say);
     }
 
     // of two processes that make one at once, the second takes the first's

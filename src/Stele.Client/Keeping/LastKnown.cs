@@ -11,7 +11,7 @@ namespace Stele.Client.Keeping;
 /// under a lock, so that two processes of one identity do not undo each other. Nothing that can go wrong here stops an app:
 /// it is said once, and the app does without.
 /// </summary>
-internal sealed class LastKnown(string directory, Func<byte[]> secret, string identity, TimeSpan ageMax, TimeProvider clock, Action<SteleNotice> say)
+internal sealed class LastKnown(string directory, Func<byte[]> secret, string identity, LastKnownOptions wish, TimeProvider clock, Action<SteleNotice> say)
 {
     static readonly TimeSpan ConfirmEvery = TimeSpan.FromMinutes(1), WriteEvery = TimeSpan.FromSeconds(1), LockPatience = TimeSpan.FromMilliseconds(250);
     const int NonceBytes = 12, TagBytes = 16;
@@ -33,12 +33,15 @@ internal sealed class LastKnown(string directory, Func<byte[]> secret, string id
             if (!File.Exists(Place)) return null;
             var message = Open(File.ReadAllBytes(Place));
             var age = clock.GetUtcNow() - message.ConfirmedAt;
-            if (age > ageMax)
+            if (age > wish.AgeMax)
             {
-                say(new SteleNotice(SteleNoticeLevel.Warning, $"{Place} was confirmed {Ages.Of(age)} ago, which is more than the {Ages.Of(ageMax)} that may be, and is not used. A greater AgeMax allows it."));
+                say(new SteleNotice(SteleNoticeLevel.Warning, $"{Place} was confirmed {Ages.Of(age)} ago, which is more than the {Ages.Of(wish.AgeMax)} that may be, and is not used. A greater AgeMax allows it."));
                 return null;
             }
-            return (message.ToHeld(), message.ConfirmedAt);
+            var held = message.ToHeld();
+            if (held.Items.Values.FirstOrDefault(item => item.IsMissing) is not { } missing) return (held, message.ConfirmedAt);
+            say(new SteleNotice(SteleNoticeLevel.Warning, $"{Place} is not used, because {missing.Key} stands for the secret {missing.Link!.Path}, and secrets are not kept there unless LastKnown.Secrets asks for it."));
+            return null;
         }
         catch (Exception e) when (IsExpected(e))
         {
@@ -67,7 +70,8 @@ internal sealed class LastKnown(string directory, Func<byte[]> secret, string id
         {
             (Held Held, DateTimeOffset At) now;
             lock (gate) now = next;
-            Write(now.Held, now.At);
+            // on a thread of its own: a disk may take its time, and the pool of a small machine has a thread for each core
+            await Task.Factory.StartNew(() => Write(now.Held, now.At), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
             await Task.Delay(WriteEvery, clock, cancellation);
         }
     }
@@ -88,7 +92,7 @@ internal sealed class LastKnown(string directory, Func<byte[]> secret, string id
             {
                 using (var file = New(temporary))
                 {
-                    file.Write(Seal(KeptMessage.Of(held, at)));
+                    file.Write(Seal(KeptMessage.Of(held, at, wish.Secrets)));
                     file.Flush(flushToDisk: true);
                 }
                 File.Move(temporary, Place, overwrite: true);
@@ -154,6 +158,7 @@ internal sealed class LastKnown(string directory, Func<byte[]> secret, string id
         RandomNumberGenerator.Fill(nonce);
         using var cipher = new AesGcm(Key(), TagBytes);
         cipher.Encrypt(nonce, plain, file.AsSpan(head.Length + NonceBytes, plain.Length), file.AsSpan(file.Length - TagBytes), head);
+        CryptographicOperations.ZeroMemory(plain);
         return file;
     }
 
@@ -164,7 +169,14 @@ internal sealed class LastKnown(string directory, Func<byte[]> secret, string id
         var plain = new byte[file.Length - head.Length - NonceBytes - TagBytes];
         using var cipher = new AesGcm(Key(), TagBytes);
         cipher.Decrypt(file.AsSpan(head.Length, NonceBytes), file.AsSpan(head.Length + NonceBytes, plain.Length), file.AsSpan(file.Length - TagBytes), plain, head);
-        return JsonSerializer.Deserialize(plain, SteleJson.Default.KeptMessage) ?? throw new InvalidDataException("it is empty.");
+        try
+        {
+            return JsonSerializer.Deserialize(plain, SteleJson.Default.KeptMessage) ?? throw new InvalidDataException("it is empty.");
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(plain);
+        }
     }
 
     byte[] Key() => HKDF.DeriveKey(HashAlgorithmName.SHA256, secret(), 32, info: head);

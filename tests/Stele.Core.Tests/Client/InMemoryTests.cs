@@ -51,10 +51,110 @@ public sealed class InMemoryTests
         Assert.Throws<ArgumentException>(() => stele.Set("production", "not a key", 1));
     }
 
-    ConfigurationManager App(out Changes changes)
+    [Fact]
+    public async Task An_older_revision_comes_back_only_by_a_reset_and_then_whole()
+    {
+        stele.Change("production", ("pair.a", "1"), ("pair.b", "1"), ("pair.gone", "1"));
+        stele.Change("production", ("pair.a", "2"), ("pair.b", "2"), ("pair.gone", null));
+        await using var client = new SteleClient(new SteleClientOptions { Url = new Uri("http://stele.test") }, stele.Connect());
+        var said = new System.Collections.Concurrent.ConcurrentQueue<string>();
+        await client.FollowAsync(new FollowOptions { Environment = "production", LastKnown = null, Notice = notice => said.Enqueue(notice.Text) }, TestContext.Current.CancellationToken);
+        Assert.Equal((2L, 2L), (client.Values.Revision, client.Values.GetInt64("pair.a", 0)));
+        var changes = new Changes();
+        await changes.Until(() => client.Values.Status.Connected);
+        stele.Restore(1);
+        await changes.Until(() => client.Values.Revision == 1);
+        Assert.Equal((1L, 1L, 1L), (client.Values.GetInt64("pair.a", 0), client.Values.GetInt64("pair.b", 0), client.Values.GetInt64("pair.gone", 0)));
+        Assert.Contains(said, text => text.Contains("is read anew", StringComparison.Ordinal) && text.Contains("history", StringComparison.Ordinal));
+        // and goes on from there, in the history that is: its second revision is another one
+        stele.Change("production", ("pair.a", "3"), ("pair.b", "3"));
+        await changes.Until(() => client.Values.Revision == 2 && client.Values.GetInt64("pair.a", 0) == 3);
+        Assert.Equal((3L, 1L), (client.Values.GetInt64("pair.b", 0), client.Values.GetInt64("pair.gone", 0)));
+        // away while it happens: the cursor that it comes back with is of a history that is no more
+        stele.Unreachable = true;
+        stele.Restore(1);
+        Assert.Equal(3, client.Values.GetInt64("pair.a", 0));
+        stele.Unreachable = false;
+        await changes.Until(() => client.Values.Revision == 1 && client.Values.GetInt64("pair.a", 0) == 1);
+    }
+
+    [Fact]
+    public async Task A_value_that_stands_for_a_secret_has_its_value_and_follows_it()
+    {
+        stele.SetSecret("production", "pay/password", "first");
+        stele.SetJson("production", "pay.password", """{"$secret":"pay/password"}""");
+        stele.SetSecret("production", "shop/api-key", "beside");
+        using var app = App(out var changes, options => options.SecretPrefixes.Add("shop/"));
+        Assert.Equal(("first", "beside"), (app["pay:password"], app["shop:api-key"]));
+        stele.SetSecret("production", "pay/password", "second");
+        await changes.Until(() => app["pay:password"] == "second");
+        stele.SetSecret("production", "shop/api-key", "after");
+        stele.SetSecret("production", "shop/new", "new");
+        await changes.Until(() => app["shop:api-key"] == "after" && app["shop:new"] == "new");
+        stele.SetSecret("production", "shop/new", null);
+        await changes.Until(() => app["shop:new"] is null);
+        // what stands for nothing is refused, and what was there stays
+        stele.Change("production", ("pay.password", """{"$secret":"pay/none"}"""), ("pay.other", "1"));
+        await changes.Until(() => stele.Acknowledgements.Any(said => said.Rejected?.Contains("pay.password stands for the secret pay/none", StringComparison.Ordinal) == true));
+        Assert.Equal(("second", null), (app["pay:password"], app["pay:other"]));
+        stele.SetSecret("production", "pay/none", "there now");
+        await changes.Until(() => app["pay:password"] == "there now" && app["pay:other"] == "1");
+    }
+
+    [Fact]
+    public void An_app_does_not_begin_without_a_secret_that_a_value_stands_for()
+    {
+        stele.SetJson("production", "pay.password", """{"$secret":"pay/none"}""");
+        var failure = Assert.Throws<SteleException>(() => App(out _));
+        Assert.Equal("not_found", failure.Code);
+        Assert.Contains("pay.password stands for the secret pay/none, which cannot be read", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Secrets_are_on_disk_only_if_that_is_asked_for(bool kept)
+    {
+        stele.SetSecret("production", "pay/password", "s3cret-mark");
+        stele.SetJson("production", "pay.password", """{"$secret":"pay/password"}""");
+        var said = new List<string>();
+        var directory = Directory.CreateTempSubdirectory("stele-secrets-").FullName;
+        var secret = new byte[32];
+        void Kept(SteleOptions options)
+        {
+            (options.LastKnown, options.Flags) = (new LastKnownOptions { Directory = directory, Secret = secret, Secrets = kept }, false);
+            options.SecretPrefixes.Add("pay/");
+            options.Notice = notice => said.Add(notice.Text);
+        }
+
+        using (var app = App(out _, Kept)) Assert.Equal("s3cret-mark", app["pay:password"]);
+        Assert.Equal(kept ? 2 : 1, Directory.GetFiles(directory, "last-known", SearchOption.AllDirectories).Length);
+        stele.Unreachable = true;
+        if (kept)
+        {
+            using var again = App(out _, Kept);
+            Assert.Equal("s3cret-mark", again["pay:password"]);
+        }
+        else
+        {
+            Assert.Throws<SteleException>(() => App(out _, options =>
+            {
+                Kept(options);
+                options.StartTimeout = TimeSpan.FromMilliseconds(50);
+            }));
+            Assert.Contains(said, text => text.Contains("LastKnown.Secrets asks for it", StringComparison.Ordinal));
+        }
+        Directory.Delete(directory, recursive: true);
+    }
+
+    ConfigurationManager App(out Changes changes, Action<SteleOptions>? more = null)
     {
         var app = new ConfigurationManager();
-        app.AddStele("http://stele.test", options => (options.Environment, options.Handler, options.LastKnown, options.Notice) = ("production", stele.Connect, null, _ => { }));
+        app.AddStele("http://stele.test", options => 
+        {
+            (options.Environment, options.Handler, options.LastKnown, options.WithoutServices, options.Notice) = ("production", stele.Connect, null, true, _ => { });
+            more?.Invoke(options);
+        });
         changes = new Changes();
         return app;
     }

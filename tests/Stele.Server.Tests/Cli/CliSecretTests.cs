@@ -104,6 +104,36 @@ public sealed class CliSecretTests(HttpServer server) : IClassFixture<HttpServer
     }
 
     [Fact]
+    public async Task A_secret_is_handed_on_once_and_an_auditor_finds_where_a_value_was()
+    {
+        await server.RunWith("handed on"u8.ToArray(), "secret", "put", "cli/wrapped");
+        var wrap = await server.Run("secret", "wrap", "cli/wrapped", "--ttl-seconds", "60");
+        Assert.True(wrap.Code == 0, wrap.Error);
+        var token = Encoding.UTF8.GetBytes(wrap.Out);
+        Assert.Equal("handed on\n", (await server.RunWith(token, "secret", "unwrap")).Out);
+        var again = await server.RunWith(token, "secret", "unwrap");
+        Assert.NotEqual(0, again.Code);
+        Assert.DoesNotContain("handed on", again.Out + again.Error, StringComparison.Ordinal);
+        var found = await server.RunWith("handed on\n"u8.ToArray(), "secret", "was-here");
+        Assert.Equal((0, true), (found.Code, found.Out.Contains("cli/wrapped", StringComparison.Ordinal)));
+        Assert.Equal((3, "It never was here.\n"), (await server.RunWith("never"u8.ToArray(), "secret", "was-here")) is var none ? (none.Code, none.Out) : default);
+    }
+
+    [Fact]
+    public async Task A_value_that_stands_for_a_secret_is_its_value_in_apps_and_follows_it()
+    {
+        await server.RunWith("first"u8.ToArray(), "secret", "put", "refs/password", "--env", "production");
+        (await server.Put("services.refs.password", """{"value":{"$secret":"refs/password"}}""", "?env=production")).Is(200);
+        await using var app = await ClientApp.Start(server, more: options => options.Prefix = "services.refs.");
+        Assert.Equal("first", app.Configuration["services:refs:password"]);
+        Assert.True(app.Client.Values.TryGet("services.refs.password", out var value) && value.IsSecret);
+        await server.RunWith("second"u8.ToArray(), "secret", "put", "refs/password", "--env", "production");
+        await Wait.Until(() => app.Configuration["services:refs:password"] == "second", "the new version");
+        (await server.Put("services.refs.pinned", """{"value":{"$secret":"refs/password","version":1}}""", "?env=production")).Is(200);
+        await Wait.Until(() => app.Configuration["services:refs:pinned"] == "first", "the pinned one");
+    }
+
+    [Fact]
     public async Task A_rewrap_shows_how_far_it_is_of_all_and_goes_on_after_an_interruption()
     {
         await using var own = new HttpServer();

@@ -38,7 +38,7 @@ public sealed class EveryOperationTests : IDisposable
         ["rotateWebhookSecret"] = $"webhook rotate {Id}", ["testWebhook"] = $"webhook test {Id}", ["listDeliveries"] = $"webhook deliveries {Id}", ["listDeadLetters"] = $"webhook dead-letters {Id}", ["redeliver"] = $"webhook redeliver {Id} 1",
         ["discardDeadLetters"] = $"webhook discard {Id}", ["replayWebhook"] = $"webhook replay {Id} 1", ["resumeWebhook"] = $"webhook resume {Id}",
         ["listSecrets"] = "secret list", ["getSecret"] = "secret get a/b", ["setSecret"] = "secret put a/b", ["deleteSecret"] = "secret delete a/b --yes", ["getSecretHistory"] = "secret versions a/b", ["generateSecret"] = "secret put a/b --generate",
-        ["undeleteSecret"] = "secret undelete a/b", ["destroySecret"] = "secret destroy a/b --all --yes", ["listKeys"] = "keys status", ["rotateKeys"] = "keys rotate", ["rewrapKeys"] = "keys rewrap", ["retireKey"] = "keys retire 1 --yes",
+        ["undeleteSecret"] = "secret undelete a/b", ["destroySecret"] = "secret destroy a/b --all --yes", ["wrapSecret"] = "secret wrap a/b", ["unwrapSecret"] = "secret unwrap", ["searchSecrets"] = "secret was-here", ["listKeys"] = "keys status", ["rotateKeys"] = "keys rotate", ["rewrapKeys"] = "keys rewrap", ["retireKey"] = "keys retire 1 --yes",
     };
 
     static readonly Dictionary<string, string> reasons = new()
@@ -102,7 +102,7 @@ public sealed class EveryOperationTests : IDisposable
             response.Headers.Add("Set-Cookie", "stele_session=c; path=/");
             var (type, media) = answer!["content"] is JsonObject content ? content.First() : default;
             if (type == "text/event-stream") (response.Content, type) = (new StringContent("id: 1-00000000\nevent: synced\ndata: {\"revision\":1,\"cursor\":\"1-00000000\"}\n\n"), null);
-            else if (type is not null) response.Content = new StringContent(Example(media!["schema"]!, secret: found.Id == "getSecret")?.ToJsonString() ?? "null", Encoding.UTF8);
+            else if (type is not null) response.Content = new StringContent(Example(media!["schema"]!, secret: found.Id is "getSecret" or "unwrapSecret")?.ToJsonString() ?? "null", Encoding.UTF8);
             return Task.FromResult(response);
         }
 

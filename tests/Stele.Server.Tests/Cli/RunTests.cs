@@ -24,6 +24,53 @@ public sealed class RunTests(HttpServer server) : IClassFixture<HttpServer>
     }
 
     [Fact]
+    public async Task Secrets_come_as_variables_and_into_templates_and_follow_their_versions()
+    {
+        await Secret("run-secrets/api-key", "k1");
+        await Secret("other/key", "not this");
+        await Put("with-secrets.v", "1");
+        using var run = ToolProcess.Start(server, "run", "--prefix", "with-secrets.", "--secrets", "run-secrets/", "--strip", "--restart", "--", "sh", "-c", "echo \"key is $API_KEY, v is $V, other is [$OTHER_KEY]\"; while :; do sleep 0.05; done");
+        await run.Says("key is k1, v is 1, other is []");
+        using var directory = new TempDirectory();
+        File.WriteAllText(Path.Combine(directory.Path, "t"), "key={{ secret \"run-secrets/api-key\" }} v={{ with-secrets.v }}\n");
+        File.WriteAllText(Path.Combine(directory.Path, "plain"), "v={{ with-secrets.v }}\n");
+        File.WriteAllText(Path.Combine(directory.Path, "agent.yml"), "templates:\n- source: t\n  destination: out\n- source: plain\n  destination: plain-out\n");
+        using var agent = ToolProcess.Start(server, "agent", "-f", Path.Combine(directory.Path, "agent.yml"), "--prefix", "with-secrets.");
+        var (file, plain) = (Path.Combine(directory.Path, "out"), Path.Combine(directory.Path, "plain-out"));
+        await Wait.Until(() => File.Exists(file) && File.Exists(plain), $"the files: {agent.Said}");
+        Assert.Equal("key=k1 v=1\n", File.ReadAllText(file));
+        // without a mode of its own, what holds a secret is nobody else's
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
+        Assert.True(File.GetUnixFileMode(plain).HasFlag(UnixFileMode.OtherRead));
+        await Secret("run-secrets/api-key", "k2");
+        await run.Says("key is k2");
+        await Wait.Until(() => File.ReadAllText(file) == "key=k2 v=1\n", "the file after");
+        Assert.DoesNotContain("k1", agent.Said, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_is_watched_is_printed_again_when_it_changes_and_not_otherwise()
+    {
+        await Put("seen.a", "1");
+        using var one = ToolProcess.Start(server, "get", "seen.a", "--watch");
+        using var all = ToolProcess.Start(server, "list", "seen.", "--watch", "--json");
+        using var status = ToolProcess.Start(server, "status", "--watch", "--json");
+        await one.Says("1");
+        await all.Says("\"seen.a\"");
+        await Put("seen.ab", "7");
+        await Put("seen.a", "2");
+        await one.Says("2");
+        await all.Says("\"seen.ab\"");
+        await Wait.Until(() => status.Said.Split("\"node\"").Length > 2, "the status again");
+        // another key that begins so is not the one that was asked for
+        Assert.Equal("1\n2", one.Said);
+        using var past = ToolProcess.Start(server, "get", "seen.a", "--version", "1", "--watch");
+        Assert.Equal(2, await past.Ended());
+    }
+
+    async Task Secret(string path, string value) => (await server.Send("PUT", $"/v1/secrets/{path}?env=production", $$"""{"value":"{{value}}"}""")).Is(200);
+
+    [Fact]
     public async Task A_signal_reaches_the_command_and_what_it_says_to_it_is_the_end()
     {
         await Put("signal.v", "1");

@@ -73,6 +73,31 @@ public sealed class ConfigurationTests(HttpServer server) : IClassFixture<HttpSe
             $$"""{"changes":[{"op":"set","key":"services.payment.timeout","value":{{value}}},{"op":"set","key":"services.payment.retries","value":{{value}}}]}""")).Is(200);
     }
 
+    [Fact]
+    public async Task Without_services_a_change_waits_so_that_no_first_binding_is_of_two_revisions()
+    {
+        await Post(1);
+        using var configuration = new ConfigurationManager();
+        configuration.AddStele(server.Client.BaseAddress!.ToString(), options =>
+            (options.Token, options.Environment, options.Prefix, options.LastKnown, options.Flags, options.Application) = (HttpServer.Token, "production", "waits.", null, false, "waits"));
+        var revision = await Post(2);
+        await Wait.Until(async () => (await Subscription("waits", "config")) is { AppliedRevision: { } applied } && applied >= revision, "the change in the process");
+        // whoever binds key by key now sees one revision, however long he takes
+        Assert.Equal(("1", "1"), (configuration["waits:timeout"], configuration["waits:retries"]));
+        var services = new ServiceCollection();
+        services.AddLogging();
+        services.AddStele(configuration);
+        services.Configure<PaymentOptions>(configuration.GetSection("waits"));
+        await using var provider = services.BuildServiceProvider();
+        var bound = provider.GetRequiredService<IOptionsMonitor<PaymentOptions>>();
+        Assert.Equal((2, 2), (bound.CurrentValue.Timeout, bound.CurrentValue.Retries));
+        await Post(3);
+        await Wait.Until(() => bound.CurrentValue is { Timeout: 3, Retries: 3 }, "the change after");
+
+        async Task<long> Post(int value) => (await server.Post("/v1/changes" + Env,
+            $$"""{"changes":[{"op":"set","key":"waits.timeout","value":{{value}}},{"op":"set","key":"waits.retries","value":{{value}}}]}""")).Is(200)["revision"].GetInt64();
+    }
+
     [Theory]
     [InlineData("-1", "A timeout is not negative.")]
     [InlineData("\"soon\"", "Failed to convert configuration value")]

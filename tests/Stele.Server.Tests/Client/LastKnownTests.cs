@@ -168,6 +168,70 @@ public sealed class LastKnownTests(HttpServer server) : IClassFixture<HttpServer
         Assert.Throws<ArgumentException>(() => new ConfigurationManager().AddStele("localhost:7300"));
     }
 
+    [Fact]
+    public async Task A_disk_that_is_full_is_said_once_and_written_to_when_it_has_room()
+    {
+        using var cache = new TempDirectory();
+        await Set("40");
+        string home;
+        await using (var first = await ClientApp.Start(server, cache.Path, options => options.Flags = false))
+        {
+            await Wait.Until(() => Directory.GetFiles(cache.Path, "last-known", SearchOption.AllDirectories).Length == 1, "the file");
+            home = Directory.GetFiles(cache.Path, "last-known", SearchOption.AllDirectories)[0];
+        }
+        var before = await File.ReadAllBytesAsync(home, TestContext.Current.CancellationToken);
+        // what is written beside it, to be renamed, goes where there never is room
+        File.CreateSymbolicLink($"{home}.{Environment.ProcessId}", "/dev/full");
+        await using var app = await ClientApp.Start(server, cache.Path, options => options.Flags = false);
+        await Wait.Until(() => app.Said.Any(said => said.Contains("cannot be kept at", StringComparison.Ordinal) && said.Contains("No space left", StringComparison.Ordinal)), "the warning");
+        Assert.Equal(before, await File.ReadAllBytesAsync(home, TestContext.Current.CancellationToken));
+        await Set("41");
+        await Wait.Until(() => app.Payment.CurrentValue.Timeout == 41, "the change");
+        await Wait.Until(() => !before.SequenceEqual(File.ReadAllBytes(home)), "what is kept when there is room again");
+    }
+
+    [Fact]
+    public async Task A_name_that_the_certificate_does_not_have_is_said()
+    {
+        using var authority = TestCertificates.Authority("client tests");
+        using var certificate = TestCertificates.Issue(authority, "elsewhere", IPAddress.Parse("192.0.2.1"));
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        using var over = new CancellationTokenSource();
+        var serving = Serve(listener, certificate, over.Token);
+        var refused = await Assert.ThrowsAsync<SteleException>(() => ClientApp.Start($"https://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}", HttpServer.Token, null, options => options.StartTimeout = TimeSpan.FromSeconds(2)));
+        Assert.Equal(SteleException.Unreachable, refused.Code);
+        Assert.Contains("look at the name in the address and at who signed the certificate", refused.Detail, StringComparison.Ordinal);
+        Assert.Contains("RemoteCertificateNameMismatch", refused.Detail, StringComparison.Ordinal);
+        await over.CancelAsync();
+        await serving;
+
+        static async Task Serve(TcpListener listener, System.Security.Cryptography.X509Certificates.X509Certificate2 certificate, CancellationToken cancellation)
+        {
+            try
+            {
+                while (true)
+                {
+                    using var client = await listener.AcceptTcpClientAsync(cancellation);
+                    await using var tls = new System.Net.Security.SslStream(client.GetStream());
+                    try
+                    {
+                        await tls.AuthenticateAsServerAsync(certificate);
+                        await tls.ReadExactlyAsync(new byte[1], cancellation);
+                    }
+                    catch (Exception e) when (e is IOException or System.Security.Authentication.AuthenticationException)
+                    {
+                        // it does not trust us, and has gone
+                    }
+                }
+            }
+            catch (OperationCanceledException)
+            {
+                // the end
+            }
+        }
+    }
+
     async Task Set(string timeout) => (await server.Put("services.payment.timeout", $$"""{"value":{{timeout}}}""", "?env=production")).Is(200);
 
     async Task<(string Id, string Token)> Token(string? _)
