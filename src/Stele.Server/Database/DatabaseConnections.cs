@@ -33,6 +33,9 @@ internal sealed class DatabaseConnections : IAsyncDisposable
         Direct = Build(tailConnection, "stele-tail", options.TailConnectionsMax, logs, pooling: false);
     }
 
+    /// <summary>Which of several hosts are thought away.</summary>
+    public HostStates Hosts { get; } = new(TimeProvider.System);
+
     /// <summary>As stele_app, for one org a transaction.</summary>
     public NpgsqlDataSource App { get; }
 
@@ -105,6 +108,7 @@ internal sealed class DatabaseConnections : IAsyncDisposable
         }
         var several = builder.BuildMultiHost();
         owned.Add(several);
+        Hosts.Add(several);
         return several.WithTargetSession(TargetSessionAttributes.Primary);
     }
 

@@ -26,9 +26,9 @@ internal sealed class HeadLine : IAsyncDisposable
         proving = new NpgsqlBatch(connection) { Timeout = timeoutSeconds, BatchCommands = { new NpgsqlBatchCommand(HeadsSql) { Parameters = { ids.Clone() } }, new NpgsqlBatchCommand(ProofSql) } };
     }
 
-    public static async Task<HeadLine> Open(NpgsqlDataSource tail, int timeoutSeconds, CancellationToken cancellation)
+    /// <summary>Over a connection that is its own from here on.</summary>
+    public static async Task<HeadLine> Over(NpgsqlConnection connection, int timeoutSeconds, CancellationToken cancellation)
     {
-        var connection = await tail.OpenConnectionAsync(cancellation);
         try
         {
             await using var identity = new NpgsqlCommand(IdentitySql, connection) { CommandTimeout = timeoutSeconds };

@@ -35,7 +35,7 @@ internal static class JournalFeature
     static PostgresJournalStore Store(IServiceProvider provider)
     {
         var pools = provider.GetRequiredService<DatabaseConnections>();
-        return new PostgresJournalStore(pools.App, pools.Tail, pools.Settle, provider.GetRequiredService<StatementTimer>());
+        return new PostgresJournalStore(pools.App, pools.Tail, pools.Settle, provider.GetRequiredService<StatementTimer>(), pools.Hosts);
     }
 
     static PostgresProjectionStore Projections(IServiceProvider provider)

@@ -10,7 +10,7 @@ internal sealed partial class PostgresJournalStore
 {
     public Task<HeadsAnswer> Heads(IReadOnlyCollection<OrgId> orgs, bool proved, CancellationToken cancellation) => Read(proved ? "proved_heads" : "heads", async () =>
     {
-        var line = Interlocked.Exchange(ref spareLine, null) ?? await HeadLine.Open(tail, SecondsForHeads, cancellation);
+        var line = Interlocked.Exchange(ref spareLine, null) ?? await HeadLine.Over(await Open(tail, cancellation), SecondsForHeads, cancellation);
         try
         {
             var answer = await line.Ask(orgs, proved, cancellation);
@@ -94,7 +94,7 @@ internal sealed partial class PostgresJournalStore
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. streams.Select(range => range.From)] });
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. streams.Select(range => range.To)] });
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = most + 1 });
-        await using var connection = await app.OpenConnectionAsync(cancellation);
+        await using var connection = await Open(app, cancellation);
         await using var batch = InOrg(connection, org, SecondsForRead);
         batch.BatchCommands.Add(command);
         // after it: an archive that commits in between is seen by whoever lost something to it
@@ -126,7 +126,7 @@ internal sealed partial class PostgresJournalStore
         // where each range begins and ends, in order: between an odd number of them and the next lies what is wanted
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. streams.SelectMany(range => (string[])[range.From, range.To]).Order(StringComparer.Ordinal)] });
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = most });
-        await using var connection = await app.OpenConnectionAsync(cancellation);
+        await using var connection = await Open(app, cancellation);
         await using var batch = InOrg(connection, org, SecondsForRead);
         batch.BatchCommands.Add(command);
         // after it: an archive that commits in between is seen by whoever lost something to it
@@ -162,7 +162,7 @@ internal sealed partial class PostgresJournalStore
     // (commands are made for each attempt: they remember what was prepared on the connection that they were sent over)
     Task<IReadOnlyList<RevisionRecord>> Revisions(string name, OrgId org, Func<NpgsqlBatchCommand> revisionsOf, Func<NpgsqlBatchCommand> eventsOf, CancellationToken cancellation) => Read(name, async () =>
     {
-        await using var connection = await app.OpenConnectionAsync(cancellation);
+        await using var connection = await Open(app, cancellation);
         await using var batch = InOrg(connection, org, SecondsForRead);
         batch.BatchCommands.Add(revisionsOf());
         batch.BatchCommands.Add(eventsOf());

@@ -4,6 +4,7 @@ using Stele.Core.Journal;
 using Stele.Core.Orgs;
 using Stele.Server.Access;
 using Stele.Server.Configs;
+using Stele.Server.Database;
 using Stele.Server.Flags;
 using Stele.Server.Operation;
 using Stele.Server.Orgs;
@@ -17,7 +18,7 @@ namespace Stele.Server.Journal;
 /// which commits at its end. Heads are read as stele_tail, across orgs. Fencing has a pool of its own, so that it works when
 /// appends have used up theirs.
 /// </summary>
-internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlDataSource tail, NpgsqlDataSource settle, StatementTimer statements) : IJournalStore
+internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlDataSource tail, NpgsqlDataSource settle, StatementTimer statements, HostStates? hosts = null) : IJournalStore
 {
     // backends that an append of this node runs on: whose blockers Unblock ends
     readonly ConcurrentDictionary<int, OrgId> appending = new();
@@ -27,6 +28,9 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
     CancellationTokenSource replaced = new();
     (long System, int Timeline)? primary;
 
+    /// <summary>How long one transaction blocks an append, after it was seen to, until it is ended.</summary>
+    public TimeSpan BlockerPatience { get; init; } = TimeSpan.FromMilliseconds(700);
+
     const int SecondsForHeads = 2, SecondsForRead = 10, SecondsToSettle = 5;
 
     public async Task<AppendAnswer> Append(AppendBatch append)
@@ -34,7 +38,7 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
         NpgsqlConnection connection;
         try
         {
-            connection = await app.OpenConnectionAsync();
+            connection = await Open(app, CancellationToken.None);
         }
         catch (Exception e) when (StoreFaults.IsDatabase(e))
         {
@@ -70,7 +74,7 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
         NpgsqlConnection connection;
         try
         {
-            connection = await app.OpenConnectionAsync();
+            connection = await Open(app, CancellationToken.None);
         }
         catch (Exception e) when (StoreFaults.IsDatabase(e))
         {
@@ -114,7 +118,7 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
 
     public Task<AppendAnswer> RaiseLastAt(OrgId org, Guid incarnation, long fence, JournalPlace place, Timestamp at) => Try("raise_last_at", async () =>
     {
-        await using var connection = await app.OpenConnectionAsync();
+        await using var connection = await Open(app, CancellationToken.None);
         using var watch = new CommitWatch(connection);
         await using var batch = InOrg(connection, org, SecondsToSettle);
         batch.BatchCommands.Add(PostgresParameters.Command(RaiseLastAtSql, org.Value, incarnation, fence, place.Revision, place.Chain, at.ToDateTime()));
@@ -128,7 +132,7 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
 
     public Task<IReadOnlyDictionary<Guid, long>> Settle(OrgId org, long fence, IReadOnlyCollection<Guid> requestIds, CancellationToken cancellation) => Guard("settle", async () =>
     {
-        await using var connection = await settle.OpenConnectionAsync(cancellation);
+        await using var connection = await Open(settle, cancellation);
         // an org without a head has nothing to fence
         while (await RaiseFence(connection, org, cancellation) is { } raised && raised <= fence) continue;
         // only after that commit: what is not in the journal now cannot come any more
@@ -169,7 +173,7 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
 
     public Task<IdempotentOutcome?> FindOutcome(OrgId org, string principal, string key, CancellationToken cancellation) => Read("find_outcome", async () =>
     {
-        await using var connection = await app.OpenConnectionAsync(cancellation);
+        await using var connection = await Open(app, cancellation);
         using var watch = new CommitWatch(connection);
         await using var batch = InOrg(connection, org, SecondsToSettle);
         batch.BatchCommands.Add(PostgresParameters.Command(FindOutcomeSql, org.Value, principal, key));
@@ -193,7 +197,7 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
 
     public Task<bool> BeginIncarnation(Guid expected, Guid next, CancellationToken cancellation) => Guard("begin_incarnation", async () =>
     {
-        await using var connection = await tail.OpenConnectionAsync(cancellation);
+        await using var connection = await Open(tail, cancellation);
         await using var command = PostgresParameters.Command(connection, BeginIncarnationSql, expected, next);
         command.CommandTimeout = SecondsForRead;
         return (bool)(await command.ExecuteScalarAsync(cancellation))!;
@@ -206,7 +210,7 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
 
     public Task<int> WrittenFormat(CancellationToken cancellation) => Read("written_format", async () =>
     {
-        await using var connection = await tail.OpenConnectionAsync(cancellation);
+        await using var connection = await Open(tail, cancellation);
         await using var command = PostgresParameters.Command(connection, WrittenFormatSql);
         return (int)(await command.ExecuteScalarAsync(cancellation))!;
     });
@@ -217,7 +221,7 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
 
     public Task RaiseCounter(long expectedCounter, int timeline, CancellationToken cancellation) => Guard("raise_counter", async () =>
     {
-        await using var connection = await tail.OpenConnectionAsync(cancellation);
+        await using var connection = await Open(tail, cancellation);
         await using var command = PostgresParameters.Command(connection, RaiseCounterSql, expectedCounter, timeline);
         return (bool)(await command.ExecuteScalarAsync(cancellation))!;
     });
@@ -226,27 +230,56 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
         SELECT stele.raise_counter($1, $2)
         """;
 
-    public Task Unblock(OrgId org, CancellationToken cancellation) => Guard("unblock", async () =>
+    public async Task Unblock(OrgId org, CancellationToken cancellation)
     {
         var waiting = appending.Where(pair => pair.Value == org).Select(pair => pair.Key).ToArray();
-        if (waiting.Length == 0) return 0;
-        await using var connection = await tail.OpenConnectionAsync(cancellation);
-        await using var command = PostgresParameters.Command(connection, UnblockSql, waiting);
-        return await command.ExecuteNonQueryAsync(cancellation);
-    });
+        if (waiting.Length == 0) return;
+        var (sessions, transactions) = await Guard("find_blockers", () => Blockers(waiting, cancellation));
+        if (sessions.Length == 0) return;
+        await Task.Delay(BlockerPatience, TimeProvider.System, cancellation);
+        await Guard("unblock", async () =>
+        {
+            await using var connection = await Open(tail, cancellation);
+            await using var command = PostgresParameters.Command(connection, UnblockSql, sessions, transactions);
+            return await command.ExecuteNonQueryAsync(cancellation);
+        });
+    }
 
-    // a session that works shows a wait event other than the client's, or none; one whose client is frozen shows ClientRead.
-    // Where the role may not see that, two seconds of blocking is reason enough
+    // a session that works shows a wait event other than the client's, or none; one whose client is frozen shows ClientRead. Where the role may not
+    // see that, what tells them apart is how long a transaction holds what others wait for: of several who take the head in turns one always does
     const string UnblockSql = """
-        SELECT pg_terminate_backend(a.pid)
-        FROM (SELECT DISTINCT unnest(pg_blocking_pids(w.pid)) AS pid FROM unnest($1::int[]) AS w (pid)) AS b
+        SELECT pg_terminate_backend(b.pid)
+        FROM unnest($1::int[], $2::text[]) AS b (pid, transaction)
         JOIN pg_stat_activity a ON a.pid = b.pid
         WHERE coalesce(a.backend_type, 'client backend') = 'client backend' AND coalesce(a.wait_event, 'ClientRead') = 'ClientRead'
+          AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = b.pid AND l.virtualtransaction = b.transaction)
         """;
 
-    // whoever was cut off has no answer; a connection that broke between two statements says so in its own way
+    async Task<(int[] Sessions, string[] Transactions)> Blockers(int[] waiting, CancellationToken cancellation)
+    {
+        await using var connection = await Open(tail, cancellation);
+        await using var command = PostgresParameters.Command(connection, BlockersSql, waiting);
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        var (sessions, transactions) = (new List<int>(), new List<string>());
+        while (await reader.ReadAsync(cancellation))
+        {
+            sessions.Add(reader.GetInt32(0));
+            transactions.Add(reader.GetString(1));
+        }
+        return ([.. sessions], [.. transactions]);
+    }
+
+    const string BlockersSql = """
+        SELECT DISTINCT l.pid, l.virtualtransaction
+        FROM (SELECT DISTINCT unnest(pg_blocking_pids(w.pid)) AS pid FROM unnest($1::int[]) AS w (pid)) AS b
+        JOIN pg_locks l ON l.pid = b.pid
+        LIMIT 100
+        """;
+
+    // whoever was cut off has no answer; a connection that broke between two statements says so in its own way, or the driver trips over what it
+    // has put away already
     static bool IsCut(Exception e, NpgsqlConnection connection) =>
-        e is OperationCanceledException || (e is InvalidOperationException && connection.State != System.Data.ConnectionState.Open);
+        e is OperationCanceledException or ObjectDisposedException || (e is InvalidOperationException && connection.State != System.Data.ConnectionState.Open);
 
     // what a head check heard of who is the primary
     void Note(ClusterIdentity cluster)
@@ -297,6 +330,8 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
         batch.BatchCommands.Add(PostgresParameters.SetOrg(org));
         return batch;
     }
+
+    ValueTask<NpgsqlConnection> Open(NpgsqlDataSource pool, CancellationToken cancellation) => hosts is null ? pool.OpenConnectionAsync(cancellation) : hosts.Open(pool, cancellation);
 
     async Task<T> Guard<T>(string statement, Func<Task<T>> run)
     {

@@ -41,7 +41,7 @@ internal sealed partial class PostgresJournalStore
 
     async Task<LoadedState> InSnapshot(OrgId org, Principal? principal, NpgsqlBatchCommand configurations, long bytesMax, int timeoutSeconds, CancellationToken cancellation)
     {
-        await using var connection = await app.OpenConnectionAsync(cancellation);
+        await using var connection = await Open(app, cancellation);
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellation);
         await using var batch = InOrg(connection, org, timeoutSeconds);
         foreach (var sql in (string[])[LoadHeadSql, LoadOrgSql, LoadEnvironmentsSql])

@@ -20,13 +20,13 @@ sealed class TestNode : IAsyncDisposable
     readonly DatabaseConnections connections;
     readonly Task tail, hints;
 
-    TestNode(DatabaseConnections connections, JournalOptions options, bool listen, IReadOnlyList<IHintCarrier>? carriers)
+    TestNode(DatabaseConnections connections, JournalOptions options, bool listen, IReadOnlyList<IHintCarrier>? carriers, TimeSpan? blockerPatience = null)
     {
         this.connections = connections;
         var metrics = new Metrics();
         var log = new JournalLog(NullLogger<JournalLog>.Instance);
         Store = new PostgresJournalStore(connections.App, connections.Tail, connections.Settle,
-            new StatementTimer(metrics, NullLogger<StatementTimer>.Instance, TimeSpan.FromSeconds(10)));
+            new StatementTimer(metrics, NullLogger<StatementTimer>.Instance, TimeSpan.FromSeconds(10)), connections.Hosts) { BlockerPatience = blockerPatience ?? TimeSpan.FromMilliseconds(700) };
         Projections = new PostgresProjectionStore([StatsProjection.Projection], Store, connections.App, connections.Tail);
         Journal = new JournalNode(Store, TimeProvider.System, options, new JournalMetrics(metrics), log);
         var follower = new JournalTail(Journal, TimeProvider.System, options, log);
@@ -57,9 +57,9 @@ sealed class TestNode : IAsyncDisposable
         await DatabaseConnections.Open(new DatabaseOptions { Owner = database.Owner, App = database.App, Tail = database.Tail },
             NullLoggerFactory.Instance, CancellationToken.None), new JournalOptions(), listen, carriers is { Length: > 0 } ? carriers : null);
 
-    public static async Task<TestNode> Start(TestDatabase database, JournalOptions options) => new(
+    public static async Task<TestNode> Start(TestDatabase database, JournalOptions options, TimeSpan? blockerPatience = null) => new(
         await DatabaseConnections.Open(new DatabaseOptions { Owner = database.Owner, App = database.App, Tail = database.Tail },
-            NullLoggerFactory.Instance, CancellationToken.None), options, listen: false, null);
+            NullLoggerFactory.Instance, CancellationToken.None), options, listen: false, null, blockerPatience);
 
     /// <summary>The org with development, staging and production; does nothing if it is there.</summary>
     public async Task CreateOrg()

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using Npgsql;
 using Stele.Core.Faults;
 using Stele.Core.Journal;
 using Stele.Server.Journal;
@@ -77,11 +78,13 @@ public sealed class FaultTests
         await load.Check();
     }
 
-    [Fact]
-    public async Task A_read_goes_on_after_the_sessions_that_the_pool_kept_were_ended()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_read_goes_on_after_the_sessions_that_the_pool_kept_were_ended(bool hasSecondHost)
     {
         await using var database = await Postgres.NewDatabase();
-        await using var node = await TestNode.Start(database);
+        await using var node = await TestNode.Start(hasSecondHost ? database with { App = WithSecondHost(database.App), Tail = WithSecondHost(database.Tail) } : database);
         await node.CreateOrg();
         await using var owner = await database.As();
         for (var round = 0; round < 5; round++)
@@ -106,6 +109,34 @@ public sealed class FaultTests
         Assert.Null((await node.Set("app.x", "1")).Fault);
         Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(4), $"{Stopwatch.GetElapsedTime(started)}");
     }
+
+    [Fact]
+    public async Task Whoever_holds_the_head_for_a_moment_is_not_ended_for_one_who_waits_long()
+    {
+        await using var database = await Postgres.NewDatabase();
+        await using var node = await TestNode.Start(database, new JournalOptions(), blockerPatience: TimeSpan.FromSeconds(3));
+        await node.CreateOrg();
+        await using var owner = await database.As();
+        await using var working = await database.AsApp(1);
+        async Task Take()
+        {
+            await working.Execute("BEGIN");
+            await working.Execute("SELECT stele.lock_head(1)");
+        }
+        await Take();
+        var write = node.Set("app.x", "1");
+        // the look at who blocks the append, which waits behind us
+        await Wait.Until(async () => await owner.Ask<long>(LooksSql, "%pg_blocking_pids%") > 0, "it is looked at who blocks");
+        await working.Execute("COMMIT");
+        await Take();
+        await Wait.Until(async () => await owner.Ask<long>(LooksSql, "%pg_terminate_backend%") > 0, "whoever blocks still is ended");
+        await working.Execute("COMMIT");
+        Assert.Null((await write).Fault);
+    }
+
+    const string LooksSql = """
+        SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE $1
+        """;
 
     [Fact]
     public async Task A_transaction_that_stays_open_while_others_write_hides_nothing_from_a_follower()
@@ -161,6 +192,14 @@ public sealed class FaultTests
         Assert.NotEqual(before.Incarnation, after.Incarnation);
         Assert.Equal(1, after.Environment("development")!.Config("app.x")!.Version);
         Assert.Equal(3, (await node.Set("app.x", "3")).Value.Record!.Revision);
+    }
+
+    // where nobody listens, as a standby that is down
+    static string WithSecondHost(string connectionString)
+    {
+        var settings = new NpgsqlConnectionStringBuilder(connectionString);
+        settings.Host = $"{settings.Host},127.0.0.1:1";
+        return settings.ConnectionString;
     }
 
     static async Task Works(TestNode node)

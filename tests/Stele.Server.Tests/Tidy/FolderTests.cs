@@ -46,7 +46,7 @@ public sealed partial class FolderTests
         ["Commands"] = ["ConfigurationRebuild", "ItemRebuild", "JournalReplay", "OrgRebuild", "ProjectionsCommand", "ServerWords", "UpgradeCommand"],
         ["Database"] =
         [
-            "DatabaseConnections", "DatabaseLog", "DatabaseLogins", "DatabaseOptions", "DatabaseRoles", "DatabaseSetupException", "DatabaseStart",
+            "DatabaseConnections", "DatabaseLog", "DatabaseLogins", "DatabaseOptions", "DatabaseRoles", "DatabaseSetupException", "DatabaseStart", "HostStates",
             "MigrateCommand", "Migration", "Migrator", "MonthPartitions", "NodeSessions", "ProgressText", "Repartitioning", "ShardsCommand", "TableSuccession",
         ],
         ["Database/Embedded"] =
