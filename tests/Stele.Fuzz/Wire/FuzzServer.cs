@@ -76,15 +76,21 @@ internal sealed class FuzzServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Throws unless the server still answers; false: that it is busy.</summary>
-    public async Task<bool> Answers(bool mayBeBusy = false)
+    /// <summary>Throws unless the server still answers.</summary>
+    public async Task Answers()
+    {
+        if (await Refusal() is { } refusal) throw new FuzzFinding($"the server refuses a sound request: {refusal}");
+    }
+
+    /// <summary>What the server answers to a sound request that it is too busy for; null: it answers.</summary>
+    public async Task<string?> Refusal()
     {
         using var client = new HttpClient { BaseAddress = Http, Timeout = TimeSpan.FromSeconds(20) };
         client.DefaultRequestHeaders.Authorization = new("Bearer", Token);
         using var response = await client.GetAsync("/v1/environments");
-        if (mayBeBusy && response.StatusCode == HttpStatusCode.ServiceUnavailable) return false;
+        if (response.StatusCode == HttpStatusCode.ServiceUnavailable) return await response.Content.ReadAsStringAsync();
         FuzzFinding.Unless(response.StatusCode == HttpStatusCode.OK, () => $"the server answers {(int)response.StatusCode} to a sound request");
-        return true;
+        return null;
     }
 
     public async ValueTask DisposeAsync()
