@@ -1,3 +1,4 @@
+using Stele.Prove.Mutants;
 using Stele.Prove.Processes;
 using Stele.Prove.Report;
 using Stele.Prove.Soak;
@@ -33,6 +34,7 @@ internal static class ProveCommand
             stop.Cancel();
         };
         if (arguments.Strict) return await new StrictRun(arguments, programs, Console.Error.WriteLine).Run();
+        if (arguments.Mutants.Count > 0) return await new MutantRun(arguments, programs, Console.Error.WriteLine).Run();
         if (arguments.Soak) return await new SoakRun(arguments, programs, Console.Error.WriteLine).Run(stop.Token);
         var run = new ProveRun(arguments, programs, Console.Error.WriteLine);
         var result = await run.Run(stop.Token);

@@ -21,12 +21,15 @@ internal sealed class ProveRun(ProveArguments arguments, PostgresPrograms progra
     {
         Directory.CreateDirectory(arguments.Out);
         say($"seed {arguments.Seed}, {arguments.Minutes} min");
-        var stack = await Stack.Start(programs, say);
+        var settings = new Dictionary<string, string>(arguments.Settings);
+        if (arguments.StrictReads) settings["STELE_STRICT_READS"] = "on";
+        var stack = await Stack.Start(programs, say, arguments.Nodes, _ => settings, arguments.Mutant);
         try
         {
             using var recorder = new Recorder(Path.Combine(arguments.Out, "history.jsonl"), arguments.Seed);
             IReadOnlyList<string> leftOut = [];
-            var setUpTo = await StoredJournal.Head(stack.Postgres.Primary);
+            await Load.MakeOtherOrg(stack.Nodes[0]);
+            var setUpTo = await StoredJournal.Heads(stack.Postgres.Primary);
             using var load = new Load(stack, recorder, arguments.Seed);
             load.Start();
             try
@@ -42,9 +45,9 @@ internal sealed class ProveRun(ProveArguments arguments, PostgresPrograms progra
             var journal = await StoredJournal.Read(Connection(stack), setUpTo);
             foreach (var line in journal) recorder.Add(line);
             say($"checking {recorder.Lines().Count} lines of history");
-            failures.AddRange(HistoryChecks.Run(recorder.Lines()).Select(violation => $"{violation.Rule}: {violation.Detail} (at {violation.At / 1e6:0.000} s)"));
+            failures.AddRange(HistoryChecks.Run(recorder.Lines()).Select(violation => $"{violation.Rule}: {violation.Detail} (at {violation.At.TotalSeconds:0.000} s)"));
             await Verify(stack);
-            return Result(recorder, took, journal.Count - setUpTo, leftOut, stack);
+            return Result(recorder, took, journal.Count - setUpTo.Values.Sum(), leftOut, stack);
         }
         finally
         {
@@ -55,7 +58,7 @@ internal sealed class ProveRun(ProveArguments arguments, PostgresPrograms progra
 
     async Task<IReadOnlyList<string>> GoWrong(Stack stack, Recorder recorder, CancellationToken stop)
     {
-        var possible = FaultActions.Possible(stack, out var leftOut);
+        var possible = FaultActions.Possible(stack, arguments.Only, out var leftOut);
         foreach (var reason in leftOut) say(reason);
         List<FaultKind> kinds = [.. possible.Where(kind => arguments.Only?.Contains(kind) ?? true)];
         var schedule = new FaultSchedule(arguments.Seed, stack.Nodes.Count, kinds, arguments.Pace);

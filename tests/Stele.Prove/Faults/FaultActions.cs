@@ -10,18 +10,21 @@ internal sealed class FaultActions(Stack stack, Func<double> now)
     // within it everything has to be as before, once a fault is over
     static readonly TimeSpan recovery = TimeSpan.FromSeconds(60);
 
+    const int AppendBytes = 600;
+
     static readonly TimeSpan again = TimeSpan.FromMilliseconds(150);
 
     PostgresPair Postgres => stack.Postgres;
 
-    /// <summary>The kinds that this machine can do, and why it cannot do the others.</summary>
-    public static IReadOnlyList<FaultKind> Possible(Stack stack, out IReadOnlyList<string> impossible)
+    /// <summary>The kinds that this machine can do, and why it cannot do the others. What breaks a condition of what is promised happens only where it is asked for.</summary>
+    public static IReadOnlyList<FaultKind> Possible(Stack stack, IReadOnlyList<FaultKind>? only, out IReadOnlyList<string> impossible)
     {
         var reasons = new List<string>();
         var kinds = Enum.GetValues<FaultKind>().ToList();
         if (!stack.Postgres.Servers.All(server => server.HasDisk))
             Without("no file system could be mounted (that takes root, and a container that allows it)", FaultKind.PrimaryDiskFull);
         if (!stack.Nodes.Any(node => node.HasClock)) Without("libfaketime is not installed (Debian: apt-get install faketime)", FaultKind.NodeClockStepped);
+        if (!stack.IsStrict && only?.Contains(FaultKind.PrimaryDeposed) is not true) Without("strong reads are not strict (--strict-reads on), and without them a deposed primary that nobody fences may answer stale ones", FaultKind.PrimaryDeposed);
         if (stack.Redis is null) Without("redis-server is not installed", FaultKind.RedisKilled, FaultKind.RedisFrozen, FaultKind.RedisFlushed);
         impossible = reasons;
         return kinds;
@@ -85,6 +88,8 @@ internal sealed class FaultActions(Stack stack, Func<double> now)
                 return await During(step, [node.Clients], link => link.Hold((Way)(step.Dice % 2)), cancellation, $"node {node.Number}, {(Way)(step.Dice % 2)}");
             case FaultKind.ClientsSevered:
                 return await Sever(step, [node.Clients], cancellation);
+            case FaultKind.NodeStraggles:
+                return await Straggle(step, node, cancellation);
             case FaultKind.NodeSevered:
                 return await Sever(step, node.ToPostgres, cancellation);
             case FaultKind.NodeSlow:
@@ -115,6 +120,8 @@ internal sealed class FaultActions(Stack stack, Func<double> now)
                 return $"{Postgres.Primary.Name} took over";
             case FaultKind.PrimaryVanished:
                 return await Vanish(step, cancellation);
+            case FaultKind.PrimaryDeposed:
+                return await Depose(step, cancellation);
             case FaultKind.PrimaryDiskFull:
                 return await FillDisk(step, cancellation);
             case FaultKind.SessionsEnded:
@@ -199,6 +206,39 @@ internal sealed class FaultActions(Stack stack, Func<double> now)
             }
         }
         return $"{Postgres.Primary.Name} took over";
+    }
+
+    // the old primary with one node on one side, the standby with the others on the other
+    async Task<string> Depose(FaultStep step, CancellationToken cancellation)
+    {
+        var at = Postgres.Primary == Postgres.Servers[0] ? 0 : 1;
+        var alone = stack.Nodes[(step.Node - 1) % stack.Nodes.Count];
+        List<FaultyLink> links = [Postgres.Replication, .. stack.Nodes.Select(node => node.ToPostgres[node == alone ? 1 - at : at])];
+        foreach (var link in links) HoldBoth(link);
+        try
+        {
+            await Postgres.Depose(() => Pause.For(step.Lasts * 2, cancellation));
+        }
+        finally
+        {
+            foreach (var link in links)
+            {
+                link.Reset();
+                link.Heal();
+            }
+        }
+        return $"{Postgres.Primary.Name} took over, node {alone.Number} stayed with the old one";
+    }
+
+    // an append is larger than what a node asks
+    async Task<string> Straggle(FaultStep step, SteleNode node, CancellationToken cancellation)
+    {
+        var before = node.ToPostgres.Sum(link => link.Cuts);
+        var late = step.Lasts * (0.3 + step.Dice % 100 / 100.0);
+        await During(step, node.ToPostgres, link => link.Straggle(late, AppendBytes), cancellation, "");
+        // the last of them arrives
+        await Pause.For(late, cancellation);
+        return string.Create(System.Globalization.CultureInfo.InvariantCulture, $"node {node.Number}: {node.ToPostgres.Sum(link => link.Cuts) - before} by {late.TotalSeconds:0.0} s");
     }
 
     async Task<string> FillDisk(FaultStep step, CancellationToken cancellation)

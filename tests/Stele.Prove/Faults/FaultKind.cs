@@ -19,6 +19,8 @@ internal enum FaultKind
     NodeSlow,
     /// <summary>A node's connections to PostgreSQL are reset in the middle, after some bytes, one after the other.</summary>
     NodeSevered,
+    /// <summary>A node's appends arrive late, after its connections were reset: what it was told about them must hold all the same.</summary>
+    NodeStraggles,
     /// <summary>A node's wall clock is stepped.</summary>
     NodeClockStepped,
     /// <summary>Requests to a node do not arrive, or its answers do not.</summary>
@@ -33,6 +35,11 @@ internal enum FaultKind
     PrimaryReplaced,
     /// <summary>PostgreSQL's primary is gone without a word, as a machine without power is: no connection is reset. The standby is promoted.</summary>
     PrimaryVanished,
+    /// <summary>
+    /// The standby is promoted, and nobody has fenced the primary: it goes on answering those on its side of a network that is cut. Only where strong
+    /// reads are strict, which is what they are for.
+    /// </summary>
+    PrimaryDeposed,
     /// <summary>The primary's disk takes no more.</summary>
     PrimaryDiskFull,
     /// <summary>Sessions are ended with pg_terminate_backend.</summary>

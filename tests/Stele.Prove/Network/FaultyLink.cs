@@ -24,7 +24,8 @@ internal sealed class FaultyLink : IAsyncDisposable
     readonly CancellationTokenSource stop = new();
     readonly TaskCompletionSource?[] held = new TaskCompletionSource?[2];
     readonly Task accepting;
-    long delayMilliseconds, cutAfter = long.MaxValue, cuts;
+    int straggleBytes;
+    long delayMilliseconds, straggleMilliseconds, cutAfter = long.MaxValue, cuts;
 
     public FaultyLink(string name, Func<int> target)
     {
@@ -60,10 +61,21 @@ internal sealed class FaultyLink : IAsyncDisposable
     /// <summary>The connection that carries the n-th byte from now on, either way, is reset right after it.</summary>
     public void CutAfter(long bytes) => Interlocked.Exchange(ref cutAfter, bytes);
 
-    /// <summary>As good as new. What was held goes on its way.</summary>
+    /// <summary>
+    /// Whoever sends this many bytes at once finds his connection reset, and what he sent arrives all the same, so much later: as when it was under
+    /// way while somebody in the middle gave the connection up.
+    /// </summary>
+    public void Straggle(TimeSpan late, int bytes)
+    {
+        Volatile.Write(ref straggleBytes, bytes);
+        Interlocked.Exchange(ref straggleMilliseconds, (long)late.TotalMilliseconds);
+    }
+
+    /// <summary>As good as new. What was held goes on its way, and what is late comes when it does.</summary>
     public void Heal()
     {
         Delay(TimeSpan.Zero);
+        Straggle(TimeSpan.Zero, 0);
         CutAfter(long.MaxValue);
         foreach (var way in Enum.GetValues<Way>()) Interlocked.Exchange(ref held[(int)way], null)?.SetResult();
     }
@@ -103,6 +115,15 @@ internal sealed class FaultyLink : IAsyncDisposable
         Interlocked.Exchange(ref cutAfter, long.MaxValue);
         Interlocked.Increment(ref cuts);
         return (int)Math.Max(0, bytes + left - 1);
+    }
+
+    /// <summary>How much later this arrives, when whoever sent it is told that it does not; zero: he is told nothing.</summary>
+    internal TimeSpan Late(Way way, int bytes)
+    {
+        var late = Interlocked.Read(ref straggleMilliseconds);
+        if (late == 0 || way != Way.There || bytes < Volatile.Read(ref straggleBytes)) return TimeSpan.Zero;
+        Interlocked.Increment(ref cuts);
+        return TimeSpan.FromMilliseconds(late);
     }
 
     internal void Forget(LinkConnection connection) => connections.TryRemove(connection, out _);

@@ -11,7 +11,7 @@ internal sealed class LinkConnection(FaultyLink link, Socket caller)
     const int ChunksMax = 64, ChunkBytes = 16 << 10;
 
     readonly Socket target = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-    int ended;
+    int ended, straggles;
 
     public async Task Run(CancellationToken cancellation)
     {
@@ -32,21 +32,25 @@ internal sealed class LinkConnection(FaultyLink link, Socket caller)
 
     public void Reset()
     {
-        if (Interlocked.Exchange(ref ended, 1) == 1) return;
+        // what is late goes on alone
+        if (Volatile.Read(ref straggles) == 1 || Interlocked.Exchange(ref ended, 1) == 1) return;
         link.Forget(this);
-        foreach (var socket in (Socket[])[caller, target])
+        Cut(caller);
+        Cut(target);
+    }
+
+    static void Cut(Socket socket)
+    {
+        try
         {
-            try
-            {
-                // a reset, and not an orderly end
-                socket.LingerState = new LingerOption(true, 0);
-            }
-            catch (Exception e) when (e is SocketException or ObjectDisposedException)
-            {
-                // it was never connected, or is closed already
-            }
-            socket.Dispose();
+            // a reset, and not an orderly end
+            socket.LingerState = new LingerOption(true, 0);
         }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // it was never connected, or is closed already
+        }
+        socket.Dispose();
     }
 
     async Task Pump(Socket from, Socket to, Way way, CancellationToken cancellation)
@@ -79,6 +83,11 @@ internal sealed class LinkConnection(FaultyLink link, Socket caller)
             {
                 for (long wait; (wait = link.Due(at) - Environment.TickCount64) > 0;) await Pause(wait, cancellation);
                 await link.Pass(way, cancellation);
+                if (link.Late(way, bytes.Length) is var late && late > TimeSpan.Zero)
+                {
+                    await Straggle(to, bytes, late, cancellation);
+                    return;
+                }
                 var allowed = link.Allow(bytes.Length);
                 await to.SendAsync(bytes.AsMemory(0, allowed), cancellation);
                 if (allowed == bytes.Length) continue;
@@ -91,6 +100,24 @@ internal sealed class LinkConnection(FaultyLink link, Socket caller)
         catch (Exception e) when (e is SocketException or OperationCanceledException or ObjectDisposedException)
         {
             await Fail(way == Way.There ? Way.Back : Way.There, cancellation);
+        }
+    }
+
+    // whoever sent it is told that his connection is gone; it arrives, and is worked on, all the same
+    async Task Straggle(Socket to, byte[] bytes, TimeSpan late, CancellationToken cancellation)
+    {
+        Volatile.Write(ref straggles, 1);
+        Cut(caller);
+        try
+        {
+            await Pause((long)late.TotalMilliseconds, cancellation);
+            await to.SendAsync(bytes, cancellation);
+            await Pause((long)late.TotalMilliseconds, cancellation);
+        }
+        finally
+        {
+            Volatile.Write(ref straggles, 0);
+            Reset();
         }
     }
 

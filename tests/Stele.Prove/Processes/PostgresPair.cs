@@ -45,8 +45,31 @@ internal sealed class PostgresPair : IAsyncDisposable
         await Standby.Execute("SELECT pg_promote(true, 30)", "postgres");
         Primary = Standby;
         // alone until it has a standby again: Patroni's synchronous_mode does the same
-        await Synchronous(false);
+        await Synchronous(Primary, false);
         if (promoted is not null) await promoted();
+        await Follow();
+    }
+
+    /// <summary>
+    /// Promotion of the standby beside a primary that goes on, while nothing goes between the two; then the old one is killed, and made the new
+    /// one's standby.
+    /// </summary>
+    public async Task Depose(Func<Task> meanwhile)
+    {
+        var (old, next) = (Primary, Standby);
+        await next.Execute("SELECT pg_promote(true, 30)", "postgres");
+        await Synchronous(next, false);
+        try
+        {
+            await meanwhile();
+        }
+        finally
+        {
+            await old.Kill();
+            Primary = next;
+        }
+        Replication.Reset();
+        Replication.Heal();
         await Follow();
     }
 
@@ -72,13 +95,13 @@ internal sealed class PostgresPair : IAsyncDisposable
     {
         await Standby.CloneFrom(Primary.Port);
         await Standby.Start(Replication.Port);
-        await Synchronous(true);
+        await Synchronous(Primary, true);
         await UntilSynchronous();
     }
 
-    async Task Synchronous(bool on)
+    static async Task Synchronous(PostgresServer server, bool on)
     {
-        await Primary.Execute($"ALTER SYSTEM SET synchronous_standby_names = '{(on ? "*" : "")}'", "postgres");
-        await Primary.Execute("SELECT pg_reload_conf()", "postgres");
+        await server.Execute($"ALTER SYSTEM SET synchronous_standby_names = '{(on ? "*" : "")}'", "postgres");
+        await server.Execute("SELECT pg_reload_conf()", "postgres");
     }
 }

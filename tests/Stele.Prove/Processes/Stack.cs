@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Stele.Prove.Mutants;
 
 namespace Stele.Prove.Processes;
 
@@ -20,12 +21,15 @@ internal sealed class Stack : IAsyncDisposable
 
     public IReadOnlyList<SteleNode> Nodes { get; private set; } = [];
 
+    /// <summary>Whether nodes prove with each group of strong reads that the primary is one.</summary>
+    public bool IsStrict { get; private init; }
+
     public string Token { get; } = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(24));
 
     /// <summary>Everything, up and ready; the database has its schema and the organization that a start makes.</summary>
-    public static async Task<Stack> Start(PostgresPrograms programs, Action<string> say, int nodes = 3, Func<int, Dictionary<string, string>>? settingsOf = null)
+    public static async Task<Stack> Start(PostgresPrograms programs, Action<string> say, int nodes = 3, Func<int, IReadOnlyDictionary<string, string>>? settingsOf = null, Mutant mutant = Mutant.None)
     {
-        var stack = new Stack(new WorkDirectory(), programs);
+        var stack = new Stack(new WorkDirectory(), programs) { IsStrict = settingsOf?.Invoke(1).GetValueOrDefault("STELE_STRICT_READS") == "on" };
         try
         {
             var password = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
@@ -38,11 +42,18 @@ internal sealed class Stack : IAsyncDisposable
             }
             say("starting nodes");
             stack.Nodes = [.. Enumerable.Range(1, nodes).Select(number =>
-                new SteleNode(number, stack.Work, stack.Postgres, stack.Redis, stack.Token, password, number == NodeWithClock, settingsOf?.Invoke(number) ?? []))];
+                new SteleNode(number, stack.Work, stack.Postgres, stack.Redis, stack.Token, password, number == NodeWithClock, settingsOf?.Invoke(number) ?? new Dictionary<string, string>(), mutant))];
             // the first one migrates
             foreach (var node in stack.Nodes)
             {
                 await node.Start();
+                await node.UntilReady(TimeSpan.FromSeconds(90));
+            }
+            if (!DatabaseMutation.Has(mutant)) return stack;
+            await DatabaseMutation.Apply(mutant, stack.Postgres.Primary);
+            foreach (var node in stack.Nodes)
+            {
+                await node.Stop();
                 await node.UntilReady(TimeSpan.FromSeconds(90));
             }
             return stack;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using Stele.Prove.Mutants;
 using Stele.Prove.Network;
 
 namespace Stele.Prove.Processes;
@@ -11,13 +12,14 @@ internal sealed class SteleNode : IAsyncDisposable
     readonly WorkDirectory work;
     readonly string directory, password;
     readonly IReadOnlyDictionary<string, string> settings;
+    readonly Mutant mutant;
     readonly string? clockFile;
     readonly SemaphoreSlim starting = new(1);
     ChildProcess? process;
 
-    public SteleNode(int number, WorkDirectory work, PostgresPair postgres, RedisServer? redis, string token, string password, bool hasClock, IReadOnlyDictionary<string, string> settings)
+    public SteleNode(int number, WorkDirectory work, PostgresPair postgres, RedisServer? redis, string token, string password, bool hasClock, IReadOnlyDictionary<string, string> settings, Mutant mutant)
     {
-        (Number, this.work, this.password, this.settings, Token) = (number, work, password, settings, token);
+        (Number, this.work, this.password, this.settings, Token, this.mutant) = (number, work, password, settings, token, mutant);
         directory = work.Make($"node{number}");
         Clients = new FaultyLink($"clients → node {number}", Port);
         ToPostgres = [.. postgres.Servers.Select(server => new FaultyLink($"node {number} → postgres {server.Name}", server.Port))];
@@ -121,7 +123,8 @@ internal sealed class SteleNode : IAsyncDisposable
             environment["FAKETIME_DONT_FAKE_MONOTONIC"] = "1";
         }
         process?.Dispose();
-        process = ChildProcess.Start("dotnet", [Path.Combine(AppContext.BaseDirectory, "stele-server.dll"), "serve"], environment, directory, work.LogOf($"node{Number}"));
+        string[] program = mutant == Mutant.None ? ["stele-server.dll", "serve"] : ["Stele.Prove.dll", MutantServer.Word, $"{mutant}"];
+        process = ChildProcess.Start("dotnet", [Path.Combine(AppContext.BaseDirectory, program[0]), .. program[1..]], environment, directory, work.LogOf($"node{Number}"));
     }
 
     // one key for all nodes, where each of them looks for it: what signs webhooks' messages is sealed

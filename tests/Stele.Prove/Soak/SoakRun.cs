@@ -1,8 +1,10 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text;
 using Stele.Prove.Processes;
 using Stele.Prove.Report;
 using Stele.Prove.Workload;
+using Stele.Server.Tests.Outbound.Kafka;
 using Stele.Simulation.Checking.Histories;
 
 namespace Stele.Prove.Soak;
@@ -28,19 +30,26 @@ internal sealed class SoakRun(ProveArguments arguments, PostgresPrograms program
     public async Task<int> Run(CancellationToken stop)
     {
         Directory.CreateDirectory(arguments.Out);
+        using var kafka = NativeLibrary.TryLoad(MockKafka.Library, out _) ? new MockKafka() : null;
+        var grpc = Enumerable.Range(0, 3).Select(_ => ChildProcess.FreePort()).ToArray();
         var settings = new Dictionary<string, string> { ["STELE_WEBHOOK_NETWORKS"] = "127.0.0.0/8", ["STELE_WEBHOOK_HTTP"] = "allow" };
-        var stack = await Stack.Start(programs, say, settingsOf: _ => settings);
+        if (kafka is not null) settings["STELE_KAFKA"] = kafka.Servers;
+        var stack = await Stack.Start(programs, say, settingsOf: number => new Dictionary<string, string>(settings) { ["STELE_GRPC"] = $"127.0.0.1:{grpc[number - 1]}" });
         try
         {
+            await Visitor.Prepare(stack.Nodes[0]);
             using var receiver = new WebhookReceiver();
             await receiver.Register(stack.Nodes[0], Caller.Environment);
             using var recorder = new Recorder(Path.Combine(arguments.Out, "soak-history.jsonl"), arguments.Seed);
-            var setUpTo = await StoredJournal.Head(stack.Postgres.Primary);
+            await Load.MakeOtherOrg(stack.Nodes[0]);
+            var setUpTo = await StoredJournal.Heads(stack.Postgres.Primary);
             using var load = new Load(stack, recorder, arguments.Seed);
             var visitor = new Visitor(stack.Nodes, TimeSpan.FromMilliseconds(50));
+            var caller = new GrpcVisitor([.. stack.Nodes.Select((node, i) => (node, grpc[i]))], TimeSpan.FromMilliseconds(50));
+            List<SocketVisitor> sockets = [.. stack.Nodes.Select(node => new SocketVisitor(node))];
             using var leave = new CancellationTokenSource();
             load.Start();
-            var visiting = visitor.Run(leave.Token);
+            var visiting = Task.WhenAll([visitor.Run(leave.Token), caller.Run(leave.Token), .. sockets.Select(socket => socket.Run(leave.Token))]);
             await Watch(stack, recorder, stop);
             await leave.CancelAsync();
             await visiting;
@@ -48,10 +57,14 @@ internal sealed class SoakRun(ProveArguments arguments, PostgresPrograms program
             foreach (var line in await StoredJournal.Read(stack.Postgres.Primary.ConnectionString, setUpTo)) recorder.Add(line);
             failures.AddRange(HistoryChecks.Run(recorder.Lines()).Select(violation => $"{violation.Rule}: {violation.Detail}"));
             failures.AddRange(load.Late);
-            failures.AddRange(visitor.Failures.Select(failure => $"{failure.Value} × {failure.Key}"));
-            failures.AddRange(recorder.Samples().Where(sample => !sample.Ok).GroupBy(sample => sample.Code).Select(group => $"{group.Count()} requests ended with {group.Key}"));
+            failures.AddRange(visitor.Failures.Concat(caller.Failures).Select(failure => $"{failure.Value} × {failure.Key}"));
+            failures.AddRange(sockets.Select(socket => socket.Failure).OfType<string>());
+            if (sockets.Exists(socket => socket.Frames == 0)) failures.Add("a WebSocket was told nothing");
+            failures.AddRange(recorder.Samples().Where(sample => !sample.Ok).GroupBy(sample => sample.Ending).Select(group => string.Create(CultureInfo.InvariantCulture,
+                $"{group.Count()} requests ended so, at {string.Join(", ", group.Select(sample => $"{sample.To / 1e3:0}").Distinct().Take(12))} s, on node {string.Join(", ", group.Select(sample => sample.Node).Distinct().Order())}: {group.Key}")));
             Judge();
-            return Report(recorder, visitor, receiver);
+            return Report(recorder, $"a webhook, secrets{(kafka is null ? "" : ", Kafka (librdkafka's mock brokers)")}",
+                $"{visitor.Served:N0} evaluations, reads of the past, differences, lists, secrets written and read, {caller.Served:N0} calls of gRPC, {sockets.Sum(socket => socket.Frames):N0} messages over WebSockets", receiver);
         }
         finally
         {
@@ -91,12 +104,12 @@ internal sealed class SoakRun(ProveArguments arguments, PostgresPrograms program
 
     static double Mean(IEnumerable<Vitals> node, double from, double to, Func<Vitals, double> of) => node.Where(one => one.Second >= from && one.Second <= to).Select(of).DefaultIfEmpty().Average();
 
-    int Report(Recorder recorder, Visitor visitor, WebhookReceiver receiver)
+    int Report(Recorder recorder, string parts, string visits, WebhookReceiver receiver)
     {
         var (acknowledged, reads, _, frames) = recorder.Counts();
         var last = vitals.Max(one => one.Second);
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"# Soak\n\n`./stele prove --soak on --minutes {arguments.Minutes:0.#} --seed {arguments.Seed}`: three nodes, PostgreSQL {programs.Version} with a synchronous standby, Redis, a webhook; {acknowledged:N0} writes, {reads:N0} reads, {visitor.Served:N0} evaluations, reads of the past, differences and lists, {frames:N0} changes to watchers, {receiver.Taken:N0} deliveries of the webhook.\n\n");
+        text.Append(CultureInfo.InvariantCulture, $"# Soak\n\n`./stele prove --soak on --minutes {arguments.Minutes:0.#} --seed {arguments.Seed}`: three nodes, PostgreSQL {programs.Version} with a synchronous standby, Redis, {parts}; {acknowledged:N0} writes, {reads:N0} reads, {visits}, {frames:N0} changes to watchers, {receiver.Taken:N0} deliveries of the webhook.\n\n");
         text.Append(failures.Count == 0 ? "**Nothing grew, nothing was refused, every promise held.**\n\n" : $"**{failures.Count} failures:**\n\n");
         foreach (var failure in failures) text.Append(CultureInfo.InvariantCulture, $"- {failure}\n");
         text.Append("\n| node | | middle of the run | its end |\n| --- | --- | ---: | ---: |\n");

@@ -21,7 +21,7 @@ internal sealed class StrictRun(ProveArguments arguments, PostgresPrograms progr
 
     public async Task<int> Run()
     {
-        await using var stack = await Stack.Start(programs, say, nodes: 2, settingsOf: number => number == 2 ? new() { ["STELE_STRICT_READS"] = "on" } : []);
+        await using var stack = await Stack.Start(programs, say, nodes: 2, settingsOf: number => number == 2 ? new Dictionary<string, string> { ["STELE_STRICT_READS"] = "on" } : new Dictionary<string, string>());
         await Seed(stack.Nodes[0]);
         var text = new StringBuilder("# What strict reads cost\n\n`bench/run strict`: strong reads of single keys, as many clients as the row says, each with its next read after its last; medians of three rounds.\n\n| clients | strong reads a second | strict | ÷ | strong p50 ms | strict | strong p99 ms | strict |\n| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n");
         foreach (var count in clients)

@@ -10,6 +10,8 @@ namespace Stele.Prove.Soak;
 /// <summary>Uses what clients of the history do not: evaluations, the past, differences, lists for operators; on every node in turn. Nothing of it may fail.</summary>
 internal sealed class Visitor(IReadOnlyList<SteleNode> nodes, TimeSpan think)
 {
+    const string Secret = "prove.secret";
+
     readonly Dictionary<string, int> failures = [];
     int served;
 
@@ -33,7 +35,7 @@ internal sealed class Visitor(IReadOnlyList<SteleNode> nodes, TimeSpan think)
             {
                 using var response = await http.SendAsync(request, stop);
                 await response.Content.ReadAsByteArrayAsync(stop);
-                if (!response.IsSuccessStatusCode) failure = $"{method} {path.Split('?')[0]}: {(int)response.StatusCode}";
+                if (!response.IsSuccessStatusCode) failure = $"{method} {path.Split('?')[0]}: {(int)response.StatusCode}, {await response.Content.ReadAsStringAsync(stop)}";
                 await Pause.For(think, stop);
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -49,13 +51,26 @@ internal sealed class Visitor(IReadOnlyList<SteleNode> nodes, TimeSpan think)
         }
     }
 
+    /// <summary>Makes what is visited: each key, each flag and the secret once, so that nothing is missing later.</summary>
+    public static async Task Prepare(SteleNode node)
+    {
+        using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{node.Port}") };
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", node.Token);
+        IEnumerable<object> keys = Enumerable.Range(0, Session.Keys).Select(i => new { op = "set", kind = "config", key = Session.Key(i), value = "prepared" });
+        IEnumerable<object> flags = Enumerable.Range(0, Session.Flags).Select(i => new { op = "set", kind = "flag", key = Session.Flag(i), definition = ItemJson.Definition("prepared") });
+        using var answer = await http.PostAsync(new Uri($"/v1/changes?env={Caller.Environment}", UriKind.Relative), new StringContent(JsonSerializer.Serialize(new { changes = keys.Concat(flags) }), Encoding.UTF8, "application/json"));
+        if (!answer.IsSuccessStatusCode) throw new InvalidOperationException($"nothing could be prepared: {await answer.Content.ReadAsStringAsync()}");
+        using var secret = await http.PutAsync(new Uri($"/v1/secrets/{Secret}?env={Caller.Environment}", UriKind.Relative), new StringContent("""{"value":"prepared"}""", Encoding.UTF8, "application/json"));
+        if (!secret.IsSuccessStatusCode) throw new InvalidOperationException($"no secret could be made: {await secret.Content.ReadAsStringAsync()}");
+    }
+
     static (HttpMethod Method, string Path, string? Body) Visit(int turn)
     {
         var env = $"env={Caller.Environment}";
         var flag = Session.Flag(turn % Session.Flags);
         var key = Session.Key(turn % Session.Keys);
         var past = Uri.EscapeDataString(DateTimeOffset.UtcNow.AddSeconds(-5).ToString("O", CultureInfo.InvariantCulture));
-        return (turn % 10) switch
+        return (turn % 13) switch
         {
             0 => (HttpMethod.Post, $"/ofrep/v1/evaluate/flags?{env}", """{"context":{"targetingKey":"user-1"}}"""),
             1 => (HttpMethod.Get, $"/v1/config/{key}/history?{env}&limit=20", null),
@@ -66,6 +81,9 @@ internal sealed class Visitor(IReadOnlyList<SteleNode> nodes, TimeSpan think)
             6 => (HttpMethod.Get, $"/v1/flags?{env}", null),
             7 => (HttpMethod.Get, "/v1/audit?limit=20", null),
             8 => (HttpMethod.Post, "/v1/flags/explain", JsonSerializer.Serialize(new { flag, env = Caller.Environment, context = new { targetingKey = "user-2" } })),
+            9 => (HttpMethod.Put, $"/v1/secrets/{Secret}?{env}", JsonSerializer.Serialize(new { value = $"secret-{turn}" })),
+            10 => (HttpMethod.Get, $"/v1/secrets/{Secret}?{env}", null),
+            11 => (HttpMethod.Post, $"/ofrep/v1/evaluate/flags/{flag}?{env}", """{"context":{"targetingKey":"user-3"}}"""),
             _ => (HttpMethod.Get, "/v1/status", null),
         };
     }

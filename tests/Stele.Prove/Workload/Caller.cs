@@ -25,17 +25,18 @@ internal sealed class Caller : IDisposable
     static readonly TimeSpan patience = TimeSpan.FromSeconds(4);
 
     readonly Recorder recorder;
-    readonly string name;
+    readonly string name, org;
     readonly HttpClient[] clients;
 
-    public Caller(string name, IReadOnlyList<SteleNode> nodes, Recorder recorder)
+    public Caller(string name, IReadOnlyList<SteleNode> nodes, Recorder recorder, string org = Org)
     {
-        (this.name, this.recorder) = (name, recorder);
+        (this.name, this.recorder, this.org) = (name, recorder, org);
         clients = [.. nodes.Select(node =>
         {
             // connections that a fault broke are not kept for long
             var client = new HttpClient(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(1), PooledConnectionIdleTimeout = TimeSpan.FromSeconds(20) }) { BaseAddress = node.Address, Timeout = patience };
             client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", node.Token);
+            if (org != Org) client.DefaultRequestHeaders.Add("Stele-Org", org);
             return client;
         })];
     }
@@ -43,13 +44,13 @@ internal sealed class Caller : IDisposable
     public int Nodes => clients.Length;
 
     /// <summary>Sends a write once, and says how it ended.</summary>
-    public async Task<(Ending Ending, IReadOnlyList<ShownItem> Items)> Write(int node, string tag, string idempotencyKey, IReadOnlyList<WrittenItem> changes)
+    public async Task<(Ending Ending, IReadOnlyList<ShownItem> Items)> Write(int node, string tag, string? idempotencyKey, IReadOnlyList<WrittenItem> changes)
     {
         var op = recorder.NextOperation();
         var from = recorder.Now;
-        recorder.Add(new Invoked(from, op, name, $"node{node + 1}", Org, CallKind.Write) { Tag = tag, IdempotencyKey = idempotencyKey, Changes = changes });
+        recorder.Add(new Invoked(from, op, name, $"node{node + 1}", org, CallKind.Write) { Tag = tag, IdempotencyKey = idempotencyKey, Changes = changes });
         using var request = WriteRequest(tag, changes);
-        request.Headers.Add("Idempotency-Key", idempotencyKey);
+        if (idempotencyKey is not null) request.Headers.Add("Idempotency-Key", idempotencyKey);
         return await Send(node, request, "write", op, from, body => changes is [{ Kind: var kind, Environment: var environment, Key: var key }] && !body.TryGetProperty("results", out _)
             ? [new ShownItem(kind, environment, key, body.GetProperty("version").GetInt64())]
             : [.. body.GetProperty("results").EnumerateArray().Select(item =>
@@ -61,7 +62,7 @@ internal sealed class Caller : IDisposable
     {
         var op = recorder.NextOperation();
         var from = recorder.Now;
-        recorder.Add(new Invoked(from, op, name, $"node{node + 1}", Org, CallKind.Read) { Consistency = consistency, Items = [item] });
+        recorder.Add(new Invoked(from, op, name, $"node{node + 1}", org, CallKind.Read) { Consistency = consistency, Items = [item] });
         using var request = new HttpRequestMessage(HttpMethod.Get, $"/v1/{(item.Kind == "flag" ? "flags" : "config")}/{item.Key}?env={item.Environment}&consistency={consistency}");
         return await Send(node, request, consistency, op, from, body =>
             [new ShownItem(item.Kind, item.Environment, item.Key, body.GetProperty("version").GetInt64()) { Value = ItemJson.Of(body, item.Kind, item.Kind == "flag" ? "definition" : "value") }]);
@@ -72,7 +73,7 @@ internal sealed class Caller : IDisposable
     {
         var op = recorder.NextOperation();
         var from = recorder.Now;
-        recorder.Add(new Invoked(from, op, name, $"node{node + 1}", Org, CallKind.Read) { Consistency = consistency, List = new ItemPrefix("config", Environment, prefix) });
+        recorder.Add(new Invoked(from, op, name, $"node{node + 1}", org, CallKind.Read) { Consistency = consistency, List = new ItemPrefix("config", Environment, prefix) });
         using var request = new HttpRequestMessage(HttpMethod.Get, $"/v1/config?env={Environment}&prefix={prefix}&consistency={consistency}&limit=1000");
         return await Send(node, request, consistency, op, from, body =>
             [.. body.GetProperty("items").EnumerateArray().Select(item => new ShownItem("config", Environment, item.GetProperty("key").GetString()!, item.GetProperty("version").GetInt64()) { Value = ItemJson.Of(item, "config", "value") })]);
@@ -85,7 +86,7 @@ internal sealed class Caller : IDisposable
 
     async Task<(Ending, IReadOnlyList<ShownItem>)> Send(int node, HttpRequestMessage request, string sort, int op, long from, Func<JsonElement, IReadOnlyList<ShownItem>> shown)
     {
-        string? code = null;
+        string? code = null, detail = null;
         try
         {
             using var response = await clients[node].SendAsync(request);
@@ -99,8 +100,9 @@ internal sealed class Caller : IDisposable
             }
             // there is nothing: an answer like any other, to a read
             if (response.StatusCode == HttpStatusCode.NotFound && sort != "write" && cursor is not null) return (End(Ending.Ok, new EndedOk(recorder.Now, op) { Cursor = cursor, Items = [] }), []);
-            code = CodeOf(text) ?? $"{(int)response.StatusCode}";
-            var isKnown = code is not ("outcome_unknown" or "internal") && (int)response.StatusCode < 600 && CodeOf(text) is not null;
+            (code, detail) = Refusal(text);
+            var isKnown = code is not (null or "outcome_unknown" or "internal") && (int)response.StatusCode < 600;
+            code ??= $"{(int)response.StatusCode}";
             return (isKnown ? End(Ending.Failed, new EndedFailed(recorder.Now, op, code)) : End(Ending.Unknown, new EndedUnknown(recorder.Now, op, code)), []);
         }
         catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
@@ -113,7 +115,7 @@ internal sealed class Caller : IDisposable
         {
             recorder.Add(line);
             // a refusal for what the request is, is service
-            recorder.Add(new Sample(from / 1e3, line.At / 1e3, sort, name, node + 1, ending == Ending.Ok || code is "conflict" or "not_found", code));
+            recorder.Add(new Sample(from / 1e3, line.At / 1e3, sort, name, node + 1, ending == Ending.Ok || code is "conflict" or "not_found", code, detail));
             return ending;
         }
     }
@@ -139,16 +141,19 @@ internal sealed class Caller : IDisposable
     static HttpRequestMessage Body(HttpMethod method, string path, Dictionary<string, object> body) =>
         new(method, path) { Content = new StringContent(JsonSerializer.Serialize(body), Encoding.UTF8, "application/json") };
 
-    static string? CodeOf(byte[] text)
+    // null: not in the form in which a node refuses
+    static (string? Code, string? Detail) Refusal(byte[] text)
     {
         try
         {
             using var json = JsonDocument.Parse(text);
-            return json.RootElement.TryGetProperty("code", out var code) ? code.GetString() : null;
+            return (Member(json.RootElement, "code"), Member(json.RootElement, "detail"));
         }
         catch (JsonException)
         {
-            return null;
+            return (null, null);
         }
+
+        static string? Member(JsonElement body, string name) => body.TryGetProperty(name, out var value) ? value.GetString() : null;
     }
 }

@@ -4,7 +4,11 @@ using Stele.Simulation.Checking.Histories;
 namespace Stele.Prove.Workload;
 
 /// <summary>One operation that somebody waited for, for the figures of availability. Times in milliseconds since the run began.</summary>
-internal readonly record struct Sample(double From, double To, string Class, string Client, int Node, bool Ok, string? Code);
+internal readonly record struct Sample(double From, double To, string Class, string Client, int Node, bool Ok, string? Code, string? Detail = null)
+{
+    /// <summary>How it failed, in the words of whoever refused it, whatever the numbers in them.</summary>
+    public string Ending => Detail is null ? $"{Class}: {Code}" : $"{Class}: {Code}, {string.Concat(Detail.Select(c => char.IsAsciiDigit(c) ? '#' : c))}";
+}
 
 /// <summary>The history of a run as it happens: in a file, and in memory for the checks at its end. One clock for everybody.</summary>
 internal sealed class Recorder : IDisposable

@@ -5,9 +5,9 @@ namespace Stele.Prove.Workload;
 
 /// <summary>
 /// One client: reads and writes at a node, and goes on to the next when that one fails it. A write whose end it does not know it sends
-/// again with the same idempotency key, until it does. One that only reads never waits for a write, and so tells how long reads were away.
+/// again with the same idempotency key, until it does; some have none. One that only reads never waits for a write, and so tells how long reads were away.
 /// </summary>
-internal sealed class Session(int number, int seed, IReadOnlyList<SteleNode> nodes, Recorder recorder, TimeSpan think, bool readsOnly = false) : IDisposable
+internal sealed class Session(int number, int seed, IReadOnlyList<SteleNode> nodes, Recorder recorder, TimeSpan think, bool readsOnly = false, string org = Caller.Org) : IDisposable
 {
     public const int Keys = 24, Flags = 6;
 
@@ -15,7 +15,7 @@ internal sealed class Session(int number, int seed, IReadOnlyList<SteleNode> nod
     const int AttemptsMax = 40, Writes = 45;
 
     readonly Random dice = new(seed);
-    readonly Caller caller = new($"client{number}", nodes, recorder);
+    readonly Caller caller = new($"client{number}", nodes, recorder, org);
     readonly Dictionary<string, long> versions = [];
     int at = number % nodes.Count, count;
 
@@ -77,9 +77,11 @@ internal sealed class Session(int number, int seed, IReadOnlyList<SteleNode> nod
         var tag = $"c{number}-{++count}";
         for (var i = 0; i < changes.Count; i++)
             if (changes[i].Op == "set") changes[i] = changes[i] with { Value = ItemJson.Raw(tag) };
-        for (var attempt = 0; attempt < AttemptsMax && !(stop.IsCancellationRequested && attempt > 0); attempt++)
+        // one without a key cannot be sent again: nobody would know whether it is done twice
+        var hasKey = dice.Next(5) > 0;
+        for (var attempt = 0; attempt < (hasKey ? AttemptsMax : 1) && !(stop.IsCancellationRequested && attempt > 0); attempt++)
         {
-            var answer = await caller.Write(at, tag, $"{tag}-key", changes);
+            var answer = await caller.Write(at, tag, hasKey ? $"{tag}-key" : null, changes);
             if (Note(answer) != Ending.Unknown) return answer.Ending;
             Next();
             try

@@ -9,13 +9,23 @@ namespace Stele.Prove.Workload;
 /// <summary>The journal as PostgreSQL holds it, read past every node: what the history is held against.</summary>
 internal static class StoredJournal
 {
-    /// <summary>Every revision of the organization, in order. Those up to one were there before the load began.</summary>
-    public static async Task<List<RevisionStands>> Read(string connectionString, long setUpTo)
+    /// <summary>Those that the load uses.</summary>
+    public static IReadOnlyList<string> Orgs { get; } = [Caller.Org, Load.OtherOrg];
+
+    /// <summary>Every revision of every organization, each in its order. Those up to one were there before the load began.</summary>
+    public static async Task<List<RevisionStands>> Read(string connectionString, IReadOnlyDictionary<string, long> setUpTo)
     {
         await using var connection = new NpgsqlConnection(connectionString);
         await connection.OpenAsync();
+        var journal = new List<RevisionStands>();
+        foreach (var org in Orgs) await Read(connection, org, setUpTo.GetValueOrDefault(org), journal);
+        return journal;
+    }
+
+    static async Task Read(NpgsqlConnection connection, string org, long setUpTo, List<RevisionStands> journal)
+    {
         var events = new Dictionary<long, List<StoredEvent>>();
-        await using (var command = new NpgsqlCommand(EventsSql, connection) { CommandTimeout = 300 })
+        await using (var command = new NpgsqlCommand(EventsSql, connection) { CommandTimeout = 300, Parameters = { new() { Value = org } } })
         await using (var reader = await command.ExecuteReaderAsync())
             while (await reader.ReadAsync())
             {
@@ -23,29 +33,35 @@ internal static class StoredJournal
                 if (!events.TryGetValue(revision, out var list)) events[revision] = list = [];
                 list.Add(Event(reader.GetString(1), reader.GetInt64(2), (byte[])reader[3]));
             }
-        var journal = new List<RevisionStands>();
-        await using (var command = new NpgsqlCommand(RevisionsSql, connection) { CommandTimeout = 300 })
+        await using (var command = new NpgsqlCommand(RevisionsSql, connection) { CommandTimeout = 300, Parameters = { new() { Value = org } } })
         await using (var reader = await command.ExecuteReaderAsync())
             while (await reader.ReadAsync())
             {
                 var revision = reader.GetInt64(0);
                 var cursor = string.Create(CultureInfo.InvariantCulture, $"{revision}-{Convert.ToHexStringLower((byte[])reader[1], 0, 4)}");
-                journal.Add(new RevisionStands(0, Caller.Org, revision, cursor, reader.IsDBNull(2) ? null : reader.GetString(2), events.GetValueOrDefault(revision) ?? []) { Setup = revision <= setUpTo ? true : null });
+                journal.Add(new RevisionStands(0, org, revision, cursor, reader.IsDBNull(2) ? null : reader.GetString(2), events.GetValueOrDefault(revision) ?? []) { Setup = revision <= setUpTo ? true : null });
             }
-        return journal;
     }
 
     const string RevisionsSql = """
-        SELECT revision, chain, reason FROM stele.revision WHERE org_id = 1 ORDER BY revision
+        SELECT r.revision, r.chain, r.reason FROM stele.revision r JOIN stele.org o ON o.org_id = r.org_id WHERE o.name = $1 ORDER BY r.revision
         """;
 
     const string EventsSql = """
-        SELECT revision, stream, stream_version, data FROM stele.event
-        WHERE org_id = 1 AND (stream LIKE 'config/%' OR stream LIKE 'flag/%') ORDER BY revision, ordinal
+        SELECT e.revision, e.stream, e.stream_version, e.data FROM stele.event e JOIN stele.org o ON o.org_id = e.org_id
+        WHERE o.name = $1 AND (e.stream LIKE 'config/%' OR e.stream LIKE 'flag/%') ORDER BY e.revision, e.ordinal
         """;
 
-    /// <summary>Where the journal ends.</summary>
-    public static Task<long> Head(PostgresServer primary) => primary.Ask<long>("SELECT revision FROM stele.journal_head WHERE org_id = 1");
+    /// <summary>Where an organization's journal ends.</summary>
+    public static Task<long> Head(PostgresServer primary, string org) => primary.Ask<long>($"SELECT h.revision FROM stele.journal_head h JOIN stele.org o ON o.org_id = h.org_id WHERE o.name = '{org}'");
+
+    /// <summary>Where each journal ends.</summary>
+    public static async Task<Dictionary<string, long>> Heads(PostgresServer primary)
+    {
+        var heads = new Dictionary<string, long>();
+        foreach (var org in Orgs) heads[org] = await Head(primary, org);
+        return heads;
+    }
 
     static StoredEvent Event(string stream, long version, byte[] data)
     {

@@ -6,7 +6,7 @@ using Stele.Simulation.Checking.Histories;
 namespace Stele.Prove.Workload;
 
 /// <summary>Follows the journal over server-sent events, through all faults, from the cursor that it had last.</summary>
-internal sealed class Watcher(string name, int node, bool roams, string prefix, string? kind, IReadOnlyList<SteleNode> nodes, Recorder recorder)
+internal sealed class Watcher(string name, int node, bool roams, string prefix, string? kind, IReadOnlyList<SteleNode> nodes, Recorder recorder, string org = Caller.Org)
 {
     // heartbeats come every fifteen seconds
     static readonly TimeSpan silence = TimeSpan.FromSeconds(20), pause = TimeSpan.FromMilliseconds(200), answer = TimeSpan.FromSeconds(4);
@@ -18,6 +18,8 @@ internal sealed class Watcher(string name, int node, bool roams, string prefix, 
     public long Revision { get; private set; }
 
     public string Name => name;
+
+    public string Org => org;
 
     public async Task Run(CancellationToken stop)
     {
@@ -51,12 +53,13 @@ internal sealed class Watcher(string name, int node, bool roams, string prefix, 
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(nodes[at].Address, $"/v1/watch?env={Caller.Environment}&prefix={prefix}{(kind is null ? "" : $"&kinds={kind}")}"));
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", nodes[at].Token);
+        if (org != Caller.Org) request.Headers.Add("Stele-Org", org);
         if (cursor is not null) request.Headers.Add("Last-Event-ID", cursor);
         using var slow = CancellationTokenSource.CreateLinkedTokenSource(stop);
         slow.CancelAfter(answer);
         using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, slow.Token);
         if (!response.IsSuccessStatusCode) return;
-        recorder.Add(new StreamOpened(recorder.Now, name, name, $"node{at + 1}", Caller.Org, Caller.Environment, [prefix]) { Kinds = kind is null ? null : [kind], From = cursor });
+        recorder.Add(new StreamOpened(recorder.Now, name, name, $"node{at + 1}", org, Caller.Environment, [prefix]) { Kinds = kind is null ? null : [kind], From = cursor });
         using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(stop));
         string? id = null, happened = null, data = null;
         while (await reader.ReadLineAsync(stop).AsTask().WaitAsync(silence, stop) is { } line)

@@ -11,7 +11,7 @@ namespace Stele.Server.Tests.Outbound.Kafka;
 /// </summary>
 sealed class MockKafka : IDisposable
 {
-    const string Library = "librdkafka.so.1";
+    public const string Library = "librdkafka.so.1";
     const int Producer = 0, Brokers = 3;
 
     readonly nint handle, cluster;
