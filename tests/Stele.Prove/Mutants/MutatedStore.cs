@@ -47,6 +47,8 @@ internal sealed class MutatedStore(IJournalStore store, Mutant mutant) : IJourna
 
     public async Task<IReadOnlyList<RevisionRecord>> Read(OrgId org, IReadOnlyList<long> revisions, CancellationToken cancellation) => Whole(await store.Read(org, revisions, cancellation));
 
+    public Task<IReadOnlyList<JournalPlace>> Places(OrgId org, IReadOnlyList<long> revisions, CancellationToken cancellation) => store.Places(org, revisions, cancellation);
+
     public Task<LoadedState> Load(OrgId org, long bytesMax, CancellationToken cancellation) => store.Load(org, bytesMax, cancellation);
 
     public Task<OrgState?> LoadKey(OrgId org, Principal principal, string? environment, string key, CancellationToken cancellation) => store.LoadKey(org, principal, environment, key, cancellation);

@@ -46,6 +46,8 @@ public sealed class EveryOperationTests : IDisposable
         ["watchSocket"] = "the same stream as watch, for browsers",
         ["watchEvaluations"] = "tells providers of OpenFeature when to ask again; watch --kinds flag shows what changed",
         ["reportFlagUsage"] = "told by the processes that evaluate, of themselves",
+        ["getSecretStore"] = "an operator's, of a request (docs/guides/vault-as-the-store.md); the tool has no word for it yet",
+        ["moveSecrets"] = "an operator's, of a request again and again until none remains; the tool has no word for it yet",
     };
 
     public void Dispose() => home.Dispose();
