@@ -95,6 +95,7 @@ internal sealed class DatabaseLink(SimulatedScheduler scheduler, SimulatedDataba
         // who gives up waiting does so because the standby is away, and is not the only one
         var cancelled = faults.Strikes(FaultKind.SyncWaitCancelled) || (database.StandbyAway && faults.Has(FaultKind.SyncWaitCancelled) && Dice.Chance(0.6));
         if (cancelled && faults.On) database.LoseStandby(Dice.Milliseconds(100, 2_000));
+        if (cancelled) database.OnWaitGivenUp?.Invoke(true);
         await Delay(cancelled ? Dice.Milliseconds(0.1, 50) : database.StandbyWait);
         if (session.Durable is null) throw new SessionEndedException();
         session.Durable = null;

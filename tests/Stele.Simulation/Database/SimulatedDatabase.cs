@@ -16,6 +16,9 @@ internal enum Succession
     Restore,
 }
 
+/// <summary>A process and the last revision that it has just come to believe in.</summary>
+internal sealed record Belief(SimulatedProcess Process, RevisionRecord Revision);
+
 /// <summary>
 /// One PostgreSQL with a standby, shared by the nodes of a run: what is committed, in versions; how much of it the standby
 /// has received; who holds which lock; and what befalls it: a crash, a promotion, a restore.
@@ -77,11 +80,18 @@ internal sealed class SimulatedDatabase
     /// <summary>The database's clock: what timestamps and the bound on the nodes' clocks go by.</summary>
     public Timestamp Now => Timestamp.From(Process.Time.GetUtcNow());
 
-    /// <summary>Told who has read a revision for an asynchronous projection: from here until its checkpoint is moved it believes in it.</summary>
-    public Action<SimulatedProcess, RevisionRecord> OnProjectionRead { get; set; } = static (_, _) => { };
+    /// <summary>Told when a node has read for an asynchronous projection, and believes in it until its checkpoint is moved.</summary>
+    public Action<Belief>? OnProjectionRead { get; set; }
 
-    /// <summary>How many commits a backup must lack to be without a revision.</summary>
-    public int CommitsSince(RevisionRecord revision) => versions.Count - versions.FindIndex(version => version.Org(revision.Org)?.Requests.ContainsKey(revision.RequestId) == true);
+    /// <summary>Told when a node hears that it has committed, before any other does.</summary>
+    public Action<Belief>? OnAcknowledged { get; set; }
+
+    /// <summary>Told when somebody gives up waiting for the standby.</summary>
+    public Action<bool>? OnWaitGivenUp { get; set; }
+
+    /// <summary>How many commits a successor must lack to be without a revision; 0: it is lost already.</summary>
+    public int CommitsSince(RevisionRecord revision) =>
+        versions.FindIndex(version => version.Org(revision.Org)?.Requests.ContainsKey(revision.RequestId) == true) is var first and >= 0 ? versions.Count - first : 0;
 
     /// <summary>Told of each commit that changed an org, and of each rewind, with what is current from then on.</summary>
     public Action<DatabaseVersion> OnChange { get; set; } = static _ => { };
@@ -169,12 +179,12 @@ internal sealed class SimulatedDatabase
 
     public void Recover() => Down = false;
 
-    /// <summary>Another primary takes over; a restored backup lacks the last so many commits. Returns how many were really lost.</summary>
+    /// <summary>Another primary takes over; a restored backup, and a standby that nobody waits for, lack the last so many commits at least. Returns how many were really lost.</summary>
     public int Succeed(Succession how, int lacks)
     {
         foreach (var session in sessions.ToArray()) Kill(session);
         leases.Clear();
-        var lost = how switch { Succession.Switchover => 0, Succession.FailOver => versions.Count - received, _ => lacks };
+        var lost = how switch { Succession.Switchover => 0, Succession.FailOver => Math.Max(versions.Count - received, Synchronous ? 0 : lacks), _ => lacks };
         lost = Math.Clamp(lost, 0, versions.Count - floor);
         versions.RemoveRange(versions.Count - lost, lost);
         received = versions.Count;

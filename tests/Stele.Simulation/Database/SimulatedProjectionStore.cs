@@ -17,7 +17,7 @@ internal sealed class SimulatedProjectionStore(SimulatedDatabase database, Datab
     public Task<IReadOnlyList<RevisionRecord>> Read(OrgId org, long afterRevision, int limit, CancellationToken cancellation) => link.Ask("read", cancellation, _ =>
     {
         IReadOnlyList<RevisionRecord> page = database.Current.Org(org)?.Read(afterRevision, limit) ?? [];
-        if (page.Count > 0) database.OnProjectionRead(node, page[^1]);
+        if (page.Count > 0) database.OnProjectionRead?.Invoke(new Belief(node, page[^1]));
         // what committed after something with a higher number was seen is taken for done
         if (mutant == Mutant.FollowASequence) page = [.. page.Where(record => database.SequenceOf(record.RequestId) > database.SequenceSeen)];
         return Task.FromResult(page);

@@ -1,4 +1,3 @@
-using Stele.Core.Journal;
 using Stele.Simulation.Checking;
 using Stele.Simulation.Database;
 using Stele.Simulation.Scheduling;
@@ -77,6 +76,8 @@ internal sealed class Nemesis(SimulatedProcess process, Dice dice, FaultPlan fau
                 // a standby that is a little behind is the usual thing
                 if (database.Lag == usualLag) database.Lag = dice.Milliseconds(5, 400);
                 if (dice.Chance(0.5)) database.LoseStandby(dice.Milliseconds(50, 1_500));
+                // who gives up waiting for the standby may see the primary go right then
+                if (database.Synchronous && faults.Has(FaultKind.SyncWaitCancelled) && dice.Chance(0.6)) await Met<bool>(hook => database.OnWaitGivenUp = hook);
                 await Pause(0, dice.Chance(0.5) ? 100 : 1_500);
                 await Succeed(Succession.FailOver);
                 database.Lag = usualLag;
@@ -101,28 +102,35 @@ internal sealed class Nemesis(SimulatedProcess process, Dice dice, FaultPlan fau
     // the old primary is fenced before the new one answers
     async Task Succeed(Succession how)
     {
-        var (paused, read) = how != Succession.Switchover && faults.Has(FaultKind.Freeze) && dice.Chance(0.5) ? await PauseWhoReads() : default;
+        var believer = how != Succession.Switchover && faults.Has(FaultKind.Freeze) && dice.Chance(0.5) ? await PauseWhoBelieves() : null;
         database.Crash();
         await Pause(1, dice.Chance(0.5) ? 20 : 1_500);
-        var lacks = read is null ? dice.Between(0, 12) : database.CommitsSince(read) + dice.Between(0, 3);
+        var lacks = believer is not null ? database.CommitsSince(believer.Revision) + dice.Between(0, 3) : how == Succession.Restore ? dice.Between(0, 12) : 0;
         if (database.Succeed(how, lacks) > 0) judge.Rewound();
         database.Recover();
-        if (paused is not { Frozen: true }) return;
-        await Pause(0, 20);
-        paused.Thaw();
+        if (believer is not { Process.Frozen: true }) return;
+        await Pause(0, dice.Chance(0.5) ? 20 : 500);
+        believer.Process.Thaw();
     }
 
-    // at its worst moment: what it has read is lost before it goes on. Nothing: nobody read for long
-    async Task<(SimulatedProcess? Paused, RevisionRecord? Read)> PauseWhoReads()
+    // at its worst moment: what it has just read or committed is lost before it goes on. Null: nobody did for long
+    async Task<Belief?> PauseWhoBelieves()
     {
-        var met = new TaskCompletionSource<(SimulatedProcess?, RevisionRecord?)>(TaskCreationOptions.RunContinuationsAsynchronously);
-        database.OnProjectionRead = (reader, read) => met.TrySetResult((reader, read));
-        using var timer = process.Time.CreateTimer(_ => met.TrySetResult(default), null, dice.Milliseconds(1_000, 4_000), Timeout.InfiniteTimeSpan);
-        var found = await met.Task;
-        database.OnProjectionRead = static (_, _) => { };
-        if (found.Item1 is not { Frozen: false, Dead: false } || !faults.MayStrike(FaultKind.Freeze)) return default;
-        found.Item1.Freeze();
+        var found = dice.Chance(0.6) ? await Met<Belief>(hook => database.OnProjectionRead = hook) : await Met<Belief>(hook => database.OnAcknowledged = hook);
+        if (found is not { Process: { Frozen: false, Dead: false } } || !faults.MayStrike(FaultKind.Freeze)) return null;
+        found.Process.Freeze();
         return found;
+    }
+
+    // the next time that something happens, or nothing of it for long
+    async Task<T?> Met<T>(Action<Action<T>?> listen)
+    {
+        var met = new TaskCompletionSource<T?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        listen(found => met.TrySetResult(found));
+        using var timer = process.Time.CreateTimer(_ => met.TrySetResult(default), null, dice.Milliseconds(1_000, 4_000), Timeout.InfiniteTimeSpan);
+        var result = await met.Task;
+        listen(null);
+        return result;
     }
 
     Task Pause(double least, double most) => process.Time.Wait(dice.Milliseconds(least, most));

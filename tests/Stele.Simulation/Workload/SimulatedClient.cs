@@ -97,7 +97,7 @@ internal sealed class SimulatedClient
 
     async Task Ask(SimulatedNode node, OrgId org)
     {
-        switch (dice.Next(120))
+        switch (dice.Next(113))
         {
             case >= 100: await AskSecrets(node, org); break;
             case < 15: await Persist(node, org, maker.Changes([maker.Set()])); break;

@@ -70,7 +70,11 @@ internal sealed class SimulatedNode(int number, SimulatedScheduler scheduler, Si
         var log = new JournalLog(logs.CreateLogger<JournalLog>());
         var store = new SimulatedJournalStore(database, Link, mutant);
         Journal = new JournalNode(store, Process.Time, options, new JournalMetrics(new Metrics()), log);
-        Journal.OnCommitted((org, revision) => OnHint(this, org, revision));
+        Journal.OnCommitted((org, revision) =>
+        {
+            if (database.Current.Org(org) is { } rows && rows.Revisions.Count >= revision) database.OnAcknowledged?.Invoke(new Belief(Process, rows.Revisions[(int)revision - 1]));
+            OnHint(this, org, revision);
+        });
         var tail = new JournalTail(Journal, Process.Time, options, log);
         Process.Post(async void (_) => await tail.Run(CancellationToken.None), null);
         hear = tail.Hint;
