@@ -128,10 +128,11 @@ public sealed class RunTests(HttpServer server) : IClassFixture<HttpServer>
         await Put("agent.port", "81");
         await Wait.Until(() => File.ReadAllText(At("out/app.conf")).StartsWith("port 81", StringComparison.Ordinal) && File.ReadAllLines(At("ran")).Length == 2, "the change");
         (await server.Send("DELETE", "/v1/config/agent.hosts?env=production", null)).Is(200);
+        // the list goes first, and a file without hosts is good
+        await Wait.Until(() => File.ReadAllText(At("out/app.conf")) == "port 81\n", "the file without hosts");
         (await server.Send("DELETE", "/v1/config/agent.port?env=production", null)).Is(200);
         await agent.Says("stays as it is");
         await agent.Says("agent.port has no value");
-        // the list went first, and a file without hosts was good
         Assert.Equal("port 81\n", File.ReadAllText(At("out/app.conf")));
         Assert.Equal(["app.conf"], Directory.GetFiles(At("out")).Select(Path.GetFileName));
         await Put("agent.port", "82");
