@@ -27,6 +27,8 @@ internal sealed class AuditTrail
     readonly AuditRepeats repeats;
     readonly TimeProvider time;
     readonly ILogger<AuditTrail> log;
+    // a batch is sent once at a time, also where a test writes beside the loop
+    readonly SemaphoreSlim one = new(1, 1);
     readonly Lock gate = new();
     readonly Dictionary<OrgId, OrgQueue> queues = [];
     TaskCompletionSource urgent = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -100,15 +102,23 @@ internal sealed class AuditTrail
     /// <summary>Writes what waits. What cannot be written stays, under its number.</summary>
     public async Task RunOnce(CancellationToken cancellation)
     {
-        repeats.Close(all: false);
-        OrgId[] orgs;
-        lock (gate)
+        await one.WaitAsync(cancellation);
+        try
         {
-            if (urgent.Task.IsCompleted) urgent = new(TaskCreationOptions.RunContinuationsAsynchronously);
-            if (queues.Count == 0) return;
-            orgs = [.. queues.Keys.OrderBy(org => org.Value)];
+            repeats.Close(all: false);
+            OrgId[] orgs;
+            lock (gate)
+            {
+                if (urgent.Task.IsCompleted) urgent = new(TaskCreationOptions.RunContinuationsAsynchronously);
+                if (queues.Count == 0) return;
+                orgs = [.. queues.Keys.OrderBy(org => org.Value)];
+            }
+            await Parallel.ForEachAsync(orgs, new ParallelOptions { MaxDegreeOfParallelism = OrgsAtOnce, CancellationToken = cancellation }, Write);
         }
-        await Parallel.ForEachAsync(orgs, new ParallelOptions { MaxDegreeOfParallelism = OrgsAtOnce, CancellationToken = cancellation }, Write);
+        finally
+        {
+            one.Release();
+        }
     }
 
     /// <summary>As <see cref="RunOnce"/>, repetitions that are still being counted included: at the end of the node.</summary>

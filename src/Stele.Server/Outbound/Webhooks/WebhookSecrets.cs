@@ -12,6 +12,8 @@ internal sealed class WebhookSecrets(WebhookQueries queries, WebhookStore store,
     const string Purpose = "webhook";
     static readonly TimeSpan BetweenLooks = TimeSpan.FromMinutes(1);
 
+    // whoever asks while another looks waits until it has looked
+    readonly SemaphoreSlim looking = new(1, 1);
     long? lookedAt;
 
     /// <summary>A secret as it is stored.</summary>
@@ -48,14 +50,22 @@ internal sealed class WebhookSecrets(WebhookQueries queries, WebhookStore store,
     /// <summary>Seals what was stored before secrets were sealed; looks once a minute. Where the key's provider is away, the next look does it.</summary>
     public async Task SealOlder(CancellationToken cancellation)
     {
-        if (lookedAt is { } at && time.GetElapsedTime(at) < BetweenLooks) return;
-        lookedAt = time.GetTimestamp();
-        foreach (var (org, webhook) in await store.Unsealed(cancellation))
-            foreach (var (version, stored) in await queries.Secrets(org, webhook, cancellation))
-            {
-                if (stored.Length != WebhookSignature.SecretBytes) continue;
-                if (!(await Seal(org, webhook, stored, cancellation)).TryGet(out var secret, out _)) return;
-                await store.Seal(org, webhook, version, stored, secret, cancellation);
-            }
+        await looking.WaitAsync(cancellation);
+        try
+        {
+            if (lookedAt is { } at && time.GetElapsedTime(at) < BetweenLooks) return;
+            lookedAt = time.GetTimestamp();
+            foreach (var (org, webhook) in await store.Unsealed(cancellation))
+                foreach (var (version, stored) in await queries.Secrets(org, webhook, cancellation))
+                {
+                    if (stored.Length != WebhookSignature.SecretBytes) continue;
+                    if (!(await Seal(org, webhook, stored, cancellation)).TryGet(out var secret, out _)) return;
+                    await store.Seal(org, webhook, version, stored, secret, cancellation);
+                }
+        }
+        finally
+        {
+            looking.Release();
+        }
     }
 }

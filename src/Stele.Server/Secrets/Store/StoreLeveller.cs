@@ -15,16 +15,38 @@ internal sealed class StoreLeveller(StoreCopies copies, VaultStore store, Databa
     const int PageCopies = 100;
     static readonly TimeSpan pause = TimeSpan.FromSeconds(5);
 
-    /// <summary>Levels what is due; how many copies. Ends at the first that Vault does not let it: there is a next time.</summary>
-    public async Task<Outcome<int>> RunOnce(CancellationToken cancellation)
+    readonly SemaphoreSlim one = new(1, 1);
+
+    /// <summary>Levels what is due; how many copies, or null when another node is at it. Ends at the first that Vault does not let it: there is a next time.</summary>
+    public async Task<Outcome<int?>> RunOnce(CancellationToken cancellation)
+    {
+        await one.WaitAsync(cancellation);
+        try
+        {
+            return await LevelAll(cancellation);
+        }
+        finally
+        {
+            one.Release();
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        one.Dispose();
+        base.Dispose();
+    }
+
+    async Task<Outcome<int?>> LevelAll(CancellationToken cancellation)
     {
         var orgs = await copies.DueOrgs(cancellation);
-        if (orgs.Count == 0) return 0;
+        if (orgs.Count == 0) return (int?)0;
         await using var connection = await database.Tail.OpenConnectionAsync(cancellation);
         await using var transaction = await connection.BeginTransactionAsync(cancellation);
         await using var turn = new NpgsqlCommand(TurnSql, connection, transaction);
-        if (!(bool)(await turn.ExecuteScalarAsync(cancellation))!) return 0;
-        var levelled = 0;
+        if (!(bool)(await turn.ExecuteScalarAsync(cancellation))!) return (int?)null;
+        int? levelled = 0;
         foreach (var org in orgs)
             while (await copies.Due(org, options.BackupDays, PageCopies, cancellation) is { Count: > 0 } page)
             {
