@@ -121,6 +121,8 @@ internal sealed class SteleNode : IAsyncDisposable
             environment["FAKETIME_CACHE_DURATION"] = "1";
             // intervals are what they are: a stepped wall clock is what machines have
             environment["FAKETIME_DONT_FAKE_MONOTONIC"] = "1";
+            // else every wait with a timeout returns at once, and the node's threads spin
+            environment["FAKETIME_FORCE_MONOTONIC_FIX"] = "0";
         }
         process?.Dispose();
         string[] program = mutant == Mutant.None ? ["stele-server.dll", "serve"] : ["Stele.Prove.dll", MutantServer.Word, $"{mutant}"];
