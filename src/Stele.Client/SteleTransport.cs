@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 
@@ -102,7 +103,7 @@ internal sealed class SteleTransport(HttpClient http, SteleClientOptions options
         {
             throw new SteleException(SteleException.Unreachable, $"{Of(request)} broke off in the middle: {e.Message}", e);
         }
-        catch (HttpRequestException e)
+        catch (Exception e) when (e is HttpRequestException or SocketException)
         {
             throw Unreachable(request, e);
         }
@@ -122,7 +123,8 @@ internal sealed class SteleTransport(HttpClient http, SteleClientOptions options
         {
             throw TimedOut(request, e);
         }
-        catch (Exception e) when (e is HttpRequestException or IOException)
+        // a connection that breaks as it is made comes as a bare SocketException
+        catch (Exception e) when (e is HttpRequestException or IOException or SocketException)
         {
             throw Unreachable(request, e);
         }

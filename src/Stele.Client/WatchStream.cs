@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net.Sockets;
 using System.Text.Json;
 
 namespace Stele.Client;
@@ -36,7 +37,7 @@ internal sealed class WatchStream(HttpClient http, SteleTransport transport, Ste
             {
                 failure = e;
             }
-            catch (Exception e) when (e is IOException or HttpRequestException || (e is OperationCanceledException && !cancellation.IsCancellationRequested))
+            catch (Exception e) when (e is IOException or HttpRequestException or SocketException || (e is OperationCanceledException && !cancellation.IsCancellationRequested))
             {
                 failure = Broken("broke, or was silent for too long", e);
             }
@@ -63,7 +64,7 @@ internal sealed class WatchStream(HttpClient http, SteleTransport transport, Ste
         {
             response = await http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, either.Token);
         }
-        catch (HttpRequestException e)
+        catch (Exception e) when (e is HttpRequestException or SocketException)
         {
             throw transport.Unreachable(message, e);
         }

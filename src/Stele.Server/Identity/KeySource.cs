@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using Stele.Core.Limits;
 using Stele.Server.Options;
@@ -85,7 +86,7 @@ internal sealed class KeySource(TokenIssuer issuer, TimeProvider time, IdentityM
         {
             // the end of the node
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or InvalidDataException or OperationCanceledException or UnauthorizedAccessException or CryptographicException)
+        catch (Exception e) when (e is HttpRequestException or IOException or SocketException or InvalidDataException or OperationCanceledException or UnauthorizedAccessException or CryptographicException)
         {
             metrics.FetchFailed();
             // once, and not at every try for as long as the issuer is away

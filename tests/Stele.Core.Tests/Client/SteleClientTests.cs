@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using Stele.Client;
 using Xunit;
@@ -52,10 +53,10 @@ public sealed class SteleClientTests
     [InlineData(429, "rate_limited")]
     public async Task A_write_is_repeated_with_the_same_key_when_that_is_safe(int status, string code)
     {
-        var handler = InTurn(() => Problem(status, code, retryAfterSeconds: 1), () => throw new HttpRequestException("reset"), () => StubHandler.Json(Item));
+        var handler = InTurn(() => Problem(status, code, retryAfterSeconds: 1), () => throw new HttpRequestException("reset"), () => throw new SocketException((int)SocketError.NotConnected), () => StubHandler.Json(Item));
         using var client = Client(handler);
         await client.SetConfigAsync("a.b", null, Set("1"), CancellationToken.None);
-        Assert.Equal(3, handler.Requests.Count);
+        Assert.Equal(4, handler.Requests.Count);
         Assert.NotNull(Assert.Single(handler.Requests.Select(sent => sent.IdempotencyKey).Distinct()));
         Assert.True(clock.Waits[0] >= TimeSpan.FromSeconds(1), "Retry-After is the least to wait");
     }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using Stele.Prove.Processes;
@@ -42,7 +43,7 @@ internal sealed class Visitor(IReadOnlyList<SteleNode> nodes, TimeSpan think)
             {
                 return;
             }
-            catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
+            catch (Exception e) when (e is HttpRequestException or SocketException or OperationCanceledException)
             {
                 failure = $"{method} {path.Split('?')[0]}: {e.GetType().Name}";
             }

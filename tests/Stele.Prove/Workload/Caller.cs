@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using Stele.Prove.Processes;
@@ -105,7 +106,7 @@ internal sealed class Caller : IDisposable
             code ??= $"{(int)response.StatusCode}";
             return (isKnown ? End(Ending.Failed, new EndedFailed(recorder.Now, op, code)) : End(Ending.Unknown, new EndedUnknown(recorder.Now, op, code)), []);
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
+        catch (Exception e) when (e is HttpRequestException or IOException or SocketException or OperationCanceledException)
         {
             code = e is OperationCanceledException ? "timeout" : "broken";
             return (End(Ending.Unknown, new EndedUnknown(recorder.Now, op, code)), []);

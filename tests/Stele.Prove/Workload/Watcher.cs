@@ -1,4 +1,5 @@
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Text.Json;
 using Stele.Prove.Processes;
 using Stele.Simulation.Checking.Histories;
@@ -30,7 +31,7 @@ internal sealed class Watcher(string name, int node, bool roams, string prefix, 
             {
                 await Follow(http, stop);
             }
-            catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException or TimeoutException)
+            catch (Exception e) when (e is HttpRequestException or IOException or SocketException or OperationCanceledException or TimeoutException)
             {
                 // it begins again where it was
             }

@@ -97,6 +97,11 @@ internal sealed class WebhookSender : IDisposable
         {
             return new WebhookAttempt(false, null, Reason(e));
         }
+        // of a connection that broke as it was made
+        catch (SocketException e)
+        {
+            return new WebhookAttempt(false, null, Reason(e));
+        }
     }
 
     /// <inheritdoc/>
@@ -166,8 +171,7 @@ internal sealed class WebhookSender : IDisposable
     {
         WebhookAddressException refused => refused.Message,
         AuthenticationException => "TLS could not be agreed on: is the certificate good for this name?",
-        SocketException { SocketErrorCode: SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain } => "Its name was not found.",
-        SocketException socket => $"It could not be connected to ({socket.SocketErrorCode}).",
+        SocketException socket => Reason(socket),
         _ => e.HttpRequestError switch
         {
             HttpRequestError.ResponseEnded => "The connection ended before the answer.",
@@ -176,4 +180,7 @@ internal sealed class WebhookSender : IDisposable
             _ => $"It could not be sent ({e.HttpRequestError}).",
         },
     };
+
+    static string Reason(SocketException e) => e.SocketErrorCode is SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain
+        ? "Its name was not found." : $"It could not be connected to ({e.SocketErrorCode}).";
 }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Net.Sockets;
 using Amazon;
 using Amazon.KeyManagementService;
 using Amazon.Runtime;
@@ -78,7 +79,7 @@ internal sealed class AwsClient(AwsOptions options, TimeProvider time, ILogger<A
             return (await ask(kms, cancellation), null);
         }
         // the SDK has its own exceptions for what is refused, and hands on those of the network
-        catch (Exception e) when (e is AmazonServiceException or AmazonClientException or HttpRequestException or IOException || (e is OperationCanceledException && !cancellation.IsCancellationRequested))
+        catch (Exception e) when (e is AmazonServiceException or AmazonClientException or HttpRequestException or IOException or SocketException || (e is OperationCanceledException && !cancellation.IsCancellationRequested))
         {
             cancellation.ThrowIfCancellationRequested();
             return (default, AwsTrouble.Of(e));

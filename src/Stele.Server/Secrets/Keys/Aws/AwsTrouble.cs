@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Amazon.Runtime;
 using Stele.Core.Faults;
 
@@ -30,8 +31,8 @@ internal sealed record AwsTrouble(string What, bool IsPassing, bool IsOfKey, str
     {
         AmazonServiceException { ErrorCode: { Length: > 0 } code } service => Of(code, service.StatusCode, service.Message) with { Code = code },
         AmazonServiceException { StatusCode: >= HttpStatusCode.InternalServerError } service => new AwsTrouble($"cannot answer now ({(int)service.StatusCode}).", true, false, service.Message),
-        HttpRequestException or IOException => Away(e.Message),
-        { InnerException: HttpRequestException or IOException } => Away(e.InnerException.Message),
+        HttpRequestException or IOException or SocketException => Away(e.Message),
+        { InnerException: HttpRequestException or IOException or SocketException } => Away(e.InnerException.Message),
         // no credentials, no region: nothing was sent
         _ => new AwsTrouble("was not asked: this node has no credentials for it, or no region. The server's log says which.", false, false, e.Message),
     };

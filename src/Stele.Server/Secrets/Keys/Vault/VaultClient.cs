@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Stele.Core.Faults;
 using Stele.Server.Options;
 
@@ -44,7 +45,7 @@ internal sealed class VaultClient(VaultWire wire, VaultTokens tokens, VaultOptio
                 delay = await patience.Wait(delay, both.Token);
             }
         }
-        catch (Exception e) when (e is HttpRequestException or IOException || (e is OperationCanceledException && !cancellation.IsCancellationRequested))
+        catch (Exception e) when (e is HttpRequestException or IOException or SocketException || (e is OperationCanceledException && !cancellation.IsCancellationRequested))
         {
             // the deadline: what was wrong before it is what is said
         }
@@ -64,7 +65,7 @@ internal sealed class VaultClient(VaultWire wire, VaultTokens tokens, VaultOptio
             answer.Dispose();
             return (null, isRefused ? token : null, found);
         }
-        catch (Exception e) when (e is HttpRequestException or IOException)
+        catch (Exception e) when (e is HttpRequestException or IOException or SocketException)
         {
             return (null, null, VaultTrouble.Away(e.Message));
         }

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Stele.Server.Options;
 
 namespace Stele.Server.Secrets.Keys.Vault;
@@ -64,7 +65,7 @@ internal sealed class VaultTokens(VaultWire wire, VaultOptions options, TimeProv
                 : good.RenewAt <= time.GetUtcNow() ? await Renew(good, both.Token) : null;
             failures = trouble is null ? 0 : failures + 1;
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException && !cancellation.IsCancellationRequested)
+        catch (Exception e) when (e is HttpRequestException or IOException or SocketException or OperationCanceledException && !cancellation.IsCancellationRequested)
         {
             failures++;
         }
