@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using Google.Protobuf;
 using Stele.Prove.Processes;
 using Stele.Prove.Workload;
@@ -52,7 +53,7 @@ internal sealed class GrpcVisitor(IReadOnlyList<(SteleNode Node, int Port)> node
             var status = response.TrailingHeaders.TryGetValues("grpc-status", out var trailer) || response.Headers.TryGetValues("grpc-status", out trailer) ? trailer.First() : $"HTTP {(int)response.StatusCode}";
             return status == "0" ? null : $"gRPC Get: {status}";
         }
-        catch (Exception e) when (e is HttpRequestException or IOException || (e is OperationCanceledException && !stop.IsCancellationRequested))
+        catch (Exception e) when (e is HttpRequestException or SocketException or IOException || (e is OperationCanceledException && !stop.IsCancellationRequested))
         {
             return $"gRPC Get: {e.GetType().Name}";
         }
