@@ -12,8 +12,10 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
 {
     // appends of this store that are at work, for Unblock
     readonly List<(Session Session, OrgId Org)> appending = [];
-    readonly Dictionary<(OrgId, long), byte[]> chains = [];
     HeadsAnswer? staleHeads;
+
+    /// <summary>For a mutant: where the node of this store believes an org to be.</summary>
+    public Func<OrgId, JournalPlace?> Believed { get; set; } = static _ => null;
 
     /// <summary>U+0000 in JSON: what a column of type text refuses.</summary>
     public const string Poison = "\\u0000";
@@ -93,7 +95,7 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
     {
         var heads = new List<Head>();
         foreach (var org in orgs)
-            if (database.Current.Org(org)?.Head is { } head) heads.Add(mutant == Mutant.IgnoreChain ? AsKnown(head) : head);
+            if (database.Current.Org(org)?.Head is { } head) heads.Add(mutant == Mutant.IgnoreChain ? AsBelieved(head) : head);
         var answer = new HeadsAnswer(heads, database.Now, database.Identity());
         if (mutant == Mutant.StaleHeads && staleHeads is not null && link.Dice.Chance(0.7)) return Task.FromResult(staleHeads);
         return Task.FromResult(staleHeads = answer);
@@ -231,8 +233,6 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
     async Task<AppendAnswer> AppendIn(Session session, AppendBatch batch, OrgId org)
     {
         appending.Add((session, org));
-        if (mutant == Mutant.IgnoreChain)
-            foreach (var revision in batch.Revisions) chains.TryAdd((org, revision.Revision), revision.Chain);
         try
         {
             return await Transact(session, batch, org);
@@ -323,12 +323,8 @@ internal sealed class SimulatedJournalStore(SimulatedDatabase database, Database
     static RevisionRecord Torn(RevisionRecord revision) =>
         revision.Events.Count < 2 ? revision : revision with { Events = [.. revision.Events.Take(revision.Events.Count - 1)] };
 
-    // with the chain that this node has seen at its revision, whatever it is by now
-    Head AsKnown(Head head)
-    {
-        chains.TryAdd((head.Org, head.Revision), head.Chain);
-        return head with { Chain = chains[(head.Org, head.Revision)] };
-    }
+    // of two chains at one revision the node finds its own
+    Head AsBelieved(Head head) => Believed(head.Org) is { } place && place.Revision == head.Revision ? head with { Chain = place.Chain } : head;
 
     ConfigurationTables OfAllOrgs(OrgRows rows)
     {

@@ -12,16 +12,11 @@ public class MutantTests(ITestOutputHelper output)
     /// <summary>Under one seed a bug is seen by luck, which the next change of anything may end.</summary>
     const int Enough = 3;
 
-    public static TheoryData<string> Mutants => [.. Enum.GetNames<Mutant>().Where(name => name is not nameof(Mutant.None) and not nameof(Mutant.IgnoreChain))];
+    public static TheoryData<string> Mutants => [.. Enum.GetNames<Mutant>().Where(name => name is not nameof(Mutant.None))];
 
     [Theory]
     [MemberData(nameof(Mutants))]
-    public void A_planted_bug_is_caught(string name) => Caught(name);
-
-    [Fact(Skip = "since watchers ask for the places of what they read, none of the first 200 seeds shows this bug (docs/operations/simulation.md, What is open)")]
-    public void A_planted_bug_of_the_chain_is_caught() => Caught(nameof(Mutant.IgnoreChain));
-
-    void Caught(string name)
+    public void A_planted_bug_is_caught(string name)
     {
         var shown = new List<ulong>();
         for (ulong seed = 1; seed <= SeedsMax && shown.Count < Enough; seed++)

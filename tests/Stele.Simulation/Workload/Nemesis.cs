@@ -1,3 +1,4 @@
+using Stele.Core.Journal;
 using Stele.Simulation.Checking;
 using Stele.Simulation.Database;
 using Stele.Simulation.Scheduling;
@@ -5,7 +6,9 @@ using Stele.Simulation.Scheduling;
 namespace Stele.Simulation.Workload;
 
 /// <summary>What befalls whole processes: crashes, freezes, partitions, fail-overs, clocks.</summary>
-internal sealed class Nemesis(SimulatedProcess process, Dice dice, FaultPlan faults, SimulatedDatabase database, IReadOnlyList<SimulatedNode> nodes, Judge judge)
+/// <param name="moments">Dice of their own for what few runs meet, so that the others stay as they are.</param>
+/// <param name="client">Who writes and reads where that is what makes a fault matter.</param>
+internal sealed class Nemesis(SimulatedProcess process, Dice dice, FaultPlan faults, SimulatedDatabase database, IReadOnlyList<SimulatedNode> nodes, Judge judge, Dice moments, SimulatedClient client)
 {
     static readonly FaultKind[] Kinds =
     [
@@ -102,21 +105,25 @@ internal sealed class Nemesis(SimulatedProcess process, Dice dice, FaultPlan fau
     // the old primary is fenced before the new one answers
     async Task Succeed(Succession how)
     {
-        var believer = how != Succession.Switchover && faults.Has(FaultKind.Freeze) && dice.Chance(0.5) ? await PauseWhoBelieves() : null;
+        var overtaken = how == Succession.FailOver && faults.Has(FaultKind.Freeze) && !database.Synchronous && moments.Chance(0.4);
+        var believer = how != Succession.Switchover && faults.Has(FaultKind.Freeze) && (overtaken || dice.Chance(0.5)) ? await PauseWhoBelieves(hasCommitted: overtaken) : null;
         database.Crash();
         await Pause(1, dice.Chance(0.5) ? 20 : 1_500);
-        var lacks = believer is not null ? database.CommitsSince(believer.Revision) + dice.Between(0, 3) : how == Succession.Restore ? dice.Between(0, 12) : 0;
+        var lacks = believer is not null ? database.CommitsSince(believer.Revision) + (overtaken ? 0 : dice.Between(0, 3)) : how == Succession.Restore ? dice.Between(0, 12) : 0;
         if (database.Succeed(how, lacks) > 0) judge.Rewound();
         database.Recover();
         if (believer is not { Process.Frozen: true }) return;
-        await Pause(0, dice.Chance(0.5) ? 20 : 500);
-        believer.Process.Thaw();
+        if (overtaken) await client.Overtake(moments.Pick<SimulatedNode>([.. nodes.Where(node => node.Process != believer.Process)]), believer.Revision.Org);
+        else await Pause(0, dice.Chance(0.5) ? 20 : 500);
+        if (believer.Process.Frozen) believer.Process.Thaw();
+        // the new history has come to the number of what was lost: only the chain tells the two apart
+        if (overtaken && nodes.FirstOrDefault(node => node.Process == believer.Process) is { } late) await client.Look(late, believer.Revision.Org);
     }
 
     // at its worst moment: what it has just read or committed is lost before it goes on. Null: nobody did for long
-    async Task<Belief?> PauseWhoBelieves()
+    async Task<Belief?> PauseWhoBelieves(bool hasCommitted)
     {
-        var found = dice.Chance(0.6) ? await Met<Belief>(hook => database.OnProjectionRead = hook) : await Met<Belief>(hook => database.OnAcknowledged = hook);
+        var found = !hasCommitted && dice.Chance(0.6) ? await Met<Belief>(hook => database.OnProjectionRead = hook) : await Met<Belief>(hook => database.OnAcknowledged = hook);
         if (found is not { Process: { Frozen: false, Dead: false } } || !faults.MayStrike(FaultKind.Freeze)) return null;
         found.Process.Freeze();
         return found;

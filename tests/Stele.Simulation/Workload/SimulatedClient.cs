@@ -74,6 +74,20 @@ internal sealed class SimulatedClient
             }
     }
 
+    /// <summary>Writes once, as soon as the node can.</summary>
+    public async Task Overtake(SimulatedNode node, OrgId org)
+    {
+        (maker.Org, maker.Principal) = (org, owner);
+        await Write(node, org, maker.Changes([maker.Set()]), null, Patience);
+    }
+
+    /// <summary>Reads once, strongly.</summary>
+    public async Task Look(SimulatedNode node, OrgId org)
+    {
+        (maker.Org, maker.Principal) = (org, owner);
+        await Read(node, org, new ReadOptions(Consistency.Strong, null, null), Patience);
+    }
+
     /// <summary>Makes the orgs, and who is in them.</summary>
     public async Task Begin(SimulatedNode node)
     {

@@ -70,6 +70,7 @@ internal sealed class SimulatedNode(int number, SimulatedScheduler scheduler, Si
         var log = new JournalLog(logs.CreateLogger<JournalLog>());
         var store = new SimulatedJournalStore(database, Link, mutant);
         Journal = new JournalNode(store, Process.Time, options, new JournalMetrics(new Metrics()), log);
+        store.Believed = org => Journal.Peek(org)?.State.Place;
         Journal.OnCommitted((org, revision) =>
         {
             if (database.Current.Org(org) is { } rows && rows.Revisions.Count >= revision) database.OnAcknowledged?.Invoke(new Belief(Process, rows.Revisions[(int)revision - 1]));

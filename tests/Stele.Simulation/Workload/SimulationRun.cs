@@ -74,7 +74,8 @@ internal sealed class SimulationRun
         var watchDice = new Dice(options.Seed ^ 0x3A7C4);
         for (var i = 0; i < options.Watchers; i++)
             watchers.Add(new SimulatedWatcher(i, scheduler.Start($"watcher {i}"), watchDice.Fork(), around, watchDice.Pick(orgs), options.Mutant) { SeesAll = i % 3 != 2 });
-        nemesis = new Nemesis(scheduler.Start("nemesis"), dice.Fork(), faults, database, nodes, judge);
+        var (striking, moments) = (scheduler.Start("nemesis"), new Dice(options.Seed ^ 0x0E7A5));
+        nemesis = new Nemesis(striking, dice.Fork(), faults, database, nodes, judge, moments, new SimulatedClient(clients.Count, striking, moments.Fork(), around));
     }
 
     /// <summary>Runs a seed.</summary>
