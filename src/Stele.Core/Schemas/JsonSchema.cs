@@ -78,7 +78,10 @@ public sealed class JsonSchema
             return verdict;
         }
         // the second look is for people: it goes on where the first one ended
+        var before = errors.Count;
         new SchemaEvaluation(tape, needsScope).Run(root, new SchemaErrors(errors));
+        // it looks at more than the first, and gives reasons, so it may come to the end of its steps before any that counts
+        if (errors.Count == before) errors.Add(new SchemaError("", "", $"The value does not keep to its schema; to say where takes more than {SteleLimits.SchemaSteps.Value} steps (the limit {SteleLimits.SchemaSteps.Name})."));
         return verdict;
     }
 

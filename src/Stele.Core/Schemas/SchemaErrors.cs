@@ -19,6 +19,12 @@ sealed class SchemaErrors(List<SchemaError> errors)
     /// <summary>How many were found, also past those that are kept.</summary>
     public int Count { get; private set; }
 
+    /// <summary>Whether no more are kept.</summary>
+    public bool IsFull => Count >= SteleLimits.BodyProblems.Value;
+
+    /// <summary>How long the places in the value and in the schema are, of what would be added now.</summary>
+    public int PlaceCharacters => instance.Length + keyword.Length;
+
     public void Add(string name, string message)
     {
         if (Count++ < SteleLimits.BodyProblems.Value) errors.Add(new SchemaError(instance.ToString(), name.Length == 0 ? keyword.ToString() : $"{keyword}/{name}", message));

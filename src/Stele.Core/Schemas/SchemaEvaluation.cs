@@ -19,7 +19,8 @@ public enum SchemaVerdict
 /// <summary>
 /// One check of a value. Without errors to collect it ends at the first broken rule; with them it goes on. Each schema that
 /// is applied, member that is looked at and instruction of a pattern is a step of a budget, and nesting is bounded, so no
-/// schema and no value can make it long or deep.
+/// schema and no value can make it long or deep. A reason that is given is text, which takes steps by its length: otherwise a
+/// value whose check is long could have more text made, and thrown away, than a machine has memory.
 /// </summary>
 /// <remarks>
 /// What has been evaluated (for the unevaluated keywords) is a row of bits, one for each child of the value, on a stack of
@@ -30,6 +31,9 @@ sealed partial class SchemaEvaluation(JsonTape tape, bool needsScope)
 {
     const int NoMarks = -1;
 
+    // what a reason takes at least, and how many of its characters are one more: its two places and its sentence are written anew each time
+    const int ReasonSteps = 32, CharactersAStep = 2;
+
     readonly int levels = (int)SteleLimits.SchemaLevels.Value;
     SchemaErrors? errors;
     SchemaResource[] scope = [];
@@ -37,6 +41,7 @@ sealed partial class SchemaEvaluation(JsonTape tape, bool needsScope)
     int marked;
     int scopes;
     int depth;
+    int choices;
     long steps = SteleLimits.SchemaSteps.Value;
     bool tooDeep;
 
@@ -116,13 +121,16 @@ sealed partial class SchemaEvaluation(JsonTape tape, bool needsScope)
     {
         var (valid, before) = (false, errors?.Count ?? 0);
         if (errors is not null) Fail("anyOf", $"The value keeps to none of the {options.Length} schemas of which it must keep to one.");
+        choices++;
         for (var i = 0; i < options.Length; i++)
         {
             // what each looks at counts, so all are tried if somebody asks
             if (valid && row < 0) break;
             valid |= Try(options[i], node, row, "anyOf", i);
         }
-        if (valid) errors?.Truncate(before);
+        choices--;
+        // one that was not looked at to its end may be the one
+        if (valid || steps < 0) errors?.Truncate(before);
         return valid;
     }
 
@@ -130,11 +138,13 @@ sealed partial class SchemaEvaluation(JsonTape tape, bool needsScope)
     {
         var (first, second, before) = (-1, -1, errors?.Count ?? 0);
         if (errors is not null) Fail("oneOf", $"The value keeps to none of the {options.Length} schemas of which it must keep to exactly one.");
+        choices++;
         for (var i = 0; i < options.Length && second < 0; i++)
             if (!Try(options[i], node, row, "oneOf", i)) continue;
             else if (first < 0) first = i;
             else second = i;
-        if (first >= 0) errors?.Truncate(before);
+        choices--;
+        if (first >= 0 || steps < 0) errors?.Truncate(before);
         return first >= 0 && (second < 0 || (errors is not null && Fail("oneOf", $"The value must keep to exactly one of these schemas, and keeps to those at {first} and {second}.")));
     }
 
@@ -183,7 +193,12 @@ sealed partial class SchemaEvaluation(JsonTape tape, bool needsScope)
 
     bool Fail(string keyword, string message)
     {
-        errors?.Add(keyword, message);
+        // without steps nothing was looked at, and so there is nothing to say of it
+        if (errors is null || steps < 0) return false;
+        steps -= ReasonSteps + (errors.PlaceCharacters + message.Length) / CharactersAStep;
+        errors.Add(keyword, message);
+        // no branch that holds after all can take one of them back
+        if (choices == 0 && errors.IsFull) steps = -1;
         return false;
     }
 

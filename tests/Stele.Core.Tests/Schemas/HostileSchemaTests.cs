@@ -79,13 +79,41 @@ public sealed class HostileSchemaTests
     [Fact]
     public void References_that_double_at_each_level_end_at_the_budget()
     {
-        var levels = string.Join(",", Enumerable.Range(0, 60).Select(i => $$$"""
-            "l{{{i}}}":{"allOf":[{"$ref":"#/$defs/l{{{i + 1}}}"},{"$ref":"#/$defs/l{{{i + 1}}}"}]}
-            """));
-        var schema = SchemaText.Schema($$$"""{"$defs":{{{{levels}}},"l60":{"type":"integer"}},"$ref":"#/$defs/l0"}""");
+        var schema = SchemaText.Schema($$$"""{"$defs":{{{{Doubling}}}},"$ref":"#/$defs/l0"}""");
         Assert.Equal(SchemaVerdict.TooMuchWork, schema.Validate("1"u8.ToArray()));
         Assert.Equal(SchemaVerdict.Invalid, schema.Validate("\"x\""u8.ToArray()));
     }
+
+    [Fact]
+    public void Reasons_take_steps_so_that_a_long_check_makes_little_of_them()
+    {
+        // a reason for each way through the levels; the second branch of the choice takes them all back
+        var schema = SchemaText.Schema($$$"""{"$defs":{{{{Doubling}}}},"allOf":[{"anyOf":[{"$ref":"#/$defs/l0"},{"type":"string"}]},{"type":"boolean"}]}""");
+        var errors = new List<SchemaError>();
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Equal(SchemaVerdict.Invalid, schema.Validate("\"x\""u8.ToArray(), errors));
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 64 << 20);
+        // what is not known is not said: the value does keep to one of the two
+        Assert.Contains("schema.steps", Assert.Single(errors).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Who_breaks_a_rule_very_often_is_told_as_often_as_there_is_room()
+    {
+        var value = SchemaText.Canonical($"[{string.Join(',', Enumerable.Repeat("1", 1_000_000))}]");
+        var errors = new List<SchemaError>();
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Equal(SchemaVerdict.Invalid, SchemaText.Schema("""{"items":{"type":"string"}}""").Validate(value, errors));
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 64 << 20);
+        Assert.Equal(Enumerable.Range(0, (int)SteleLimits.BodyProblems.Value).Select(i => $"/{i}"), errors.Select(error => error.InstanceLocation));
+    }
+
+    // sixty levels, each of which asks the next one twice
+    static readonly string Doubling = string.Join(",", Enumerable.Range(0, 60).Select(i => $$$"""
+        "l{{{i}}}":{"allOf":[{"$ref":"#/$defs/l{{{i + 1}}}"},{"$ref":"#/$defs/l{{{i + 1}}}"}]}
+        """).Append("""
+        "l60":{"type":"integer"}
+        """));
 
     [Fact]
     public void A_dynamic_reference_that_comes_back_through_another_resource_ends_at_the_levels()
