@@ -57,7 +57,7 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
                 await batch.ExecuteNonQueryAsync(Volatile.Read(ref replaced).Token);
                 return watch.Answer();
             }
-            catch (Exception e) when (StoreFaults.IsDatabase(e) || IsCut(e, connection))
+            catch (Exception e) when (StoreFaults.IsDatabase(e) || StoreFaults.IsCut(e, connection.State))
             {
                 return StoreFaults.Classify(e);
             }
@@ -98,7 +98,7 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
                 await transaction.CommitAsync(cut);
                 return watch.Answer();
             }
-            catch (Exception e) when (StoreFaults.IsDatabase(e) || e is StoreUnavailableException || IsCut(e, connection))
+            catch (Exception e) when (StoreFaults.IsDatabase(e) || e is StoreUnavailableException || StoreFaults.IsCut(e, connection.State))
             {
                 // before the commit was sent, a broken connection means a rolled back transaction
                 var answer = e is StoreUnavailableException ? new AppendAnswer(AppendStatus.NotWritten, e.Message) : StoreFaults.Classify(e);
@@ -275,11 +275,6 @@ internal sealed partial class PostgresJournalStore(NpgsqlDataSource app, NpgsqlD
         JOIN pg_locks l ON l.pid = b.pid
         LIMIT 100
         """;
-
-    // whoever was cut off has no answer; a connection that broke between two statements says so in its own way, or the driver trips over what it
-    // has put away already
-    static bool IsCut(Exception e, NpgsqlConnection connection) =>
-        e is OperationCanceledException or ObjectDisposedException || (e is InvalidOperationException && connection.State != System.Data.ConnectionState.Open);
 
     // what a head check heard of who is the primary
     void Note(ClusterIdentity cluster)

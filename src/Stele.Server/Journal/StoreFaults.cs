@@ -1,3 +1,4 @@
+using System.Data;
 using System.Net.Sockets;
 using Npgsql;
 using Stele.Core.Orgs;
@@ -33,6 +34,13 @@ internal static class StoreFaults
         NpgsqlException => e.InnerException is IOException,
         _ => false,
     };
+
+    /// <summary>
+    /// Who was on a connection has no answer: it was cut off because another primary answers, it broke between two statements, which the driver says in
+    /// its own way, or the driver trips over what it has put away already, and then it says of the connection that it is open.
+    /// </summary>
+    public static bool IsCut(Exception e, ConnectionState connection) =>
+        e is OperationCanceledException or ObjectDisposedException || (e is InvalidOperationException && connection != ConnectionState.Open);
 
     /// <summary>What became of an append that ended so.</summary>
     public static AppendAnswer Classify(Exception e) => e switch
