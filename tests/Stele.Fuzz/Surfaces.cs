@@ -18,14 +18,15 @@ internal static class Surfaces
     public static IReadOnlyList<(string Name, Func<Task<ISurface>> Open)> All { get; } =
     [
         .. Pure,
-        ("http", () => Of(new HttpSurface())), ("websocket", () => Of(new SocketSurface())), ("grpc", () => Of(new GrpcSurface())), ("http2", () => Of(new H2Surface())),
+        ("http", () => Of(new HttpSurface())), ("websocket", () => Of(new SocketSurface())), ("grpc", () => Of(GrpcSurface.Own())), ("http2", () => Of(new H2Surface())),
+        ("events", () => Of(new EventSurface())), ("flagd", () => Of(GrpcSurface.Flagd())),
     ];
 
     /// <summary>How many inputs each run of the tests gives to one: together they take less than a minute.</summary>
     public static int InputsInCi(string name) => name switch
     {
         "schema" or "flags" or "import" => 4_000,
-        "http" or "websocket" or "grpc" or "http2" => 4_000,
+        "http" or "websocket" or "grpc" or "http2" or "events" or "flagd" => 4_000,
         _ => 12_000,
     };
 

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Security.Cryptography;
@@ -77,7 +78,8 @@ internal sealed class StreamPasses(RootTokens roots, DatabaseConnections pools, 
     static byte[]? Read(string text)
     {
         var pass = new byte[Bytes];
-        return Base64Url.TryDecodeFromChars(text, pass, out var written) && written == Bytes && pass[0] == Format ? pass : null;
+        // the way that does not throw at what is none
+        return Base64Url.DecodeFromChars(text, pass, out _, out var written) == OperationStatus.Done && written == Bytes && pass[0] == Format ? pass : null;
     }
 
     static bool IsSigned(byte[] pass, OrgId org, Guid token, int window, byte[] hash)

@@ -58,7 +58,8 @@ internal sealed class ApiMaker(JsonMaker json)
     public string Parameter(ApiParameter parameter)
     {
         if (json.Odd(0.15)) return json.AnyText();
-        if (parameter.Name is "wait" or "timeout" or "max_staleness") return dice.Pick<string>(["0s", "1ms", "20ms", "60ms", "0m", "31s", "99999999999s", "-1s", "1", "s", "1h", ""]);
+        // none that is waited for long: 60 s are the most that a wait may be
+        if (parameter.Name is "wait" or "timeout" or "max_staleness") return dice.Pick<string>(["0s", "1ms", "20ms", "60ms", "0m", "61s", "99999999999s", "-1s", "1", "s", "1h", ""]);
         var text = Value(parameter.Schema, parameter.Name, 1);
         return text.StartsWith('"') ? text.Trim('"') : text;
     }
@@ -128,7 +129,7 @@ internal sealed class ApiMaker(JsonMaker json)
         {
             "key" or "prefix" or "prefixe" => dice.Next(8) == 0 ? "flag-a" : dice.Pick(keys),
             "env" or "environment" or "from" or "to" => dice.Pick<string>(["development", "staging", "production", "production", "nowhere", "*", "development@1", "staging@2026-01-31T14:03:00Z"]),
-            "cursor" or "from_cursor" or "after_cursor" or "Stele-Min-Cursor" or "Last-Event-ID" => dice.Pick<string>(["0-00000000", "1-00000000", "9223372036854775807-ffffffff", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", ""]),
+            "cursor" or "from_cursor" or "after_cursor" or "Stele-Min-Cursor" or "Last-Event-ID" => dice.Pick<string>(["0-00000000", RequestMaker.Place, "1-00000000", "9223372036854775807-ffffffff", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", ""]),
             "email" => dice.Pick<string>(["ada@example.com", "ADA@EXAMPLE.COM", "x@y", "a@b@c", "\u202Ea@b.c"]),
             "url" => dice.Pick<string>(["http://127.0.0.1:9/hook", "https://example.com/", "ftp://x", "http://user:pass@127.0.0.1/", "http://[::1]:9/"]),
             "name" or "flag" or "names" => dice.Pick<string>(["flag-a", "flag-b", "flag-c", "team/flag-d", "acme", "qa", "viewer", "admin", "deploy"]),

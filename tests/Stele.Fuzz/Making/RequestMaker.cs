@@ -13,6 +13,12 @@ internal sealed class RequestMaker(Dice dice)
 
     static readonly ApiOperation[] operations = [.. OpenApi.Operations.Where(operation => !left.Contains(operation.Path))];
 
+    // what is answered by a stream, or after a while
+    static readonly ApiOperation[] waits = [.. OpenApi.Operations.Where(operation => operation is { Method: "GET", Path: "/v1/watch" or "/ofrep/v1/events" or "/v1/config/{key}" })];
+
+    /// <summary>Where a stream's last cursor goes, which nobody knows while requests are made.</summary>
+    public const string Place = "0-0000000a";
+
     readonly JsonMaker json = new(dice);
 
     /// <summary>A request whose framing is sound, whatever it says.</summary>
@@ -26,6 +32,14 @@ internal sealed class RequestMaker(Dice dice)
         if (operation.TakesYaml && dice.Chance(0.5)) return Framed(operation.Method, Target(operation, api), Headers(operation, api), "application/yaml", Nasty.Utf8(new FileMaker(dice).Yaml()));
         var method = json.Odd(0.03) ? dice.Pick<string>(["GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "get", "FOO"]) : operation.Method;
         return Framed(method, Target(operation, api), Headers(operation, api), json.Odd(0.05) ? Sent(Nasty.Text(dice)) : "application/json", body);
+    }
+
+    /// <summary>A request for a stream of events, or one that waits.</summary>
+    public byte[] Waiting()
+    {
+        var (operation, api) = (dice.Pick(waits), new ApiMaker(json));
+        var from = dice.Next(3) switch { 0 => $"Last-Event-ID: {Place}\r\n", 1 => $"Last-Event-ID: {Sent(json.AnyText())}\r\n", _ => "" };
+        return Framed("GET", Target(operation, api, often: 0.5), Headers(operation, api) + from, "application/json", null);
     }
 
     /// <summary>A request that is none, or two.</summary>
@@ -74,7 +88,7 @@ internal sealed class RequestMaker(Dice dice)
         return Encoding.Latin1.GetBytes(text.Append(dice.Pick<string>(["0\r\n\r\n", "0\r\nX: y\r\n\r\n", "0\r\nContent-Length: 3\r\n\r\n", "0\r\n", "", "00\r\n\r\n"])).ToString());
     }
 
-    string Target(ApiOperation operation, ApiMaker api)
+    string Target(ApiOperation operation, ApiMaker api, double often = 0.25)
     {
         var path = operation.Path;
         foreach (var parameter in operation.Parameters.Where(parameter => parameter.In == "path"))
@@ -85,7 +99,7 @@ internal sealed class RequestMaker(Dice dice)
             path = path.Replace($"{{{parameter.Name}}}", json.Odd(0.05) ? Raw(text) : Uri.EscapeDataString(Sound(text)), StringComparison.Ordinal);
         }
         var query = new StringBuilder();
-        foreach (var parameter in operation.Parameters.Where(parameter => parameter.In == "query" && (parameter.Required || dice.Chance(0.25))))
+        foreach (var parameter in operation.Parameters.Where(parameter => parameter.In == "query" && (parameter.Required || dice.Chance(often))))
             query.Append(query.Length == 0 ? '?' : '&').Append(parameter.Name).Append('=').Append(json.Odd(0.1) ? Raw(api.Parameter(parameter)) : Uri.EscapeDataString(Sound(api.Parameter(parameter))));
         if (json.Odd(0.05)) query.Append(query.Length == 0 ? '?' : '&').Append(Raw(Nasty.Text(dice))).Append('=').Append(Raw(Nasty.Text(dice)));
         return path + query;

@@ -32,6 +32,9 @@ internal sealed class FuzzServer : IAsyncDisposable
     /// <summary>Where HTTP/2 without TLS is.</summary>
     public Uri Grpc => new(app.Urls.ElementAt(1));
 
+    /// <summary>The port for flagd's providers.</summary>
+    public Uri Flagd => new(app.Urls.ElementAt(2));
+
     /// <summary>Starts one, with the org default and its three environments.</summary>
     public static async Task<FuzzServer> Start(LimitOptions? limits = null)
     {
@@ -40,7 +43,7 @@ internal sealed class FuzzServer : IAsyncDisposable
         var options = new SteleOptions
         {
             Postgres = place.Owner, PostgresApp = place.App, PostgresTail = place.Tail, RootToken = Token, Node = "fuzz", LogLevel = LogLevel.Warning,
-            Http = new IPEndPoint(IPAddress.Loopback, 0), Grpc = new IPEndPoint(IPAddress.Loopback, 0), Data = Directory.CreateTempSubdirectory("stele-fuzz-").FullName,
+            Http = new IPEndPoint(IPAddress.Loopback, 0), Grpc = new IPEndPoint(IPAddress.Loopback, 0), Flagd = new IPEndPoint(IPAddress.Loopback, 0), Data = Directory.CreateTempSubdirectory("stele-fuzz-").FullName,
             WebhookNetworks = [IPNetwork.Parse("127.0.0.0/8")], WebhookHttp = true,
         };
         var logs = LoggerFactory.Create(logging => logging.SetMinimumLevel(LogLevel.Warning).AddProvider(log));

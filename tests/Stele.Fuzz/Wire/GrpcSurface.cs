@@ -1,15 +1,20 @@
 using System.Globalization;
 using System.Text;
+using Google.Protobuf.Reflection;
 using Stele.Fuzz.Making;
 using Stele.Fuzz.Pure;
 using Stele.Fuzz.Running;
+using Stele.Proto.Flagd.Sync.V1;
 using Stele.Server.Gateway.Grpc;
 using Stele.Simulation.Scheduling;
 
 namespace Stele.Fuzz.Wire;
 
 /// <summary>Calls of gRPC to a server that runs, many at a time on one connection: every method, frames and messages and headers of any kind.</summary>
-internal sealed class GrpcSurface : ISurface
+/// <param name="name">What it is called.</param>
+/// <param name="methods">The methods.</param>
+/// <param name="port">Where they are.</param>
+internal sealed class GrpcSurface(string name, IReadOnlyList<MethodDescriptor> methods, Func<FuzzServer, Uri> port) : ISurface
 {
     const int MessageBytesMax = 20_000, DataBytesMax = 16_384;
 
@@ -21,11 +26,15 @@ internal sealed class GrpcSurface : ISurface
     // changes that would end the run for all who come after
     static readonly string[] left = ["ArchiveOrg", "SetReadOnly"];
 
-    static readonly Google.Protobuf.Reflection.MethodDescriptor[] methods = [.. ProtobufSurface.Methods.Where(method => !left.Contains(method.Name))];
-
     readonly ServerLease server = new(100_000);
 
-    public string Name => "grpc";
+    /// <summary>Every method of Stele's own.</summary>
+    public static GrpcSurface Own() => new("grpc", [.. ProtobufSurface.Methods.Where(method => !left.Contains(method.Name))], node => node.Grpc);
+
+    /// <summary>The port for flagd's providers, where nobody says who he is.</summary>
+    public static GrpcSurface Flagd() => new("flagd", [.. SyncReflection.Descriptor.Services.SelectMany(service => service.Methods)], node => node.Flagd);
+
+    public string Name => name;
 
     public string Meaning => "calls of every method over HTTP/2: each ends with a status, never UNKNOWN, and INTERNAL only for what is no message";
 
@@ -33,7 +42,7 @@ internal sealed class GrpcSurface : ISurface
 
     public byte[] Make(Dice dice)
     {
-        var method = dice.Pick(methods);
+        var method = methods[dice.Next(methods.Count)];
         var message = Mutation.Sometimes(dice, new MessageMaker(dice).Message(method.InputType, 3));
         var frame = MessageMaker.Frame(dice, message.Length > MessageBytesMax ? message[..MessageBytesMax] : message);
         if (dice.Next(12) == 0) frame = Mutation.Of(dice, frame) is { Length: <= MessageBytesMax } changed ? changed : frame;
@@ -59,9 +68,9 @@ internal sealed class GrpcSurface : ISurface
 
     public ValueTask DisposeAsync() => server.DisposeAsync();
 
-    static async Task<int> Calls(FuzzServer node, IReadOnlyList<byte[]> inputs, CancellationToken cancellation)
+    async Task<int> Calls(FuzzServer node, IReadOnlyList<byte[]> inputs, CancellationToken cancellation)
     {
-        using var connection = await H2Connection.Open(node.Grpc, cancellation);
+        using var connection = await H2Connection.Open(port(node), cancellation);
         var open = new Dictionary<int, Dictionary<string, string>>();
         var bytes = new List<byte>();
         for (var i = 0; i < inputs.Count; i++)

@@ -12,6 +12,9 @@ internal sealed record HttpWireAnswer(int Status, IReadOnlyDictionary<string, st
 
     public bool Closes => Headers.GetValueOrDefault("connection", "").Equals("close", StringComparison.OrdinalIgnoreCase);
 
+    /// <summary>Whether it has no end of its own: its body is read part by part.</summary>
+    public bool IsStream => Status == 200 && ContentType == "text/event-stream";
+
     public string Text => Encoding.UTF8.GetString(Body.AsSpan(0, Math.Min(Body.Length, 2_000)));
 }
 
@@ -38,8 +41,18 @@ internal sealed class HttpAnswers(Socket socket)
             var code = int.Parse(status.AsSpan(9, 3), CultureInfo.InvariantCulture);
             // 100 Continue comes before the answer
             if (code < 200) continue;
-            return new HttpWireAnswer(code, headers, await Body(code, headers, cancellation));
+            var answer = new HttpWireAnswer(code, headers, []);
+            return answer.IsStream ? answer : answer with { Body = await Body(code, headers, cancellation) };
         }
+    }
+
+    /// <summary>The next part of a stream's body; null when it has ended, as it should or not.</summary>
+    public async Task<byte[]?> Part(CancellationToken cancellation)
+    {
+        if (await Line(cancellation) is not { } line || int.Parse(line, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture) is not (> 0 and var size)) return null;
+        var part = await Exactly(size, cancellation);
+        await Line(cancellation);
+        return part;
     }
 
     async Task<byte[]> Body(int code, Dictionary<string, string> headers, CancellationToken cancellation)
@@ -48,11 +61,7 @@ internal sealed class HttpAnswers(Socket socket)
         if (headers.TryGetValue("content-length", out var length)) return await Exactly(int.Parse(length, CultureInfo.InvariantCulture), cancellation);
         if (!headers.GetValueOrDefault("transfer-encoding", "").Equals("chunked", StringComparison.OrdinalIgnoreCase)) return [];
         var body = new List<byte>();
-        while (await Line(cancellation) is { } line && int.Parse(line, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture) is > 0 and var size)
-        {
-            body.AddRange(await Exactly(size, cancellation));
-            await Line(cancellation);
-        }
+        while (await Part(cancellation) is { } part) body.AddRange(part);
         await Line(cancellation);
         return [.. body];
     }

@@ -3,11 +3,9 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using Stele.Core.Faults;
 using Stele.Core.Json;
 using Stele.Fuzz.Making;
 using Stele.Fuzz.Running;
-using Stele.Server.Gateway;
 using Stele.Simulation.Scheduling;
 
 namespace Stele.Fuzz.Wire;
@@ -22,8 +20,6 @@ internal sealed class HttpSurface : ISurface
 
     // where nothing but this surface's own values are, and nobody rolls them back
     const string OwnEnvironment = "readback";
-
-    static readonly HashSet<string> codes = [.. Enum.GetValues<FaultCode>().Select(code => HttpProblems.Of(code).Code)];
 
     static readonly TimeSpan patience = TimeSpan.FromSeconds(20);
 
@@ -51,7 +47,7 @@ internal sealed class HttpSurface : ISurface
         using var patient = new CancellationTokenSource(patience);
         try
         {
-            var accepted = await Together(node, [.. inputs.Where(input => !Is(input, Alone)).SelectMany(Requests)], patient.Token);
+            var accepted = await Together(node, [.. inputs.Where(input => !Is(input, Alone)).SelectMany(Requests)], patient);
             foreach (var input in inputs.Where(input => Is(input, Alone))) await Apart(node, input[Alone.Length..], patient.Token);
             return accepted;
         }
@@ -76,9 +72,9 @@ internal sealed class HttpSurface : ISurface
         return [write, new Exchange(RequestMaker.Request("GET", path, null)) { Written = write, Value = value }];
     }
 
-    static async Task<int> Together(FuzzServer node, List<Exchange> exchanges, CancellationToken cancellation)
+    static async Task<int> Together(FuzzServer node, List<Exchange> exchanges, CancellationTokenSource patient)
     {
-        var accepted = 0;
+        var (accepted, cancellation) = (0, patient.Token);
         for (var done = 0; done < exchanges.Count;)
         {
             using var socket = await FuzzServer.Connect(node.Http);
@@ -89,6 +85,8 @@ internal sealed class HttpSurface : ISurface
             while (done < exchanges.Count && await answers.Next(cancellation) is { } answer)
             {
                 var exchange = exchanges[done++];
+                // each answer has its time, however many come one after the other
+                patient.CancelAfter(patience);
                 exchange.Answer = answer;
                 Check(exchange);
                 if (answer.Status < 400) accepted++;
@@ -141,26 +139,8 @@ internal sealed class HttpSurface : ISurface
     {
         var answer = exchange.Answer!;
         FuzzFinding.Unless(answer.Status is < 500 or 503, () => $"answered {answer.Status}: {answer.Text}");
-        if (answer.Status >= 400) CheckRefusal(answer);
+        if (answer.Status >= 400) HttpRefusal.Check(answer);
         if (exchange.Written is { } write) CheckValue(write.Answer, answer, exchange.Value!);
-    }
-
-    static void CheckRefusal(HttpWireAnswer answer)
-    {
-        // what is no HTTP is answered by the web server itself, and without a word
-        if (answer.Body.Length == 0 && answer.Closes) return;
-        try
-        {
-            using var json = JsonDocument.Parse(answer.Body);
-            if (answer.ContentType == "application/problem+json")
-                FuzzFinding.Unless(codes.Contains(json.RootElement.GetProperty("code").GetString()!) && json.RootElement.GetProperty("status").GetInt32() == answer.Status && json.RootElement.GetProperty("detail").GetString()!.Length > 0, () => $"a problem that is none: {answer.Text}");
-            else
-                FuzzFinding.Unless(answer.ContentType == "application/json" && json.RootElement.TryGetProperty("errorCode", out _), () => $"{answer.Status} with {answer.ContentType}: {answer.Text}");
-        }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
-        {
-            throw new FuzzFinding($"{answer.Status} with {answer.ContentType} that is no problem: {answer.Text}");
-        }
     }
 
     static void CheckValue(HttpWireAnswer? written, HttpWireAnswer read, byte[] value)
