@@ -84,6 +84,8 @@ internal sealed class Judge(SimulatedScheduler scheduler, SimulatedDatabase data
                     Report("the chain verifies", $"org {rows.Head.Org}: revision {revision.Revision} does not join on");
                     break;
                 }
+                // who decides again what was lost, by a clock that is behind, writes the same revision to the byte: it stands there again
+                outlived.Remove(place.Chain);
                 before = place;
                 recorder.Committed(revision);
             }

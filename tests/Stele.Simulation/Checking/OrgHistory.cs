@@ -31,7 +31,7 @@ internal sealed class OrgHistory(OrgId org)
         var state = before?.State ?? OrgState.Empty(org, incarnation);
         if (revision.Revision != state.Revision + 1 || !RevisionChain.Next(state.Place.Chain, revision).AsSpan().SequenceEqual(revision.Chain)) return null;
         var place = new Place(Key(revision.Chain), Decider.Evolve(state, revision), revision, at) { Before = state.Place.Chain };
-        // a history that was lost and written again exactly so cannot be: request ids are not reused
+        // what was lost may be decided again to the byte, and is another place then, from another moment on
         places[place.Chain] = place;
         moments.Add(new Moment(at, place));
         return place;

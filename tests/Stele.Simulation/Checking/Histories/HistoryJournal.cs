@@ -87,6 +87,12 @@ internal sealed class HistoryJournal
             report("the journal has no gaps", $"org {line.Org}: revision {line.Revision} comes after {before.Revision}", line.At);
         if (!line.Cursor.StartsWith(line.Revision.ToString(CultureInfo.InvariantCulture) + "-", StringComparison.Ordinal))
             report("the journal has no gaps", $"org {line.Org}: revision {line.Revision} has the cursor {line.Cursor}", line.At);
+        // it was lost and decided again, by a clock that is behind: the same to the byte stands there again
+        if (places.TryGetValue(line.Cursor, out var again) && again.Before == before && again.Line!.Tag == line.Tag)
+        {
+            Add(again);
+            return;
+        }
         var items = before.Items.ToBuilder();
         foreach (var e in line.Events)
         {
