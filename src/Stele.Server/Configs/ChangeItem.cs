@@ -115,7 +115,7 @@ internal sealed class ChangeItem
     void Check(string[] own, string kind, List<Problem> problems)
     {
         foreach (var name in Named)
-            if (!own.Contains(name)) problems.Add(Problem.Body(At(name), "change.kind", $"A change of the kind {kind} has no {name}."));
+            if (!own.Contains(name)) problems.Add(Problem.Body(At(name), "change.kind", $"A change of the kind {kind} has no {name}; it has {string.Join(", ", own)}."));
             else if (Op is ChangeOp.Delete or ChangeOp.Check) problems.Add(Problem.Body(At(name), "change.op", $"A {(Op == ChangeOp.Check ? "check" : "delete")} takes no {(name is "value_type" or "schema" ? "value" : name)}."));
     }
 

@@ -43,7 +43,7 @@ internal static class EvaluationBodies
     {
         if (body.ReadString() is not { } text) return default;
         var at = text.IndexOf('@');
-        if (!EnvironmentName.TryParse(at < 0 ? text : text[..at], out var environment)) body.Refuse(EnvironmentName.Rule, EnvironmentName.Message);
+        if (!EnvironmentName.TryParse(at < 0 ? text : text[..at], out var environment)) body.Refuse(EnvironmentName.Rule, $"A side is ENV, ENV@REVISION or ENV@TIME. {EnvironmentName.Message}");
         if (at < 0) return new FlagSide(environment.Text, null, null);
         var moment = text[(at + 1)..];
         if (long.TryParse(moment, NumberStyles.None, CultureInfo.InvariantCulture, out var revision) && revision > 0) return new FlagSide(environment.Text, revision, null);
