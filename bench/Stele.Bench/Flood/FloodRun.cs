@@ -24,22 +24,12 @@ internal sealed class FloodRun(BenchArguments arguments, string work)
     readonly StringBuilder report = new();
     bool isMet = true;
 
-    public static async Task<int> Run(BenchArguments arguments)
+    public static Task<int> Run(BenchArguments arguments) => WorkFolder.With("flood", arguments, async work =>
     {
-        var work = Directory.CreateDirectory(Path.Combine(Path.GetTempPath(), $"stele-flood-{Environment.ProcessId}")).FullName;
         var run = new FloodRun(arguments, work);
-        try
-        {
-            await run.Measure();
-        }
-        finally
-        {
-            Directory.CreateDirectory(arguments.Out);
-            foreach (var log in Directory.GetFiles(work, "*.log")) File.Copy(log, Path.Combine(arguments.Out, "flood-" + Path.GetFileName(log)), overwrite: true);
-            Directory.Delete(work, recursive: true);
-        }
-        return run.isMet ? 0 : 1;
-    }
+        await run.Measure();
+        return run.isMet;
+    });
 
     /// <summary>The flood itself, as a process of its own: the neighbour's generator must not wait for it.</summary>
     public static async Task<int> Load(BenchArguments arguments)

@@ -5,6 +5,9 @@ namespace Stele.Bench.Peers;
 /// <summary>How each peer is started. Everything is kept under one work directory, so all write to the same disk.</summary>
 internal static class PeerStarts
 {
+    /// <summary>Rates that no load reaches.</summary>
+    public static readonly (string Name, string Value)[] Unlimited = [("STELE_LIMIT_RATE_ORG_PER_SECOND", "1000000"), ("STELE_LIMIT_RATE_TOKEN_PER_SECOND", "1000000")];
+
     public static Peer Etcd(string work)
     {
         int client = ChildProcess.FreePort(), peer = ChildProcess.FreePort();

@@ -21,21 +21,11 @@ internal sealed class SecretsRun(BenchArguments arguments, string work) : IAsync
     readonly List<Peer> started = [];
     readonly string script = Path.Combine(arguments.Root, "bench", "requests.lua");
 
-    public static async Task<int> Run(BenchArguments arguments)
+    public static Task<int> Run(BenchArguments arguments) => WorkFolder.With("secrets", arguments, async work =>
     {
-        var work = Directory.CreateDirectory(Path.Combine(Path.GetTempPath(), $"stele-secrets-{Environment.ProcessId}")).FullName;
-        try
-        {
-            await using var run = new SecretsRun(arguments, work);
-            return await run.Measure() ? 0 : 1;
-        }
-        finally
-        {
-            Directory.CreateDirectory(arguments.Out);
-            foreach (var log in Directory.GetFiles(work, "*.log")) File.Copy(log, Path.Combine(arguments.Out, "secrets-" + Path.GetFileName(log)), overwrite: true);
-            Directory.Delete(work, recursive: true);
-        }
-    }
+        await using var run = new SecretsRun(arguments, work);
+        return await run.Measure();
+    });
 
     public async ValueTask DisposeAsync()
     {
@@ -44,8 +34,7 @@ internal sealed class SecretsRun(BenchArguments arguments, string work) : IAsync
 
     async Task<bool> Measure()
     {
-        (string, string)[] unlimited = [("STELE_LIMIT_RATE_ORG_PER_SECOND", "1000000"), ("STELE_LIMIT_RATE_TOKEN_PER_SECOND", "1000000")];
-        var stele = PeerStarts.Stele(arguments.Root, work, ChildProcess.FreePort(), ChildProcess.FreePort(), PeerStarts.NewToken(), unlimited);
+        var stele = PeerStarts.Stele(arguments.Root, work, ChildProcess.FreePort(), ChildProcess.FreePort(), PeerStarts.NewToken(), PeerStarts.Unlimited);
         started.Add(stele);
         await stele.WaitUntilReady("/readyz", CancellationToken.None);
         using var root = stele.NewClient();

@@ -19,21 +19,11 @@ internal sealed class TokensRun(BenchArguments arguments, string work) : IAsyncD
     readonly List<Peer> started = [];
     readonly string script = Path.Combine(arguments.Root, "bench", "requests.lua");
 
-    public static async Task<int> Run(BenchArguments arguments)
+    public static Task<int> Run(BenchArguments arguments) => WorkFolder.With("tokens", arguments, async work =>
     {
-        var work = Directory.CreateDirectory(Path.Combine(Path.GetTempPath(), $"stele-tokens-{Environment.ProcessId}")).FullName;
-        try
-        {
-            await using var run = new TokensRun(arguments, work);
-            return await run.Compare() ? 0 : 1;
-        }
-        finally
-        {
-            Directory.CreateDirectory(arguments.Out);
-            foreach (var log in Directory.GetFiles(work, "*.log")) File.Copy(log, Path.Combine(arguments.Out, "tokens-" + Path.GetFileName(log)), overwrite: true);
-            Directory.Delete(work, recursive: true);
-        }
-    }
+        await using var run = new TokensRun(arguments, work);
+        return await run.Compare();
+    });
 
     public async ValueTask DisposeAsync()
     {
@@ -42,8 +32,7 @@ internal sealed class TokensRun(BenchArguments arguments, string work) : IAsyncD
 
     async Task<bool> Compare()
     {
-        (string, string)[] unlimited = [("STELE_LIMIT_RATE_ORG_PER_SECOND", "1000000"), ("STELE_LIMIT_RATE_TOKEN_PER_SECOND", "1000000")];
-        var stele = Started(PeerStarts.Stele(arguments.Root, work, ChildProcess.FreePort(), ChildProcess.FreePort(), PeerStarts.NewToken(), unlimited));
+        var stele = Started(PeerStarts.Stele(arguments.Root, work, ChildProcess.FreePort(), ChildProcess.FreePort(), PeerStarts.NewToken(), PeerStarts.Unlimited));
         await stele.WaitUntilReady("/readyz", CancellationToken.None);
         using var root = stele.NewClient();
         foreach (var keys in Enumerable.Range(0, Scenarios.Keys).Chunk(500))
