@@ -306,6 +306,59 @@ public sealed record FoundSecret
     public bool Destroyed { get; init; }
 }
 
+/// <summary>Where values lie.</summary>
+public sealed record SecretStore
+{
+    /// <summary>Where new values go: <c>database</c> or <c>vault-kv</c>.</summary>
+    public required string Store { get; init; }
+
+    /// <summary>Values that lie in the database.</summary>
+    public long Database { get; init; }
+
+    /// <summary>Values that lie in Vault.</summary>
+    public long VaultKv { get; init; }
+
+    /// <summary>Copies in Vault that are to be hidden, shown or ended, as the journal says.</summary>
+    public long Pending { get; init; }
+}
+
+/// <summary>What one step of a move between stores did.</summary>
+public sealed record SecretMoveStep
+{
+    /// <summary>The store to which values are moved.</summary>
+    public required string To { get; init; }
+
+    /// <summary>How many this step moved.</summary>
+    public long Moved { get; init; }
+
+    /// <summary>How many still lie in the other store.</summary>
+    public long Remaining { get; init; }
+
+    /// <summary>Values that stayed where they are, and why; up to 20 of a step.</summary>
+    public required IReadOnlyList<SkippedSecret> Skipped { get; init; }
+
+    /// <summary>Where the next step goes on; null: this one saw the last value.</summary>
+    public string? Next { get; init; }
+}
+
+/// <summary>A value that a move left where it is.</summary>
+public sealed record SkippedSecret
+{
+    /// <summary>The path.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>The environment.</summary>
+    public string? Environment { get; init; }
+
+    /// <summary>The version that brought the value.</summary>
+    public long Version { get; init; }
+
+    /// <summary>Why it stayed.</summary>
+    public string? Reason { get; init; }
+}
+
+internal sealed record MoveBody(string To, int? Limit, string? After);
+
 internal sealed record WrapBody(long? Version, long? TtlSeconds);
 
 internal sealed record UnwrapBody(string WrapToken);

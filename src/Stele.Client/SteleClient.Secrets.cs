@@ -91,6 +91,17 @@ public sealed partial class SteleClient
     public Task<KeyRing> RetireKeyAsync(long version, CancellationToken cancellationToken) =>
         transport.Write(HttpMethod.Post, "/v1/keys/retire", new RetireBody(version), SteleJson.Default.RetireBody, SteleJson.Default.KeyRing, cancellationToken);
 
+    /// <summary>Where new values go, and how many lie in each store; for operators.</summary>
+    public Task<SecretStore> GetSecretStoreAsync(CancellationToken cancellationToken) => transport.Get("/v1/secret-store", SteleJson.Default.SecretStore, cancellationToken);
+
+    /// <summary>Moves some values to the store that new ones go to: call it with <see cref="SecretMoveStep.Next"/> until there is none. For operators.</summary>
+    /// <param name="to"><c>database</c> or <c>vault-kv</c>: where new values go; <c>conflict</c> if they go elsewhere.</param>
+    /// <param name="limit">How many values it looks at, at most 1,000; null: 100.</param>
+    /// <param name="after">What the step before gave; null: from the first on.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public Task<SecretMoveStep> MoveSecretsAsync(string to, int? limit, string? after, CancellationToken cancellationToken) =>
+        transport.Write(HttpMethod.Post, "/v1/secret-store/move", new MoveBody(to, limit, after), SteleJson.Default.MoveBody, SteleJson.Default.SecretMoveStep, cancellationToken);
+
     static SecretBuffer SecretBody(SecretWrite set)
     {
         ArgumentNullException.ThrowIfNull(set);

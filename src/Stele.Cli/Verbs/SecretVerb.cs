@@ -16,7 +16,7 @@ internal static class SecretVerb
         {
             Get(surroundings, options), Put(surroundings, options), List(surroundings, options), Metadata(surroundings, options), Versions(surroundings, options),
         };
-        foreach (var verb in SecretEndVerb.All(surroundings, options).Concat(SecretWrapVerb.All(surroundings, options))) command.Add(verb);
+        foreach (var verb in SecretEndVerb.All(surroundings, options).Concat(SecretWrapVerb.All(surroundings, options)).Concat(SecretStoreVerb.All(surroundings, options))) command.Add(verb);
         return command;
     }
 

@@ -38,7 +38,7 @@ public sealed class EveryOperationTests : IDisposable
         ["rotateWebhookSecret"] = $"webhook rotate {Id}", ["testWebhook"] = $"webhook test {Id}", ["listDeliveries"] = $"webhook deliveries {Id}", ["listDeadLetters"] = $"webhook dead-letters {Id}", ["redeliver"] = $"webhook redeliver {Id} 1",
         ["discardDeadLetters"] = $"webhook discard {Id}", ["replayWebhook"] = $"webhook replay {Id} 1", ["resumeWebhook"] = $"webhook resume {Id}",
         ["listSecrets"] = "secret list", ["getSecret"] = "secret get a/b", ["setSecret"] = "secret put a/b", ["deleteSecret"] = "secret delete a/b --yes", ["getSecretHistory"] = "secret versions a/b", ["generateSecret"] = "secret put a/b --generate",
-        ["undeleteSecret"] = "secret undelete a/b", ["destroySecret"] = "secret destroy a/b --all --yes", ["wrapSecret"] = "secret wrap a/b", ["unwrapSecret"] = "secret unwrap", ["searchSecrets"] = "secret was-here", ["listKeys"] = "keys status", ["rotateKeys"] = "keys rotate", ["rewrapKeys"] = "keys rewrap", ["retireKey"] = "keys retire 1 --yes",
+        ["undeleteSecret"] = "secret undelete a/b", ["destroySecret"] = "secret destroy a/b --all --yes", ["wrapSecret"] = "secret wrap a/b", ["unwrapSecret"] = "secret unwrap", ["searchSecrets"] = "secret was-here", ["listKeys"] = "keys status", ["rotateKeys"] = "keys rotate", ["rewrapKeys"] = "keys rewrap", ["retireKey"] = "keys retire 1 --yes", ["getSecretStore"] = "secret store", ["moveSecrets"] = "secret move --to vault-kv",
     };
 
     static readonly Dictionary<string, string> reasons = new()
@@ -46,8 +46,6 @@ public sealed class EveryOperationTests : IDisposable
         ["watchSocket"] = "the same stream as watch, for browsers",
         ["watchEvaluations"] = "tells providers of OpenFeature when to ask again; watch --kinds flag shows what changed",
         ["reportFlagUsage"] = "told by the processes that evaluate, of themselves",
-        ["getSecretStore"] = "an operator's, of a request (docs/guides/vault-as-the-store.md); the tool has no word for it yet",
-        ["moveSecrets"] = "an operator's, of a request again and again until none remains; the tool has no word for it yet",
     };
 
     public void Dispose() => home.Dispose();
