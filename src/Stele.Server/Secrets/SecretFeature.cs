@@ -15,6 +15,7 @@ namespace Stele.Server.Secrets;
 /// recorded as well.</item>
 /// <item>A wrap (<see cref="WrapEndpoints"/>) yields its value once, whatever nodes are asked; a second attempt is an alarm.</item>
 /// <item>What fails a check is <c>integrity</c>, an alarm in the audit log, and never other bytes.</item>
+/// <item>Who should look after a secret is told once (<see cref="SecretReminders"/>): that a new value is due, that its end is near, that it has ended.</item>
 /// <item>Memory that held a value or a key is zeroed (<see cref="Gateway.SecretBuffer"/>, <see cref="Gateway.ZeroingMemory"/>).</item>
 /// </list>
 /// Limits: paths 256 characters, values 1 MiB, metadata 16 KiB, 200,000 secrets an environment. When the key provider is away, writes are
@@ -43,6 +44,8 @@ internal static class SecretFeature
             .AddSingleton<SecretWriteEndpoints>()
             .AddSingleton<SecretDestructions>()
             .AddHostedService(provider => provider.GetRequiredService<SecretDestructions>())
+            .AddSingleton<SecretReminders>()
+            .AddHostedService(provider => provider.GetRequiredService<SecretReminders>())
             .AddSingleton<SecretWraps>()
             .AddSingleton<WrapEndpoints>()
             .AddSingleton<SearchEndpoints>()

@@ -19,4 +19,7 @@ internal static partial class SecretLog
 
     [LoggerMessage(LogLevel.Error, "Organization {Org}: a wrap of {Target} was opened a second time; it had been opened at {At} by {By}. One of the two was not meant to.")]
     public static partial void UnwrappedTwice(this ILogger log, int org, string target, string at, string by);
+
+    [LoggerMessage(LogLevel.Warning, "It could not be looked which secrets are due for rotation or expire. {Reason}")]
+    public static partial void RemindersFail(this ILogger log, string reason);
 }

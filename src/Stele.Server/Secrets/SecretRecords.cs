@@ -68,4 +68,7 @@ internal static class SecretActions
     public const string UnwrappedTwice = "secret.unwrapped_twice";
     /// <summary>Somebody who has a value asked whether it was ever here.</summary>
     public const string Searched = "secret.searched";
+
+    /// <summary>A reminder: <c>secret.rotation_due</c>, <c>secret.expiring</c>, <c>secret.expired</c>.</summary>
+    public static string Due(string status) => $"secret.{status}";
 }

@@ -26,7 +26,7 @@ public sealed partial class FolderTests
         ["Orgs"] = ["OrgBodies", "OrgJson"],
         ["Outbound/Kafka"] = ["KafkaHints", "KafkaLibrary", "KafkaLink", "KafkaMessage", "KafkaSink"],
         ["Outbound/Webhooks"] = ["WebhookAddresses", "WebhookBodies", "WebhookMetrics", "WebhookRunner", "WebhookSecrets", "WebhookSender", "WebhookStore", "WebhookTurn", "WebhookView"],
-        ["Secrets"] = ["SecretAnswer", "SecretBodies", "SecretBox", "SecretCipher", "SecretDestructions", "SecretJson", "SecretMetrics", "SecretReads", "SecretRecords", "SecretSealer", "SecretValues", "SecretWraps", "SecretWrites"],
+        ["Secrets"] = ["SecretAnswer", "SecretBodies", "SecretBox", "SecretCipher", "SecretDestructions", "SecretJson", "SecretMetrics", "SecretReads", "SecretRecords", "SecretReminders", "SecretSealer", "SecretValues", "SecretWraps", "SecretWrites"],
         ["Stats"] = [],
         ["Usage"] = ["UsageCounters", "UsageFlush"],
         ["Watch"] =
