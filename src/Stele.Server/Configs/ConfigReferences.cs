@@ -31,7 +31,7 @@ internal sealed class ConfigReferences(SecretReads secrets, SecretRecords record
             context.Response.StatusCode = StatusCodes.Status304NotModified;
             return;
         }
-        if (!(await secrets.Open(context, state.Org, name, secret, reference.Version is not null, through)).TryGet(out var value, out refused))
+        if (!(await secrets.Open(context, state, name, secret, through)).TryGet(out var value, out refused))
         {
             await HttpProblems.Write(context, Told(refused, entry));
             return;

@@ -64,7 +64,7 @@ internal sealed class SecretEndpoints(JournalNode journal, SecretQueries queries
             await Answer.Send(context, SecretJson.Open(new JsonText(), environment.Name, entry, now).Raw("}"u8));
             return;
         }
-        if (!(await secrets.Open(context, state.Org, environment.Name, entry, parameters.Version is not null, null)).TryGet(out var value, out var fault))
+        if (!(await secrets.Open(context, state, environment.Name, entry, null)).TryGet(out var value, out var fault))
         {
             await HttpProblems.Write(context, fault);
             return;

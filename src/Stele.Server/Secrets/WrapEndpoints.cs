@@ -117,7 +117,7 @@ internal sealed class WrapEndpoints(JournalNode journal, SecretReads secrets, Se
     {
         if (!ConfigView.Environment(state, wrap.Environment).TryGet(out var environment, out var fault)
             || !(await secrets.Find(state.Org, environment, wrap.Path, wrap.Version, evenDeleted: false, cancellation)).TryGet(out var entry, out fault)
-            || !(await secrets.Value(state.Org, wrap.Environment, entry, isPast: true, cancellation)).TryGet(out var value, out fault))
+            || !(await secrets.Value(state, wrap.Environment, entry, cancellation)).TryGet(out var value, out fault))
             return fault.Code is FaultCode.NotFound or FaultCode.Gone
                 ? new Fault(FaultCode.Gone, "The value that was wrapped is not given out any more.", [Problem.Body("/wrap_token", "wrap.value", "It has ended, or was deleted or destroyed.")]) : fault;
         return (value, entry.IsText);

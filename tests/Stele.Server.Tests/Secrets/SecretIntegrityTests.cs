@@ -39,6 +39,18 @@ public sealed class SecretIntegrityTests(HttpServer server) : IClassFixture<Http
         Assert.Equal([$"secret/{environment}/{path}|refused|integrity"], await server.Rows($"SELECT target, outcome, code FROM stele.audit_entry WHERE action = 'secret.integrity' AND target LIKE '%{path}'"));
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("?version=2")]
+    public async Task The_value_of_an_older_version_is_not_given_out_for_the_current_one_whose_row_was_taken_away(string query)
+    {
+        var path = $"taken/{query.Length}";
+        foreach (var value in (string[])["one", "two"]) (await server.Send("PUT", $"/v1/secrets/{path}", $$"""{"value":"{{value}}"}""")).Is(200);
+        await server.Execute($"SET session_replication_role = replica; DELETE FROM stele.secret_version WHERE path = '{path}' AND version = 2");
+        await using var fresh = await server.Another();
+        Assert.DoesNotContain("\"one\"", (await fresh.Get($"/v1/secrets/{path}{query}")).IsProblem(500, "integrity").Text);
+    }
+
     [Fact]
     public async Task A_key_version_that_is_altered_or_of_another_org_opens_nothing()
     {
