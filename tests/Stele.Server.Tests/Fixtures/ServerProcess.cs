@@ -15,22 +15,26 @@ sealed class ServerProcess : IAsyncDisposable
     ServerProcess(string binary, TestDatabase db, string node, (string Name, string Value)[] settings)
     {
         var start = new ProcessStartInfo("dotnet", [binary, "serve"]) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = data };
-        var http = $"127.0.0.1:{FreePort()}";
+        var (http, grpc) = ($"127.0.0.1:{FreePort()}", $"127.0.0.1:{FreePort()}");
         foreach (var (name, value) in new Dictionary<string, string>
         {
             ["STELE_POSTGRES"] = db.Owner, ["STELE_POSTGRES_APP"] = db.App, ["STELE_POSTGRES_TAIL"] = db.Tail, ["STELE_DATA"] = data, ["STELE_NODE"] = node,
-            ["STELE_ROOT_TOKEN"] = TestServer.Token, ["STELE_HTTP"] = http, ["STELE_GRPC"] = $"127.0.0.1:{FreePort()}",
+            ["STELE_ROOT_TOKEN"] = TestServer.Token, ["STELE_HTTP"] = http, ["STELE_GRPC"] = grpc,
         })
             start.Environment[name] = value;
         foreach (var (name, value) in settings) start.Environment[name] = value;
         process = Process.Start(start)!;
         (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        Grpc = new Uri($"http://{grpc}");
         Client = new HttpClient { BaseAddress = new Uri($"http://{http}") };
         Client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", TestServer.Token);
     }
 
     /// <summary>With the root token.</summary>
     public HttpClient Client { get; }
+
+    /// <summary>Where gRPC listens.</summary>
+    public Uri Grpc { get; }
 
     /// <summary>The process's id.</summary>
     public int Id => process.Id;

@@ -24,9 +24,9 @@ public sealed class DestructionTests
         await using var db = await Postgres.NewDatabase();
         await using (var server = await TestServer.Start(db, keyFile: keys, destructions: list))
         {
-            foreach (var (path, value) in ((string, string)[])[("a/b", "one"), ("a/b", "two"), ("kept", "kept")]) await Put(server, path, value);
+            foreach (var (path, value) in ((string, string)[])[("a/b", "one"), ("a/b", "two"), ("kept", "kept")]) await server.Client.PutSecret(path, value);
             await BackupTests.Run(binaries, "pg_dump", new NpgsqlConnectionStringBuilder(db.Owner), "--format=custom", $"--file={dump}");
-            await Post(server, "/v1/secrets/a/b/destroy", """{"versions":[1]}""");
+            await server.Client.Ask("POST", "/v1/secrets/a/b/destroy", """{"versions":[1]}""");
             Assert.Single(await File.ReadAllLinesAsync(list));
         }
         // without the list a restore does bring it back
@@ -55,10 +55,10 @@ public sealed class DestructionTests
         await using var db = await Postgres.NewDatabase();
         await using (var server = await TestServer.Start(db, destructions: list))
         {
-            await Put(server, "x", "v");
-            await Put(server, "y", "v");
-            await Post(server, "/v1/secrets/x/destroy", "{}");
-            await Post(server, "/v1/secrets/y/destroy", "{}");
+            await server.Client.PutSecret("x", "v");
+            await server.Client.PutSecret("y", "v");
+            await server.Client.Ask("POST", "/v1/secrets/x/destroy", "{}");
+            await server.Client.Ask("POST", "/v1/secrets/y/destroy", "{}");
         }
         var whole = await File.ReadAllLinesAsync(list);
         Assert.Equal(2, whole.Length);
@@ -67,20 +67,6 @@ public sealed class DestructionTests
         await using (await TestServer.Start(db, destructions: list)) Assert.Equal([whole[0], whole[1][..11], whole[1]], await File.ReadAllLinesAsync(list));
         File.Delete(list);
         await using (await TestServer.Start(db, destructions: list)) Assert.Equal(whole.Order(StringComparer.Ordinal), (await File.ReadAllLinesAsync(list)).Order(StringComparer.Ordinal));
-    }
-
-    static async Task Put(TestServer server, string path, string value)
-    {
-        using var body = new StringContent($$"""{"value":"{{value}}"}""", System.Text.Encoding.UTF8, "application/json");
-        using var answer = await server.Client.PutAsync($"/v1/secrets/{path}", body);
-        Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
-    }
-
-    static async Task Post(TestServer server, string path, string text)
-    {
-        using var body = new StringContent(text, System.Text.Encoding.UTF8, "application/json");
-        using var answer = await server.Client.PostAsync(path, body);
-        Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
     }
 
     static async Task<string> Get(TestServer server, string path)

@@ -21,28 +21,40 @@ public sealed class NeverInTheClearTests
         await using var db = await Postgres.NewDatabase();
         await using var server = await TestServer.Start(db);
         var kept = new StringBuilder();
-        foreach (var (method, path, body) in Requests())
-        {
-            using var request = new HttpRequestMessage(new HttpMethod(method), path) { Content = body is null ? null : new StringContent(body, Encoding.UTF8, "application/json") };
-            request.Headers.Add("Idempotency-Key", Guid.NewGuid().ToString());
-            using var answer = await server.Client.SendAsync(request);
-            var text = await answer.Content.ReadAsStringAsync();
-            // what is given out to who may read it is the one place
-            if (method != "GET" || !answer.IsSuccessStatusCode || !(path.StartsWith("/v1/secrets/", StringComparison.Ordinal) || path == "/v1/config/refers")) kept.AppendLine(text);
-        }
+        await Drive(server.Client, text => kept.AppendLine(text));
         foreach (var path in (string[])["/metrics", "/v1/events?limit=1000", "/v1/audit", "/v1/status", "/v1/secrets", "/v1/secrets/a/history", "/v1/keys"]) kept.AppendLine(await server.Client.GetStringAsync(path));
         foreach (var line in server.Logs.Lines) kept.AppendLine(line);
         await using (var superuser = await db.As())
             foreach (var table in await superuser.Rows("SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'stele' AND c.relkind IN ('r', 'p', 'v')"))
                 foreach (var row in await superuser.Rows($"SELECT t::text FROM {table} t LIMIT 100000")) kept.AppendLine(row);
         kept.Append(await Dump(db));
-        var text2 = kept.ToString();
-        for (var i = 0; i < 4; i++)
-            foreach (var form in Forms(Mark(i)))
-                Assert.False(text2.Contains(form, StringComparison.OrdinalIgnoreCase), $"found {form}: …{Around(text2, form)}…");
+        Assert.Equal([], Found(kept.ToString()));
         // the search finds what is there
-        Assert.Contains("a/deep", text2);
+        Assert.Contains("a/deep", kept.ToString());
     }
+
+    /// <summary>Sends every request, and gives on what is answered where no value belongs.</summary>
+    internal static async Task Drive(HttpClient client, Action<string> kept)
+    {
+        foreach (var (method, path, body) in Requests())
+        {
+            using var request = new HttpRequestMessage(new HttpMethod(method), path) { Content = body is null ? null : new StringContent(body, Encoding.UTF8, "application/json") };
+            request.Headers.Add("Idempotency-Key", Guid.NewGuid().ToString());
+            using var answer = await client.SendAsync(request);
+            var text = await answer.Content.ReadAsStringAsync();
+            // what is given out to who may read it is the one place
+            if (method != "GET" || !answer.IsSuccessStatusCode || !(path.StartsWith("/v1/secrets/", StringComparison.Ordinal) || path == "/v1/config/refers")) kept(text);
+        }
+    }
+
+    /// <summary>The marks that stand in a text, in whatever form, with what is around them.</summary>
+    internal static List<string> Found(string text) =>
+    [
+        .. from mark in Enumerable.Range(0, 4)
+           from form in Forms(Mark(mark))
+           where text.Contains(form, StringComparison.OrdinalIgnoreCase)
+           select $"{form}: …{Around(text, form)}…",
+    ];
 
     [Fact]
     public async Task After_a_hundred_reads_and_a_collection_no_mark_is_in_the_memory_of_the_process()
@@ -55,15 +67,66 @@ public sealed class NeverInTheClearTests
         // nor will any be in what is left of it when it dies
         Assert.Equal("0", Limit("Max core file size", await File.ReadAllTextAsync($"/proc/{server.Id}/limits")));
         Assert.Equal("00000000", (await File.ReadAllTextAsync($"/proc/{server.Id}/coredump_filter")).Trim());
-        var (mark, own) = (Mark(7), "a value of configuration, which nobody hides");
-        await Send(server.Client, HttpMethod.Put, "/v1/secrets/memory", $$"""{"value":"{{mark}}"}""");
+        const string own = "a value of configuration, which nobody hides";
         await Send(server.Client, HttpMethod.Put, "/v1/config/memory", $$"""{"value":"{{own}}"}""");
-        for (var i = 0; i < Reads; i++) Assert.Contains(mark, await Send(server.Client, HttpMethod.Get, "/v1/secrets/memory", null));
+        var marks = new Dictionary<string, string>();
+        foreach (var (way, go) in Ways(server)) await go(marks[way] = Mark(100 + marks.Count));
         // a young generation of 1 MiB, and each of these leaves some hundred KiB: several collections
         for (var i = 0; i < 10; i++) await Send(server.Client, HttpMethod.Get, "/openapi/v1.json", null);
         Assert.NotEqual(0, ProcessMemory.Count(server.Id, Encoding.UTF8.GetBytes(own)));
-        Assert.Equal(0, ProcessMemory.Count(server.Id, Encoding.UTF8.GetBytes(mark)));
-        Assert.Equal(0, ProcessMemory.Count(server.Id, Encoding.Unicode.GetBytes(mark)));
+        var found = from mark in marks
+                    from form in (IEnumerable<byte[]>)[Encoding.UTF8.GetBytes(mark.Value), Encoding.Unicode.GetBytes(mark.Value), Encoding.ASCII.GetBytes(Convert.ToBase64String(Encoding.UTF8.GetBytes(mark.Value)))]
+                    let times = ProcessMemory.Count(server.Id, form)
+                    where times > 0
+                    select $"{mark.Key}: {times} times";
+        Assert.Empty(found);
+    }
+
+    // every way by which a value passes through a process, each with a mark of its own
+    static IEnumerable<(string Way, Func<string, Task> Go)> Ways(ServerProcess server)
+    {
+        yield return ("a hundred reads", async mark =>
+        {
+            await Send(server.Client, HttpMethod.Put, "/v1/secrets/memory", $$"""{"value":"{{mark}}"}""");
+            for (var i = 0; i < Reads; i++) Assert.Contains(mark, await Send(server.Client, HttpMethod.Get, "/v1/secrets/memory", null));
+        });
+        yield return ("a large value, in chunks of the connection", async mark =>
+        {
+            await Send(server.Client, HttpMethod.Put, "/v1/secrets/large", $$"""{"value":"{{string.Join(' ', Enumerable.Repeat(mark, 5_000))}}"}""");
+            for (var i = 0; i < 3; i++) Assert.Contains(mark, await Send(server.Client, HttpMethod.Get, "/v1/secrets/large", null));
+        });
+        yield return ("base64", async mark =>
+        {
+            await Send(server.Client, HttpMethod.Put, "/v1/secrets/bytes", $$"""{"value_base64":"{{Convert.ToBase64String(Encoding.UTF8.GetBytes(mark))}}"}""");
+            await Send(server.Client, HttpMethod.Get, "/v1/secrets/bytes", null);
+        });
+        yield return ("a change set", async mark =>
+        {
+            await Send(server.Client, HttpMethod.Post, "/v1/changes", $$"""{"changes":[{"op":"set","kind":"secret","key":"of-a-set","value":"{{mark}}"},{"op":"set","key":"beside","value":1}]}""");
+            using var refused = await server.Client.PostAsync("/v1/changes", new StringContent($$"""{"changes":[{"op":"set","kind":"secret","key":"of-a-set","value":"{{mark}}","expected_version":9}]}""", Encoding.UTF8, "application/json"));
+            Assert.Equal(409, (int)refused.StatusCode);
+        });
+        yield return ("a refused body", async mark =>
+        {
+            foreach (var body in (string[])[$$"""{"value":"{{mark}}","nonsense":"{{mark}}"}""", $$"""{"value":"{{mark}}",""", $$"""{"value":["{{mark}}"]}""", $$"""{"value_base64":"{{mark}}"}"""])
+            {
+                using var refused = await server.Client.PutAsync("/v1/secrets/refused", new StringContent(body, Encoding.UTF8, "application/json"));
+                Assert.Equal(400, (int)refused.StatusCode);
+            }
+        });
+        yield return ("a wrap", async mark =>
+        {
+            await Send(server.Client, HttpMethod.Put, "/v1/secrets/wrapped", $$"""{"value":"{{mark}}"}""");
+            var token = System.Text.Json.JsonDocument.Parse(await Send(server.Client, HttpMethod.Post, "/v1/secrets/wrapped/wrap", "{}")).RootElement.GetProperty("wrap_token").GetString();
+            Assert.Contains(mark, await Send(server.Client, HttpMethod.Post, "/v1/unwrap", $$"""{"wrap_token":"{{token}}"}"""));
+        });
+        yield return ("a reference", async mark =>
+        {
+            await Send(server.Client, HttpMethod.Put, "/v1/secrets/referred", $$"""{"value":"{{mark}}"}""");
+            await Send(server.Client, HttpMethod.Put, "/v1/config/refers", """{"value":{"$secret":"referred"}}""");
+            Assert.Contains(mark, await Send(server.Client, HttpMethod.Get, "/v1/config/refers", null));
+        });
+        yield return ("a search", async mark => Assert.Contains("false", await Send(server.Client, HttpMethod.Post, "/v1/audit/secrets", $$"""{"value":"{{mark}}"}""")));
     }
 
     static string Limit(string name, string limits) => limits.Split('\n').Single(line => line.StartsWith(name, StringComparison.Ordinal))[name.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[1];

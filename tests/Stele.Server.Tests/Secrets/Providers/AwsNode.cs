@@ -1,7 +1,5 @@
-using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
 using Stele.Core.Journal;
-using Stele.Server.Gateway;
 using Stele.Server.Options;
 using Stele.Server.Secrets.Keys;
 using Stele.Server.Secrets.Keys.Aws;
@@ -55,13 +53,7 @@ sealed class AwsNode : IAsyncDisposable
     public static OrgKey Key(int org = 7, int version = 1, string arn = TestKms.Arn, int providerVersion = 1) => new(new OrgId(org), version, "aws-kms", arn, providerVersion, new byte[32]);
 
     /// <summary>Some data keys of the caller's, wrapped.</summary>
-    public async Task<(List<PlainKey> Plain, List<WrappedKey> Wrapped)> Wrap(int count, OrgKey? key = null)
-    {
-        var plain = Enumerable.Range(0, count).Select(_ => new PlainKey(Guid.NewGuid(), new SecretBuffer(32))).ToList();
-        foreach (var one in plain) RandomNumberGenerator.Fill(one.Key.Span);
-        var wrapped = (await Keys.Wrap(key ?? Key(), plain, default)).Value;
-        return (plain, [.. plain.Zip(wrapped, (one, bytes) => new WrappedKey(one.ValueId, bytes))]);
-    }
+    public Task<(List<PlainKey> Plain, List<WrappedKey> Wrapped)> Wrap(int count, OrgKey? key = null) => Keys.WrapSome(count, key ?? Key());
 
     public async ValueTask DisposeAsync()
     {

@@ -4,6 +4,7 @@ using Stele.Core.Journal;
 using Stele.Server.Options;
 using Stele.Server.Secrets.Keys;
 using Stele.Server.Tests.Fixtures;
+using Stele.Server.Tests.Secrets.Store;
 using Xunit;
 
 namespace Stele.Server.Tests.Secrets.Providers;
@@ -14,92 +15,107 @@ public sealed class VaultHttpTests
     [Fact]
     public async Task Secrets_are_written_read_and_read_on_after_a_rotation()
     {
-        await using var database = await Postgres.NewDatabase();
-        await using var vault = await TestVault.Start();
-        var file = Path.GetTempFileName();
-        await File.WriteAllTextAsync(file, vault.SecretId);
-        await using var server = await TestServer.Start(database, vault: VaultNode.Options(vault, file));
-        await Put(server, "db/password", "correct horse", 200);
-        await using var owner = await database.As();
-        Assert.All(await owner.Rows("SELECT convert_from(wrapped, 'UTF8') FROM stele.secret_key"), wrapped => Assert.StartsWith("vault:v1:", wrapped, StringComparison.Ordinal));
-        Assert.True((await server.Services.GetRequiredService<KeyProviders>().Current.Rotate(default)).Value.Version == 2);
-        Assert.Null(await server.Services.GetRequiredService<OrgKeys>().Rotate(OrgId.Default, default));
-        await Put(server, "db/other", "battery staple", 200);
-        Assert.Equal(["1|1", "2|2"], await owner.Rows("SELECT version, provider_version FROM stele.secret_org_key ORDER BY version"));
+        await using var store = await StoreServer.Start(inVault: null);
+        await store.Put("db/password", "correct horse");
+        Assert.All(await store.Rows("SELECT convert_from(wrapped, 'UTF8') FROM stele.secret_key"), wrapped => Assert.StartsWith("vault:v1:", wrapped, StringComparison.Ordinal));
+        Assert.True((await store.Server.Services.GetRequiredService<KeyProviders>().Current.Rotate(default)).Value.Version == 2);
+        Assert.Null(await store.Server.Services.GetRequiredService<OrgKeys>().Rotate(OrgId.Default, default));
+        await store.Put("db/other", "battery staple");
+        Assert.Equal(["1|1", "2|2"], await store.Rows("SELECT version, provider_version FROM stele.secret_org_key ORDER BY version"));
         // one that remembers no key
-        await using var fresh = await TestServer.Start(database, vault: VaultNode.Options(vault, file));
-        Assert.Contains("correct horse", await Get(fresh, "db/password", 200));
-        Assert.Contains("battery staple", await Get(fresh, "db/other", 200));
-        Assert.Empty(vault.Breaches);
-        Assert.DoesNotContain(server.Logs.Lines.Concat(fresh.Logs.Lines), line => line.Contains(vault.SecretId, StringComparison.Ordinal) || line.Contains("hvs.", StringComparison.Ordinal));
-        File.Delete(file);
+        var fresh = await store.Another(inVault: null);
+        Assert.Equal(("correct horse", "battery staple"), (await store.Value("db/password", fresh), await store.Value("db/other", fresh)));
+        Assert.DoesNotContain(store.Server.Logs.Lines.Concat(fresh.Logs.Lines), line => line.Contains(store.Vault.SecretId, StringComparison.Ordinal) || line.Contains("hvs.", StringComparison.Ordinal));
     }
 
     [Fact]
-    public async Task An_old_version_of_the_key_is_retired_when_no_organization_and_no_backup_needs_it()
+    public async Task Old_versions_of_the_key_are_retired_in_their_order_when_no_organization_and_no_backup_needs_them()
     {
-        await using var database = await Postgres.NewDatabase();
-        await using var vault = await TestVault.Start();
-        var file = Path.GetTempFileName();
-        await File.WriteAllTextAsync(file, vault.SecretId);
-        await using var server = await TestServer.Start(database, vault: VaultNode.Options(vault, file));
-        await Put(server, "kept", "one", 200);
-        await Post(server, "rotate", null, 200);
-        await Post(server, "rewrap", null, 200);
-        await Post(server, "retire", """{"version":1}""", 409);
-        await using var owner = await database.As();
-        await owner.Rows("UPDATE stele.secret_org_key SET unused_since = now() - interval '31 days' WHERE unused_since IS NOT NULL RETURNING version");
-        await Post(server, "retire", """{"version":1}""", 200);
-        Assert.Equal([2], vault.Keys["stele"].Versions.Keys);
-        Assert.Contains("one", await Get(server, "kept", 200));
-        Assert.Empty(vault.Breaches);
-        File.Delete(file);
+        await using var store = await StoreServer.Start(inVault: null);
+        var client = store.Server.Client;
+        await store.Put("kept", "one");
+        for (var i = 0; i < 2; i++)
+        {
+            await client.Ask("POST", "/v1/keys/rotate");
+            await client.Ask("POST", "/v1/keys/rewrap");
+        }
+        Assert.Contains("key.needed", await client.Ask("POST", "/v1/keys/retire", """{"version":1}""", 409), StringComparison.Ordinal);
+        await store.Rows("UPDATE stele.secret_org_key SET unused_since = now() - interval '31 days' WHERE unused_since IS NOT NULL RETURNING version");
+        // Vault ends all versions below one: who ended the second would end the first unasked
+        Assert.Contains("\"code\":\"conflict\"", await client.Ask("POST", "/v1/keys/retire", """{"version":2}""", 409), StringComparison.Ordinal);
+        Assert.Contains("key.newest", await client.Ask("POST", "/v1/keys/retire", """{"version":3}""", 409), StringComparison.Ordinal);
+        Assert.Contains("key.unknown", await client.Ask("POST", "/v1/keys/retire", """{"version":4}""", 400), StringComparison.Ordinal);
+        Assert.Equal([1, 2, 3], store.Vault.Keys["stele"].Versions.Keys);
+        await client.Ask("POST", "/v1/keys/retire", """{"version":1}""");
+        await client.Ask("POST", "/v1/keys/retire", """{"version":2}""");
+        Assert.Equal([3], store.Vault.Keys["stele"].Versions.Keys);
+        Assert.Equal("one", await store.Value("kept", await store.Another(inVault: null)));
     }
 
     [Fact]
     public async Task While_vault_is_sealed_keys_used_lately_open_and_all_else_is_unavailable()
     {
-        await using var database = await Postgres.NewDatabase();
-        await using var vault = await TestVault.Start();
-        var file = Path.GetTempFileName();
-        await File.WriteAllTextAsync(file, vault.SecretId);
-        await using var server = await TestServer.Start(database, vault: VaultNode.Options(vault, file));
-        await Put(server, "used", "one", 200);
-        await Put(server, "unused", "two", 200);
-        Assert.Contains("one", await Get(server, "used", 200));
-        vault.IsSealed = true;
-        Assert.Contains("is sealed", await Put(server, "used", "three", 503));
-        Assert.Contains("one", await Get(server, "used", 200));
-        var refused = await Get(server, "unused", 503);
-        Assert.Contains("unavailable", refused);
-        Assert.DoesNotContain("two", refused);
-        await using var fresh = await TestServer.Start(database, vault: VaultNode.Options(vault, file));
-        await Get(fresh, "used", 503);
-        vault.IsSealed = false;
+        await using var store = await StoreServer.Start(inVault: null);
+        await store.Put("used", "one");
+        await store.Put("unused", "two");
+        Assert.Equal("one", await store.Value("used"));
+        store.Vault.IsSealed = true;
+        Assert.Contains("is sealed", (await store.Put("used", "three", 503)).GetRawText(), StringComparison.Ordinal);
+        Assert.Equal("one", await store.Value("used"));
+        var refused = (await store.Get("unused", 503)).GetRawText();
+        Assert.Contains("unavailable", refused, StringComparison.Ordinal);
+        Assert.DoesNotContain("two", refused, StringComparison.Ordinal);
+        var fresh = await store.Another(inVault: null);
+        await store.Get("used", 503, fresh);
+        store.Vault.IsSealed = false;
         await Wait.Until(async () => (await fresh.Client.GetAsync("/v1/secrets/used")).IsSuccessStatusCode, "vault is asked again");
-        await Wait.Until(async () => (await server.Client.GetAsync("/v1/secrets/unused")).IsSuccessStatusCode, "vault is asked again");
-        await Put(server, "used", "three", 200);
-        Assert.Empty(vault.Breaches);
-        File.Delete(file);
+        await Wait.Until(async () => (await store.Server.Client.GetAsync("/v1/secrets/unused")).IsSuccessStatusCode, "vault is asked again");
+        await store.Put("used", "three");
+    }
+
+    [Fact]
+    public async Task A_key_that_is_deleted_in_vault_is_unavailable_and_neither_made_anew_nor_replaced()
+    {
+        await using var store = await StoreServer.Start(inVault: null);
+        await store.Put("kept", "one");
+        var key = store.Vault.Keys["stele"];
+        store.Vault.Keys.Clear();
+        await store.Put("new", "two", 503);
+        var fresh = await store.Another(inVault: null);
+        await store.Get("kept", 503, fresh);
+        Assert.Empty(store.Vault.Keys);
+        // who restores it has everything again
+        store.Vault.Keys["stele"] = key;
+        await Wait.Until(async () => (await fresh.Client.GetAsync("/v1/secrets/kept")).IsSuccessStatusCode, "vault is asked again");
+        Assert.Equal("one", await store.Value("kept", fresh));
+    }
+
+    [Theory]
+    [InlineData("transit/decrypt")]
+    [InlineData("transit/encrypt")]
+    public async Task A_token_that_is_revoked_half_way_costs_nobody_his_answer(string when)
+    {
+        await using var store = await StoreServer.Start(inVault: null);
+        await store.Put("kept", "one");
+        var fresh = await store.Another(inVault: null);
+        store.Vault.Revoke = when;
+        Assert.Equal("one", await store.Value("kept", fresh));
+        await StoreServer.Send(fresh, HttpMethod.Put, "/v1/secrets/kept", """{"value":"two"}""", 200);
+        Assert.Null(store.Vault.Revoke);
+        Assert.Equal("two", await store.Value("kept", fresh));
     }
 
     [Fact]
     public async Task Nothing_falls_back_to_another_provider()
     {
-        await using var database = await Postgres.NewDatabase();
-        await using var vault = await TestVault.Start();
-        var file = Path.GetTempFileName();
-        await File.WriteAllTextAsync(file, vault.SecretId);
-        await using (var local = await TestServer.Start(database)) await Put(local, "of-the-file", "one", 200);
-        await using (var server = await TestServer.Start(database, vault: VaultNode.Options(vault, file)))
-        {
-            // what the file wrapped is still opened by it
-            Assert.Contains("one", await Get(server, "of-the-file", 200));
-            await Put(server, "of-vault", "two", 200);
-        }
-        await using var without = await TestServer.Start(database);
-        Assert.Contains("'vault', which is not set up", await Get(without, "of-vault", 503));
-        File.Delete(file);
+        await using var store = await StoreServer.Start(inVault: false);
+        await store.Put("of-the-file", "one");
+        var server = await store.Another(inVault: null);
+        // what the file wrapped is still opened by it
+        Assert.Equal("one", await store.Value("of-the-file", server));
+        await StoreServer.Send(server, HttpMethod.Put, "/v1/secrets/of-vault", """{"value":"two"}""", 200);
+        await using var without = await store.WithoutVault();
+        Assert.Contains("'vault', which is not set up", (await store.Get("of-vault", 503, without)).GetRawText(), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -118,32 +134,5 @@ public sealed class VaultHttpTests
         var (_, problems) = SteleSettings.Read(new ConfigurationBuilder().AddInMemoryCollection(settings).Build());
         Assert.Contains(problem, Assert.Single(problems), StringComparison.Ordinal);
         Assert.DoesNotContain("pass@", problems[0]);
-    }
-
-    static async Task<string> Put(TestServer server, string path, string value, int status)
-    {
-        using var body = new StringContent($$"""{"value":"{{value}}"}""", new System.Net.Http.Headers.MediaTypeHeaderValue("application/json"));
-        using var answer = await server.Client.PutAsync($"/v1/secrets/{path}", body);
-        return await Text(answer, status);
-    }
-
-    static async Task<string> Post(TestServer server, string verb, string? json, int status)
-    {
-        using var body = json is null ? null : new StringContent(json, new System.Net.Http.Headers.MediaTypeHeaderValue("application/json"));
-        using var answer = await server.Client.PostAsync($"/v1/keys/{verb}", body);
-        return await Text(answer, status);
-    }
-
-    static async Task<string> Get(TestServer server, string path, int status)
-    {
-        using var answer = await server.Client.GetAsync($"/v1/secrets/{path}");
-        return await Text(answer, status);
-    }
-
-    static async Task<string> Text(HttpResponseMessage answer, int status)
-    {
-        var text = await answer.Content.ReadAsStringAsync();
-        Assert.True((int)answer.StatusCode == status, $"expected {status}, got {(int)answer.StatusCode}: {text}");
-        return text;
     }
 }

@@ -1,8 +1,6 @@
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Logging;
 using Stele.Core.Journal;
-using Stele.Server.Gateway;
 using Stele.Server.Options;
 using Stele.Server.Secrets.Keys;
 using Stele.Server.Secrets.Keys.Vault;
@@ -57,13 +55,7 @@ sealed class VaultNode : IAsyncDisposable
     public static OrgKey Key(int providerVersion = 1, int org = 7, int version = 1) => new(new OrgId(org), version, "vault", "transit/stele", providerVersion, new byte[32]);
 
     /// <summary>Some data keys, wrapped.</summary>
-    public async Task<(List<PlainKey> Plain, List<WrappedKey> Wrapped)> Wrap(int count, OrgKey? key = null)
-    {
-        var plain = Enumerable.Range(0, count).Select(_ => new PlainKey(Guid.NewGuid(), new SecretBuffer(32))).ToList();
-        foreach (var one in plain) RandomNumberGenerator.Fill(one.Key.Span);
-        var wrapped = (await Keys.Wrap(key ?? Key(), plain, default)).Value;
-        return (plain, [.. plain.Zip(wrapped, (one, bytes) => new WrappedKey(one.ValueId, bytes))]);
-    }
+    public Task<(List<PlainKey> Plain, List<WrappedKey> Wrapped)> Wrap(int count, OrgKey? key = null) => Keys.WrapSome(count, key ?? Key());
 
     public async ValueTask DisposeAsync()
     {

@@ -9,7 +9,7 @@ using Xunit;
 
 namespace Stele.Server.Tests.Secrets.Store;
 
-/// <summary>A server whose secrets lie in a stand-in for Vault, and others on the same database.</summary>
+/// <summary>A server whose secrets, or their keys alone, lie in a stand-in for Vault, and others on the same database.</summary>
 sealed class StoreServer : IAsyncDisposable
 {
     readonly List<TestServer> others = [];
@@ -24,7 +24,9 @@ sealed class StoreServer : IAsyncDisposable
 
     public TestServer Server { get; private set; } = null!;
 
-    public static async Task<StoreServer> Start(bool inVault = true, string keys = "local")
+    /// <param name="inVault">Whether new values go there; null: the keys are there, and the values here.</param>
+    /// <param name="keys">Who has the keys, if they are not there.</param>
+    public static async Task<StoreServer> Start(bool? inVault = true, string keys = "local")
     {
         var vault = await TestVault.Start();
         var file = Path.GetTempFileName();
@@ -37,11 +39,14 @@ sealed class StoreServer : IAsyncDisposable
     }
 
     /// <summary>One more node, that has nothing in mind.</summary>
-    public async Task<TestServer> Another(bool inVault = true)
+    public async Task<TestServer> Another(bool? inVault = true)
     {
         others.Add(await TestServer.Start(database, vault: VaultNode.Options(Vault, file), aws: aws, inVault: inVault));
         return others[^1];
     }
+
+    /// <summary>One that knows of no Vault; the caller's.</summary>
+    public Task<TestServer> WithoutVault() => TestServer.Start(database);
 
     /// <summary>The paths below which copies lie, without their ids.</summary>
     public IEnumerable<string> Paths => Vault.Entries.Keys.Select(path => path[..path.LastIndexOf('/')]).Order();
@@ -76,15 +81,8 @@ sealed class StoreServer : IAsyncDisposable
     public Task<JsonElement> Move(string to, TestServer of, int limit = 100, string? after = null, int status = 200) =>
         Send(of, HttpMethod.Post, "/v1/secret-store/move", JsonSerializer.Serialize(after is null ? new Dictionary<string, object> { ["to"] = to, ["limit"] = limit } : new Dictionary<string, object> { ["to"] = to, ["limit"] = limit, ["after"] = after }), status);
 
-    public static async Task<JsonElement> Send(TestServer server, HttpMethod method, string path, string? body, int status)
-    {
-        using var request = new HttpRequestMessage(method, path);
-        if (body is not null) request.Content = new StringContent(body, new System.Net.Http.Headers.MediaTypeHeaderValue("application/json"));
-        using var answer = await server.Client.SendAsync(request);
-        var text = await answer.Content.ReadAsStringAsync();
-        Assert.True((int)answer.StatusCode == status, $"expected {status}, got {(int)answer.StatusCode}: {text}");
-        return JsonDocument.Parse(text).RootElement;
-    }
+    public static async Task<JsonElement> Send(TestServer server, HttpMethod method, string path, string? body, int status) =>
+        JsonDocument.Parse(await server.Client.Ask(method.Method, path, body, status)).RootElement;
 
     public async ValueTask DisposeAsync()
     {
