@@ -54,6 +54,8 @@ public static class SteleServiceExtensions
         services.TryAddSingleton(static provider => provider.GetRequiredService<SteleClient>().Values);
         services.AddOptions();
         services.AddTransient(typeof(IOptionsFactory<>), typeof(WholeRevisionFactory<>));
+        InPlaceOf(services, typeof(IOptionsMonitorCache<>), typeof(OptionsCache<>), typeof(OptionsAtHand<>));
+        InPlaceOf(services, typeof(IOptionsMonitor<>), typeof(OptionsMonitor<>), typeof(MonitorAtHand<>));
         services.AddSingleton<IHostedService, SteleAttachment>();
         services.AddHealthChecks().Add(new HealthCheckRegistration("stele", static provider => new SteleHealthCheck(provider.GetRequiredService<SteleClient>()), HealthStatus.Degraded, ["stele"]));
         return services;
@@ -69,5 +71,12 @@ public static class SteleServiceExtensions
         var name = builder.Name;
         builder.Services.AddSingleton(provider => new ChangeCheck(() => provider.GetRequiredService<IOptionsFactory<TOptions>>().Create(name)));
         return builder;
+    }
+
+    // .NET's own only: an app that has one of its own keeps it
+    static void InPlaceOf(IServiceCollection services, Type service, Type usual, [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] Type ours)
+    {
+        for (var i = 0; i < services.Count; i++)
+            if (services[i] is { IsKeyedService: false } one && one.ServiceType == service && one.ImplementationType == usual) services[i] = ServiceDescriptor.Singleton(service, ours);
     }
 }

@@ -50,7 +50,7 @@ public sealed class SteleValues
     public async IAsyncEnumerable<IReadOnlyDictionary<string, SteleValue>> WatchAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var following = follower ?? throw new InvalidOperationException("Nothing is followed: call FollowAsync first.");
-        for (Dictionary<string, SteleValue>? last = null; ;)
+        for (KeyMap<SteleValue>? last = null; ;)
         {
             // before the look: what comes after it is not missed
             var changed = following.Changed;
@@ -74,5 +74,5 @@ public sealed class SteleValues
         }
     }
 
-    Dictionary<string, SteleValue> Items => follower?.Current.Items ?? Held.Nothing.Items;
+    KeyMap<SteleValue> Items => follower?.Current.Items ?? Held.Nothing.Items;
 }

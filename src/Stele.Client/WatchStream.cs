@@ -83,10 +83,10 @@ internal sealed class WatchStream(HttpClient http, SteleTransport transport, Ste
     async Task<WatchEvent?> Read(CancellationToken cancellation)
     {
         string? id = null, name = null, data = null;
+        using var silence = new CancellationTokenSource(Silence, options.Clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, silence.Token);
         while (true)
         {
-            using var silence = new CancellationTokenSource(Silence, options.Clock);
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, silence.Token);
             if (await reader!.ReadLineAsync(either.Token) is not { } line) return null;
             if (line.StartsWith("id: ", StringComparison.Ordinal)) id = line[4..];
             else if (line.StartsWith("event: ", StringComparison.Ordinal)) name = line[7..];
@@ -96,6 +96,7 @@ internal sealed class WatchStream(HttpClient http, SteleTransport transport, Ste
                 if (name == "end") return End(data);
                 if (Event(name, id, data) is { } next) return next;
                 (id, name, data) = (null, null, null);
+                silence.CancelAfter(Silence);
             }
         }
     }

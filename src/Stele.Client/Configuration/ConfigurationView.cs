@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Text.Json;
 using Microsoft.Extensions.Configuration;
 using Stele.Client.Following;
@@ -8,16 +7,16 @@ namespace Stele.Client.Configuration;
 /// <summary>A revision as .NET's configuration sees it: names with colons, texts, no difference of case. Immutable.</summary>
 internal sealed class ConfigurationView
 {
-    readonly Dictionary<string, string?> texts;
-    readonly Dictionary<string, string> owners;
+    readonly KeyMap<string?> texts;
+    readonly KeyMap<string> owners;
     // the names below each path; as long as no name comes or goes, those of the revision before
-    readonly ConcurrentDictionary<string, string[]> children;
+    readonly Lazy<Dictionary<string, string[]>> children;
     readonly Held source;
 
-    ConfigurationView(Held source, Dictionary<string, string?> texts, Dictionary<string, string> owners, ConcurrentDictionary<string, string[]> children, IReadOnlyList<string> problems) =>
+    ConfigurationView(Held source, KeyMap<string?> texts, KeyMap<string> owners, Lazy<Dictionary<string, string[]>> children, IReadOnlyList<string> problems) =>
         (this.source, this.texts, this.owners, this.children, Problems) = (source, texts, owners, children, problems);
 
-    internal static ConfigurationView Empty { get; } = new(Held.Nothing, [], [], NoChildren(), []);
+    internal static ConfigurationView Empty { get; } = new(Held.Nothing, KeyMap<string?>.EmptyIgnoringCase, KeyMap<string>.EmptyIgnoringCase, Children(KeyMap<string?>.EmptyIgnoringCase), []);
 
     /// <summary>Keys that have no name here, or share one.</summary>
     internal IReadOnlyList<string> Problems { get; }
@@ -25,13 +24,18 @@ internal sealed class ConfigurationView
     internal bool TryGet(string name, out string? text) => texts.TryGetValue(name, out text);
 
     /// <summary>The same, with one text set by the app itself.</summary>
-    internal ConfigurationView With(string name, string? text) =>
-        new(Held.Nothing, new Dictionary<string, string?>(texts, StringComparer.OrdinalIgnoreCase) { [name] = text }, owners, NoChildren(), Problems);
+    internal ConfigurationView With(string name, string? text)
+    {
+        var now = texts.Edit();
+        now[name] = text;
+        var all = now.Map();
+        return new ConfigurationView(Held.Nothing, all, owners, Children(all), Problems);
+    }
 
     /// <summary>The names of the next level below a path, with those of the providers before.</summary>
     internal IEnumerable<string> ChildKeys(IEnumerable<string> earlier, string? path)
     {
-        var own = children.GetOrAdd(path ?? "", static (path, texts) => Children(texts, path), texts);
+        var own = children.Value.GetValueOrDefault(path ?? "") ?? [];
         var before = earlier as ICollection<string> ?? [.. earlier];
         return before.Count == 0 ? own : own.Concat(before).Order(ConfigurationKeyComparer.Instance);
     }
@@ -42,8 +46,8 @@ internal sealed class ConfigurationView
 
     internal static ConfigurationView Of(Held held)
     {
-        var texts = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
-        var owners = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+        var texts = new KeyMap<string?>.Editor(held.Items.Count, ignoreCase: true);
+        var owners = new KeyMap<string>.Editor(held.Items.Count, ignoreCase: true);
         var problems = new List<string>();
         var named = new List<(string Name, SteleValue Value)>();
         foreach (var item in held.Items.Values.OrderBy(item => item.Key, StringComparer.Ordinal))
@@ -53,8 +57,9 @@ internal sealed class ConfigurationView
         foreach (var (name, item) in named.OrderBy(one => one.Value.Value.ValueKind is JsonValueKind.Object or JsonValueKind.Array))
             foreach (var (at, text) in Texts(name, item.Value))
                 if (owners.TryAdd(at, item.Key)) texts[at] = text;
-                else problems.Add($"The keys {owners[at]} and {item.Key} both are {at} in .NET's configuration; {owners[at]} is taken. Rename one, or delete it.");
-        return new ConfigurationView(held, texts, owners, NoChildren(), problems);
+                else if (owners.TryGetValue(at, out var owner)) problems.Add($"The keys {owner} and {item.Key} both are {at} in .NET's configuration; {owner} is taken. Rename one, or delete it.");
+        var all = texts.Map();
+        return new ConfigurationView(held, all, owners.Map(), Children(all), problems);
     }
 
     /// <summary><c>services.payment.hosts[0].name</c> is <c>services:payment:hosts:0:name</c>, <c>payments/db-password</c> is <c>payments:db-password</c>; null where a part would be empty.</summary>
@@ -67,8 +72,7 @@ internal sealed class ConfigurationView
     // null: it cannot be told from these keys alone
     ConfigurationView? After(Held held, IReadOnlyList<string> keys)
     {
-        var nowTexts = new Dictionary<string, string?>(texts, StringComparer.OrdinalIgnoreCase);
-        var nowOwners = new Dictionary<string, string>(owners, StringComparer.OrdinalIgnoreCase);
+        var (nowTexts, nowOwners) = (texts.Edit(), owners.Edit());
         var (gone, come) = (new HashSet<string>(StringComparer.OrdinalIgnoreCase), new HashSet<string>(StringComparer.OrdinalIgnoreCase));
         foreach (var key in keys)
             if (source.Items.TryGetValue(key, out var old) && NameOf(key) is { } name)
@@ -88,7 +92,8 @@ internal sealed class ConfigurationView
                 come.Add(at);
             }
         }
-        return new ConfigurationView(held, nowTexts, nowOwners, gone.SetEquals(come) ? children : NoChildren(), []);
+        var all = nowTexts.Map();
+        return new ConfigurationView(held, all, nowOwners.Map(), gone.SetEquals(come) ? children : Children(all), []);
     }
 
     static IEnumerable<(string Name, string? Text)> Texts(string name, JsonElement value)
@@ -106,16 +111,19 @@ internal sealed class ConfigurationView
         }
     }
 
-    static string[] Children(Dictionary<string, string?> texts, string path)
+    // of all paths at once, when the first is asked for: who binds asks for many
+    static Lazy<Dictionary<string, string[]>> Children(KeyMap<string?> texts) => new(() =>
     {
-        var found = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
-        foreach (var name in texts.Keys)
-            if (path.Length == 0) found.Add(Segment(name, 0));
-            else if (name.Length > path.Length && name[path.Length] == ':' && name.StartsWith(path, StringComparison.OrdinalIgnoreCase)) found.Add(Segment(name, path.Length + 1));
-        return [.. found.Order(ConfigurationKeyComparer.Instance)];
-    }
-
-    static string Segment(string name, int from) => name.IndexOf(':', from) is var end and >= 0 ? name[from..end] : name[from..];
-
-    static ConcurrentDictionary<string, string[]> NoChildren() => new(StringComparer.OrdinalIgnoreCase);
+        var found = new Dictionary<string, HashSet<string>>(StringComparer.OrdinalIgnoreCase);
+        foreach (var (name, _) in texts)
+            for (var from = 0; from >= 0;)
+            {
+                var end = name.IndexOf(':', from);
+                var path = from == 0 ? "" : name[..(from - 1)];
+                if (!found.TryGetValue(path, out var names)) found[path] = names = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+                names.Add(end < 0 ? name[from..] : name[from..end]);
+                from = end < 0 ? -1 : end + 1;
+            }
+        return found.ToDictionary(pair => pair.Key, pair => (string[])[.. pair.Value.Order(ConfigurationKeyComparer.Instance)], StringComparer.OrdinalIgnoreCase);
+    });
 }

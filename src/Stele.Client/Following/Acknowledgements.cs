@@ -3,8 +3,10 @@ using System.Threading.Channels;
 namespace Stele.Client.Following;
 
 /// <summary>Tells the server what was applied, and what could not be and why; only the last of each is worth a request.</summary>
-internal sealed class Acknowledgements(SteleClient client)
+internal sealed class Acknowledgements(SteleClient client, TimeProvider clock)
 {
+    // of a change that a hundred processes hear, first all hear, and then all answer
+    const int SpreadMilliseconds = 25;
     readonly Channel<bool> due = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     readonly Lock gate = new();
     (string Subscription, long Revision)? applied;
@@ -31,6 +33,7 @@ internal sealed class Acknowledgements(SteleClient client)
     {
         await foreach (var _ in due.Reader.ReadAllAsync(cancellation))
         {
+            await Task.Delay(TimeSpan.FromMilliseconds(Random.Shared.Next(SpreadMilliseconds)), clock, cancellation);
             (string Subscription, long Revision)? done;
             (string Subscription, long Revision, string Reason)? refused;
             lock (gate)

@@ -32,7 +32,7 @@ internal sealed class Follower : IAsyncDisposable
     internal Follower(SteleClient client, FollowPlan plan, FollowOptions options, TimeProvider clock, LastKnown? kept, Action<SteleNotice> say)
     {
         (this.client, this.plan, this.options, this.clock, this.kept, this.say) = (client, plan, options, clock, kept, say);
-        acknowledgements = new Acknowledgements(client);
+        acknowledgements = new Acknowledgements(client, clock);
     }
 
     internal string Kind => plan.Kind;
@@ -97,6 +97,10 @@ internal sealed class Follower : IAsyncDisposable
                 // known or not, a server that says no is not asked again by a start
                 if (!SteleTransport.IsTransient(e)) return e;
             }
+            catch (InvalidOperationException e)
+            {
+                return NotOurs(e);
+            }
             catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
             {
                 return last ?? client.LastFailure ?? new SteleException(SteleException.TimedOut, $"No server answered within {patience.TotalSeconds:0.###} seconds.", null);
@@ -139,8 +143,17 @@ internal sealed class Follower : IAsyncDisposable
             {
                 // the end
             }
+            catch (Exception e)
+            {
+                // whatever a server says, what is in use stays, and it is asked again
+                mustLoad = true;
+                Lost(NotOurs(e));
+                await Pause(failures, cancellation);
+            }
         }
     }
+
+    SteleException NotOurs(Exception e) => new(SteleException.BadAnswer, $"What a server said of the {Word} cannot be used: {e.Message}", e);
 
     WatchRequest Request() => new()
     {

@@ -4,9 +4,15 @@ namespace Stele.Client.Following;
 /// <param name="Revision">The revision.</param>
 /// <param name="Cursor">Where a watch goes on; null: after the revision.</param>
 /// <param name="Items">By key.</param>
-internal sealed record Held(long Revision, string? Cursor, Dictionary<string, SteleValue> Items)
+internal sealed record Held(long Revision, string? Cursor, KeyMap<SteleValue> Items)
 {
-    internal static Held Nothing { get; } = new(0, null, []);
+    internal static Held Nothing { get; } = new(0, null, KeyMap<SteleValue>.Empty);
+
+    /// <summary>By key; set again only until it is offered, when values of secrets come in.</summary>
+    internal KeyMap<SteleValue> Items { get; set; } = Items;
+
+    /// <summary>Whether nothing in it waits for a secret.</summary>
+    internal bool IsWhole { get; set; }
 
     /// <summary>What it was made of, and the keys that differ; only until it is admitted, because each would keep the one before.</summary>
     internal (Held Base, IReadOnlyList<string> Keys)? Since { get; set; }
@@ -14,21 +20,21 @@ internal sealed record Held(long Revision, string? Cursor, Dictionary<string, St
     /// <summary>The same with secrets beside it, whose paths may be names of values too.</summary>
     internal Held Beside(Held secrets)
     {
-        var items = new Dictionary<string, SteleValue>(Items);
+        var items = Items.Edit();
         foreach (var (path, secret) in secrets.Items) items[$"secret {path}"] = secret;
-        return new Held(Revision, Cursor, items);
+        return new Held(Revision, Cursor, items.Map());
     }
 
     /// <summary>The same after a revision.</summary>
     internal Held With(WatchEvent change)
     {
-        var items = new Dictionary<string, SteleValue>(Items);
+        var items = Items.Edit();
         foreach (var one in change.Changes)
             if (one.Op == "set" && one.Value is { } value) items[one.Key] = new SteleValue(one.Key, value, one.ValueType, one.Version, one.Killed, one.Kind == "config" ? SecretLink.Of(value, one.Secret?.Version) : null);
             else if (one.Op is "set" or "delete") items.Remove(one.Key);
             else if (one is { Op: "secret_rotated", Kind: "secret" }) items[one.Key] = SteleValue.Secret(one.Key, one.Version);
             else if (one.Op == "secret_rotated" && items.TryGetValue(one.Key, out var referrer) && referrer.IsSecret) items[one.Key] = referrer.Again(one.Secret?.Version);
-        return new Held(change.Revision, change.Cursor, items) { Since = (this, [.. change.Changes.Select(one => one.Key).Distinct(StringComparer.Ordinal)]) };
+        return new Held(change.Revision, change.Cursor, items.Map()) { Since = (this, [.. change.Changes.Select(one => one.Key).Distinct(StringComparer.Ordinal)]) };
     }
 }
 

@@ -15,7 +15,7 @@ internal static class Loading
             if (plan.Kind == "config") revision = await Values(client, plan, prefix, revision, items, cancellation);
             else if (plan.Kind == "secret") revision = Math.Min(revision ?? long.MaxValue, await Secrets(client, plan, prefix, items, cancellation));
             else revision = await Flags(client, plan, prefix, revision, items, cancellation);
-        return new Held(revision!.Value, null, items);
+        return new Held(revision!.Value, null, KeyMap<SteleValue>.Of(items, ignoreCase: false));
     }
 
     // flags are listed without the rules that they share, which are listed by themselves

@@ -13,17 +13,22 @@ internal static class SecretValues
     /// </summary>
     internal static async Task<SteleException?> Resolve(SteleClient client, FollowPlan plan, Held held, CancellationToken cancellation)
     {
-        var missing = held.Items.Values.Where(item => item.IsMissing).GroupBy(item => (item.Link!.Path, item.Link.Version)).ToList();
+        // of what was looked through before, only what has changed can be missing
+        var changed = held.Since is { Base.IsWhole: true } since ? since.Keys.Select(key => held.Items.TryGetValue(key, out var item) ? item : null).OfType<SteleValue>() : held.Items.Values;
+        var missing = changed.Where(item => item.IsMissing).GroupBy(item => (item.Link!.Path, item.Link.Version)).ToList();
+        var items = held.Items.Edit();
         foreach (var some in missing.Chunk(AtOnce))
         {
             var read = await Task.WhenAll(some.Select(group => Read(client, plan, group.Key.Path, group.Key.Version, cancellation)));
             foreach (var (group, (value, refusal)) in some.Zip(read))
                 foreach (var item in group)
-                    if (value is { } text) held.Items[item.Key] = item.Resolved(text);
+                    if (value is { } text) items[item.Key] = item.Resolved(text);
                     // a secret that is gone again, or that only its writers see, is none of those that are followed
-                    else if (plan.Kind == "secret") held.Items.Remove(item.Key);
+                    else if (plan.Kind == "secret") items.Remove(item.Key);
                     else return new SteleException(refusal!.Code, refusal.Status, $"{item.Key} stands for the secret {group.Key.Path}, which cannot be read: {refusal.Detail}", refusal.RequestId, refusal.Errors);
         }
+        if (missing.Count > 0) held.Items = items.Map();
+        held.IsWhole = true;
         return null;
     }
 

@@ -10,12 +10,18 @@ internal sealed record KeptMessage(long Revision, DateTimeOffset ConfirmedAt, IR
         ? new KeptItem(item.Key, item.Value, item.ValueType, item.Version, item.Killed)
         : new KeptItem(item.Key, link.Raw.ValueKind == JsonValueKind.Undefined ? null : link.Raw, item.ValueType, item.Version, item.Killed, link.Path, withSecrets && !item.IsMissing ? item.Text : null))]);
 
+    /// <summary>Whether it is what this release writes: what is sealed may still be of another one.</summary>
+    internal bool IsWhole => Revision >= 0 && Items is not null && Items.All(item => item?.Key is not null);
+
     // without a cursor: whatever is found on disk, the first server that answers is asked for all of it
-    internal Held ToHeld() => new(Revision, null, Items.ToDictionary(item => item.Key, Item, StringComparer.Ordinal));
+    internal Held ToHeld() => new(Revision, null, KeyMap<SteleValue>.Of([.. Items.Select(item => KeyValuePair.Create(item.Key, Item(item)))], ignoreCase: false));
+
+    // a value may be null, which is read as none
+    static readonly JsonElement JsonNull = JsonElement.Parse("null");
 
     static SteleValue Item(KeptItem item)
     {
-        if (item.Path is not { } path) return new SteleValue(item.Key, item.Value!.Value, item.Type, item.Version, item.Killed);
+        if (item.Path is not { } path) return new SteleValue(item.Key, item.Value ?? JsonNull, item.Type, item.Version, item.Killed);
         var value = new SteleValue(item.Key, item.Value ?? default, item.Type, item.Version, item.Killed, item.Value is { } raw ? SecretLink.Of(raw, null) : new SecretLink(path, item.Version, default));
         return item.Secret is { } secret ? value.Resolved(JsonSerializer.SerializeToElement(secret, SteleJson.Default.String)) : value;
     }

@@ -13,7 +13,7 @@ namespace Stele.Client.Keeping;
 /// </summary>
 internal sealed class LastKnown(string directory, Func<byte[]> secret, string identity, LastKnownOptions wish, TimeProvider clock, Action<SteleNotice> say)
 {
-    static readonly TimeSpan ConfirmEvery = TimeSpan.FromMinutes(1), WriteEvery = TimeSpan.FromSeconds(1), LockPatience = TimeSpan.FromMilliseconds(250);
+    static readonly TimeSpan ConfirmEvery = TimeSpan.FromMinutes(1), WriteEvery = TimeSpan.FromSeconds(1), WriteEveryMax = TimeSpan.FromSeconds(8), LockPatience = TimeSpan.FromMilliseconds(250);
     const int NonceBytes = 12, TagBytes = 16;
     const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     readonly byte[] head = Encoding.ASCII.GetBytes($"stele-last-known 1 {identity}\n");
@@ -22,6 +22,7 @@ internal sealed class LastKnown(string directory, Func<byte[]> secret, string id
     (Held Held, DateTimeOffset At) next;
     bool warned;
     DateTimeOffset written;
+    DateTime left;
 
     internal string Place { get; } = Path.Combine(directory, identity, "last-known");
 
@@ -56,7 +57,7 @@ internal sealed class LastKnown(string directory, Func<byte[]> secret, string id
         if (at - written >= ConfirmEvery) Due(held, at);
     }
 
-    /// <summary>Something is in use that is to be kept: at once, or with what comes within a second of the last time.</summary>
+    /// <summary>Something is in use that is to be kept: within a second, and where changes never end, with what comes within some.</summary>
     internal void Due(Held held, DateTimeOffset at)
     {
         lock (gate) next = (held, at);
@@ -66,13 +67,18 @@ internal sealed class LastKnown(string directory, Func<byte[]> secret, string id
     /// <summary>Writes what is due, beside whoever waits for changes: a disk is slow.</summary>
     internal async Task Run(CancellationToken cancellation)
     {
+        var pause = WriteEvery;
         await foreach (var _ in due.Reader.ReadAllAsync(cancellation))
         {
+            // many processes hear of a change at once, and need not all write at once: beside them a database has a commit to make
+            await Task.Delay(WriteEvery * Random.Shared.NextDouble(), clock, cancellation);
+            due.Reader.TryRead(out bool _);
             (Held Held, DateTimeOffset At) now;
             lock (gate) now = next;
             // on a thread of its own: a disk may take its time, and the pool of a small machine has a thread for each core
             await Task.Factory.StartNew(() => Write(now.Held, now.At), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-            await Task.Delay(WriteEvery, clock, cancellation);
+            await Task.Delay(pause, clock, cancellation);
+            pause = due.Reader.Count == 0 ? WriteEvery : TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, WriteEveryMax.Ticks));
         }
     }
 
@@ -92,7 +98,7 @@ internal sealed class LastKnown(string directory, Func<byte[]> secret, string id
             {
                 using (var file = New(temporary))
                 {
-                    file.Write(Seal(KeptMessage.Of(held, at, wish.Secrets)));
+                    file.Write(Seal(JsonSerializer.SerializeToUtf8Bytes(KeptMessage.Of(held, at, wish.Secrets), SteleJson.Default.KeptMessage)));
                     file.Flush(flushToDisk: true);
                 }
                 File.Move(temporary, Place, overwrite: true);
@@ -101,7 +107,7 @@ internal sealed class LastKnown(string directory, Func<byte[]> secret, string id
             {
                 File.Delete(temporary);
             }
-            (written, warned) = (at, false);
+            (written, warned, left) = (at, false, File.GetLastWriteTimeUtc(Place));
         }
         catch (Exception e) when (IsExpected(e))
         {
@@ -114,7 +120,8 @@ internal sealed class LastKnown(string directory, Func<byte[]> secret, string id
     {
         try
         {
-            return File.Exists(Place) && Open(File.ReadAllBytes(Place)).ConfirmedAt > at;
+            // as this process left it: it need not be read again to know what is in it
+            return File.GetLastWriteTimeUtc(Place) != left && File.Exists(Place) && Open(File.ReadAllBytes(Place)).ConfirmedAt > at;
         }
         catch (Exception e) when (IsExpected(e))
         {
@@ -149,9 +156,9 @@ internal sealed class LastKnown(string directory, Func<byte[]> secret, string id
         return new FileStream(path, options);
     }
 
-    byte[] Seal(KeptMessage message)
+    /// <summary>A file of these bytes, which are zeroed.</summary>
+    internal byte[] Seal(byte[] plain)
     {
-        var plain = JsonSerializer.SerializeToUtf8Bytes(message, SteleJson.Default.KeptMessage);
         var file = new byte[head.Length + NonceBytes + plain.Length + TagBytes];
         head.CopyTo(file, 0);
         var nonce = file.AsSpan(head.Length, NonceBytes);
@@ -171,7 +178,7 @@ internal sealed class LastKnown(string directory, Func<byte[]> secret, string id
         cipher.Decrypt(file.AsSpan(head.Length, NonceBytes), file.AsSpan(head.Length + NonceBytes, plain.Length), file.AsSpan(file.Length - TagBytes), plain, head);
         try
         {
-            return JsonSerializer.Deserialize(plain, SteleJson.Default.KeptMessage) ?? throw new InvalidDataException("it is empty.");
+            return JsonSerializer.Deserialize(plain, SteleJson.Default.KeptMessage) is { IsWhole: true } message ? message : throw new InvalidDataException("it was written by another release.");
         }
         finally
         {
@@ -181,7 +188,8 @@ internal sealed class LastKnown(string directory, Func<byte[]> secret, string id
 
     byte[] Key() => HKDF.DeriveKey(HashAlgorithmName.SHA256, secret(), 32, info: head);
 
-    static bool IsExpected(Exception e) => e is IOException or UnauthorizedAccessException or CryptographicException or JsonException or InvalidDataException or NotSupportedException or System.Security.SecurityException;
+    // InvalidOperationException: JSON with half a character in it
+    static bool IsExpected(Exception e) => e is IOException or UnauthorizedAccessException or CryptographicException or JsonException or InvalidDataException or NotSupportedException or InvalidOperationException or System.Security.SecurityException;
 
     static string Why(Exception e) => e is CryptographicException ? "it was changed or cut off, or was encrypted with another secret." : e.Message.EndsWith('.') ? e.Message : e.Message + ".";
 }

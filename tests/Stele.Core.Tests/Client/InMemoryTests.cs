@@ -110,6 +110,18 @@ public sealed class InMemoryTests
         Assert.Contains("pay.password stands for the secret pay/none, which cannot be read", failure.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_value_that_is_null_is_kept_like_any_other()
+    {
+        stele.Change("production", ("shop.nothing", "null"), ("shop.something", "7"));
+        var directory = Directory.CreateTempSubdirectory("stele-null-").FullName;
+        void Kept(SteleOptions options) => (options.LastKnown, options.Flags) = (new LastKnownOptions { Directory = directory }, false);
+        App(out _, Kept).Dispose();
+        stele.Unreachable = true;
+        using (var again = App(out _, Kept)) Assert.Equal((null, "7", true), (again["shop:nothing"], again["shop:something"], again.GetSection("shop").GetChildren().Any(child => child.Key == "nothing")));
+        Directory.Delete(directory, recursive: true);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
