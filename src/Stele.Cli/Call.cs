@@ -12,6 +12,8 @@ namespace Stele.Cli;
 /// <summary>One run of one verb: what was asked, the client, and how to say things.</summary>
 internal sealed class Call(Surroundings surroundings, ParseResult parsed, GlobalOptions options, Connection connection, SteleClient client, CancellationToken cancellation)
 {
+    StringWriter? aside;
+
     static readonly JsonWriterOptions Indented = new() { Indented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = JsonText.DepthMax };
 
     internal Surroundings Surroundings => surroundings;
@@ -37,7 +39,21 @@ internal sealed class Call(Surroundings surroundings, ParseResult parsed, Global
 
     internal Ink Ink => new(surroundings.Colours && !Json);
 
-    internal void Line(string text) => surroundings.Out.WriteLine(text);
+    internal void Line(string text) => (aside ?? surroundings.Out).WriteLine(text);
+
+    /// <summary>What something would print.</summary>
+    internal async Task<(int Code, string Printed)> Aside(Func<Task<int>> print)
+    {
+        aside = new StringWriter { NewLine = surroundings.Out.NewLine };
+        try
+        {
+            return (await print(), aside.ToString());
+        }
+        finally
+        {
+            aside = null;
+        }
+    }
 
     /// <summary>To people, beside the answer.</summary>
     internal void Note(string text) => surroundings.Error.WriteLine(text);

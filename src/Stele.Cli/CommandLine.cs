@@ -73,7 +73,17 @@ internal static class CommandLine
                 return ExitCode.Usage;
             }
             using var stele = connection.Client(surroundings, Attempts, Patience);
-            return await action(new Call(surroundings, parsed, options, connection, stele, cancellation));
+            var call = new Call(surroundings, parsed, options, connection, stele, cancellation);
+            try
+            {
+                return await action(call);
+            }
+            catch (SteleException e) when (e.Code == "not_found")
+            {
+                surroundings.Error.WriteLine(FailureText.Of(e));
+                if (await NearNames.Of(call, e) is { } near) surroundings.Error.WriteLine(near);
+                return ExitCode.Of(e);
+            }
         });
         return command;
     }

@@ -14,13 +14,26 @@ internal static class Completions
     internal static void AddTo(Command command, Surroundings surroundings, GlobalOptions options)
     {
         foreach (var argument in command.Arguments)
-            if (argument.Name is "KEY" or "prefix" or "PREFIX") argument.CompletionSources.Add(context => Ask(context, surroundings, options, Keys));
-            else if (argument.Name is "PATH" && command.Parents.Any(parent => parent.Name == "secret")) argument.CompletionSources.Add(context => Ask(context, surroundings, options, Secrets));
-            else if (argument.Name is "NAME" && command.Parents.Any(parent => parent.Name == "flag")) argument.CompletionSources.Add(context => Ask(context, surroundings, options, Flags));
-            else if (argument.Name is "FROM" or "TO" || (argument.Name is "NAME" && command.Parents.Any(parent => parent.Name == "environments"))) argument.CompletionSources.Add(context => Ask(context, surroundings, options, Environments));
+            if (Source(command, argument) is { } source) argument.CompletionSources.Add(context => Ask(context, surroundings, options, source));
         foreach (var option in command.Options.Where(option => option == options.Environment)) option.CompletionSources.Add(context => Ask(context, surroundings, options, Environments));
         foreach (var option in command.Options.Where(option => option.Name == "--prefix")) option.CompletionSources.Add(context => Ask(context, surroundings, options, Keys));
         foreach (var below in command.Subcommands) AddTo(below, surroundings, options);
+    }
+
+    /// <summary>Where the names are of which an argument is one; null: it is none of a list.</summary>
+    internal static Func<SteleClient, string?, string, Task<IEnumerable<string>>>? Source(Command command, Argument argument)
+    {
+        bool IsOf(string parent) => command.Parents.Any(above => above.Name == parent);
+        return argument.Name switch
+        {
+            "KEY" or "prefix" => Keys,
+            "PREFIX" => IsOf("flag") ? Flags : Keys,
+            "PATH" when IsOf("secret") => Secrets,
+            "NAME" when IsOf("flag") => Flags,
+            "FROM" or "TO" => Environments,
+            "NAME" when IsOf("environments") => Environments,
+            _ => null,
+        };
     }
 
     static IEnumerable<CompletionItem> Ask(CompletionContext context, Surroundings surroundings, GlobalOptions options, Func<SteleClient, string?, string, Task<IEnumerable<string>>> names)
@@ -47,5 +60,5 @@ internal static class Completions
     static async Task<IEnumerable<string>> Secrets(SteleClient client, string? environment, string word) =>
         (await client.ListSecretsAsync(new SecretList { Environment = environment, Prefix = word, Limit = Most }, CancellationToken.None)).Items.Select(item => item.Path);
 
-    static async Task<IEnumerable<string>> Environments(SteleClient client, string? environment, string word) => (await client.ListEnvironmentsAsync(CancellationToken.None)).Items.Select(item => item.Name);
+    internal static async Task<IEnumerable<string>> Environments(SteleClient client, string? environment, string word) => (await client.ListEnvironmentsAsync(CancellationToken.None)).Items.Select(item => item.Name);
 }

@@ -65,6 +65,44 @@ public sealed record Change
     public long? ExpectedVersion { get; init; }
 }
 
+/// <summary>Until when a write waits after it is committed: until everybody who watches what it changed has applied or refused it.</summary>
+public sealed record ChangeWait
+{
+    /// <summary>How long at most; then the answer says who is missing. 30 seconds, and at most 60.</summary>
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>It is complete only if so many watch; null: nobody need.</summary>
+    public int? SubscribersMin { get; init; }
+}
+
+/// <summary>What became of a revision with those who watch what it changed. The write stands, whatever they say.</summary>
+public sealed record Convergence
+{
+    /// <summary>How many were to see some of it when it was committed.</summary>
+    public int Matched { get; init; }
+
+    /// <summary>How many have applied it.</summary>
+    public int Applied { get; init; }
+
+    /// <summary>Those who have said nothing.</summary>
+    public required IReadOnlyList<ConvergenceParty> Pending { get; init; }
+
+    /// <summary>Those who could not apply it, and why.</summary>
+    public required IReadOnlyList<ConvergenceParty> Rejected { get; init; }
+
+    /// <summary>Nodes that did not answer, and may have some who watch.</summary>
+    public int UnansweredNodes { get; init; }
+
+    /// <summary>Whether all have applied it, and they are as many as were asked for.</summary>
+    public bool Complete { get; init; }
+}
+
+/// <summary>One who watches.</summary>
+/// <param name="Id">Its subscription.</param>
+/// <param name="Client">What it calls itself, or null.</param>
+/// <param name="Reason">Why it could not apply it; null: it has not said so.</param>
+public sealed record ConvergenceParty(string Id, string? Client, string? Reason);
+
 /// <summary>What a change set or a rollback wrote.</summary>
 public sealed record ChangeSetResult
 {
@@ -77,6 +115,10 @@ public sealed record ChangeSetResult
     /// <summary>Nothing was written: this is what would be.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool DryRun { get; init; }
+
+    /// <summary>With <see cref="ChangeWait"/>: who has applied it. Null without, and when a retry found it written.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public Convergence? Convergence { get; init; }
 
     /// <summary>One for each change; null where the server does not list them.</summary>
     public IReadOnlyList<ChangeResult>? Results { get; init; }

@@ -85,6 +85,17 @@ public sealed partial class SteleClient : IDisposable
     public Task<ChangeSetResult> ApplyChangesAsync(string? environment, ChangeSet changes, bool dryRun, CancellationToken cancellationToken) =>
         transport.Write(HttpMethod.Post, new QueryText("/v1/changes").With("env", environment).With("dry_run", dryRun ? "true" : null).ToString(), changes, SteleJson.Default.ChangeSet, SteleJson.Default.ChangeSetResult, cancellationToken);
 
+    /// <summary>
+    /// The same, answered when everybody who watches what it changed has applied or refused it, or the time is over: <see cref="ChangeSetResult.Convergence"/>
+    /// tells. The write stands in any case.
+    /// </summary>
+    public Task<ChangeSetResult> ApplyChangesAsync(string? environment, ChangeSet changes, ChangeWait wait, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(wait);
+        var path = new QueryText("/v1/changes").With("env", environment).With("wait_for", "subscribers").With("timeout", FormattableString.Invariant($"{wait.Timeout.TotalMilliseconds:0}ms")).With("min_subscribers", wait.SubscribersMin).ToString();
+        return transport.Write(HttpMethod.Post, path, changes, SteleJson.Default.ChangeSet, SteleJson.Default.ChangeSetResult, cancellationToken, wait.Timeout);
+    }
+
     /// <summary>Puts everything under a prefix back as it was at a revision, as one new revision.</summary>
     public Task<ChangeSetResult> RollbackAsync(string? environment, Rollback rollback, CancellationToken cancellationToken) =>
         transport.Write(HttpMethod.Post, new QueryText("/v1/rollback").With("env", environment).ToString(), rollback, SteleJson.Default.Rollback, SteleJson.Default.ChangeSetResult, cancellationToken);

@@ -15,7 +15,6 @@ internal sealed class SteleTransport(HttpClient http, SteleClientOptions options
 {
     readonly Endpoints endpoints = new([options.Url, .. options.Endpoints]);
 
-
     static readonly TimeSpan DelayFirst = TimeSpan.FromMilliseconds(100);
 
     /// <summary>What was last wrong with a server, though it may have answered since.</summary>
@@ -23,8 +22,8 @@ internal sealed class SteleTransport(HttpClient http, SteleClientOptions options
 
     internal Task<T> Get<T>(string path, JsonTypeInfo<T> answer, CancellationToken cancellation) => Call(HttpMethod.Get, path, null, answer, cancellation);
 
-    internal Task<T> Write<T, TBody>(HttpMethod method, string path, TBody body, JsonTypeInfo<TBody> type, JsonTypeInfo<T> answer, CancellationToken cancellation) =>
-        Call(method, path, JsonSerializer.SerializeToUtf8Bytes(body, type), answer, cancellation);
+    internal Task<T> Write<T, TBody>(HttpMethod method, string path, TBody body, JsonTypeInfo<TBody> type, JsonTypeInfo<T> answer, CancellationToken cancellation, TimeSpan longer = default) =>
+        Call(method, path, JsonSerializer.SerializeToUtf8Bytes(body, type), (response, request, stop) => Whole(response, request, answer, stop), null, cancellation, longer);
 
     internal Task<T> Call<T>(HttpMethod method, string path, byte[]? body, JsonTypeInfo<T> answer, CancellationToken cancellation, string? contentType = null) =>
         // no body is not an empty one, which is what null would become
@@ -34,7 +33,7 @@ internal sealed class SteleTransport(HttpClient http, SteleClientOptions options
     internal Task<SteleSecret> GetSecret(string path, CancellationToken cancellation) => Call(HttpMethod.Get, path, null, Secret, null, cancellation);
 
     /// <summary>The same of a wrap, which is opened once: an answer that was lost is not asked for again.</summary>
-    internal Task<SteleSecret> Unwrap(ReadOnlyMemory<byte> body, CancellationToken cancellation) => Attempt(HttpMethod.Post, "/v1/unwrap", body, null, Secret, null, cancellation);
+    internal Task<SteleSecret> Unwrap(ReadOnlyMemory<byte> body, CancellationToken cancellation) => Attempt(HttpMethod.Post, "/v1/unwrap", body, null, Secret, null, TimeSpan.Zero, cancellation);
 
     static async Task<SteleSecret> Secret(HttpResponseMessage response, HttpRequestMessage request, CancellationToken stop)
     {
@@ -66,7 +65,8 @@ internal sealed class SteleTransport(HttpClient http, SteleClientOptions options
 
     delegate Task<T> Reader<T>(HttpResponseMessage response, HttpRequestMessage request, CancellationToken cancellation);
 
-    async Task<T> Call<T>(HttpMethod method, string path, ReadOnlyMemory<byte>? body, Reader<T> answer, string? contentType, CancellationToken cancellation)
+    // longer: by how much the answer may take more than answers do
+    async Task<T> Call<T>(HttpMethod method, string path, ReadOnlyMemory<byte>? body, Reader<T> answer, string? contentType, CancellationToken cancellation, TimeSpan longer = default)
     {
         var key = method == HttpMethod.Get ? null : Guid.CreateVersion7(options.Clock.GetUtcNow()).ToString("N");
         for (var attempt = 1; ; attempt++)
@@ -74,7 +74,7 @@ internal sealed class SteleTransport(HttpClient http, SteleClientOptions options
             SteleException failure;
             try
             {
-                return await Attempt(method, path, body, key, answer, contentType, cancellation);
+                return await Attempt(method, path, body, key, answer, contentType, longer, cancellation);
             }
             catch (SteleException e) when (attempt < options.Attempts && IsTransient(e))
             {
@@ -109,9 +109,9 @@ internal sealed class SteleTransport(HttpClient http, SteleClientOptions options
         }
     }
 
-    async Task<T> Attempt<T>(HttpMethod method, string path, ReadOnlyMemory<byte>? body, string? key, Reader<T> answer, string? contentType, CancellationToken cancellation)
+    async Task<T> Attempt<T>(HttpMethod method, string path, ReadOnlyMemory<byte>? body, string? key, Reader<T> answer, string? contentType, TimeSpan longer, CancellationToken cancellation)
     {
-        using var timeout = new CancellationTokenSource(options.AttemptTimeout, options.Clock);
+        using var timeout = new CancellationTokenSource(options.AttemptTimeout + longer, options.Clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, timeout.Token);
         using var request = Request(method, path, body, key, contentType);
         try
@@ -171,6 +171,7 @@ internal sealed class SteleTransport(HttpClient http, SteleClientOptions options
         if (bytes.Length == 0 && response.StatusCode == HttpStatusCode.NoContent) bytes = "{}"u8.ToArray();
         try
         {
+            if (!System.Text.Unicode.Utf8.IsValid(bytes)) throw new JsonException("it is not UTF-8");
             return JsonSerializer.Deserialize(bytes, answer) ?? throw new JsonException("null");
         }
         catch (JsonException e)

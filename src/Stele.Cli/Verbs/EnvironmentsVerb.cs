@@ -11,7 +11,7 @@ internal static class EnvironmentsVerb
     {
         var command = new Command("environments", "List the environments; create, describe, order or delete them")
         {
-            new Command("list", "List the environments").Does(surroundings, options, List),
+            new Command("list", "List the environments").Polls(surroundings, options, List),
             Get(surroundings, options),
             Create(surroundings, options),
             Describe(surroundings, options),
@@ -19,7 +19,7 @@ internal static class EnvironmentsVerb
             Delete(surroundings, options),
         };
         command.Aliases.Add("env");
-        return command.Does(surroundings, options, List);
+        return command.Polls(surroundings, options, List);
     }
 
     static async Task<int> List(Call call) => Show(call, await call.Client.ListEnvironmentsAsync(call.Cancellation));

@@ -30,14 +30,18 @@ internal static class FlagVerb
         var version = new Option<long?>("--version") { Description = "A version of it", HelpName = "N" };
         var command = new Command("get", "Print a flag's definition, now or as it was") { name, version };
         past.AddTo(command);
+        var watch = new WatchOption();
+        watch.AddTo(command);
         return command.Does(surroundings, options, async call =>
         {
             if (!past.TryGet(call, out var at, out var revision)) return ExitCode.Usage;
-            var read = new ConfigRead { Environment = call.Environment, Version = call.Parsed.GetValue(version), Revision = revision, At = at };
-            var item = await call.Client.GetFlagAsync(call.Parsed.GetRequiredValue(name), read, call.Cancellation);
-            if (call.Json) return call.Print(item, SteleJson.Default.FlagItem);
-            call.Print(Given(item), SteleJson.Default.JsonElement);
-            return ExitCode.Done;
+            var (flag, read) = (call.Parsed.GetRequiredValue(name), new ConfigRead { Environment = call.Environment, Version = call.Parsed.GetValue(version), Revision = revision, At = at });
+            if (!watch.Check(call, read.Version is not null || at is not null || revision is not null)) return ExitCode.Usage;
+            return await watch.Run(call, "flag", flag, change => change.Key == flag, async () =>
+            {
+                var item = await call.Client.GetFlagAsync(flag, read, call.Cancellation);
+                return (call.Json ? call.Print(item, SteleJson.Default.FlagItem) : call.Print(Given(item), SteleJson.Default.JsonElement), item.Revision);
+            });
         });
     }
 
@@ -72,6 +76,8 @@ internal static class FlagVerb
         var past = new PastOptions();
         var command = new Command("list", "List flags") { prefix, archived, stale };
         past.AddTo(command);
+        var watch = new WatchOption();
+        watch.AddTo(command);
         return command.Does(surroundings, options, async call =>
         {
             if (!past.TryGet(call, out var at, out var revision)) return ExitCode.Usage;
@@ -79,13 +85,19 @@ internal static class FlagVerb
             {
                 Environment = call.Environment, Prefix = call.Parsed.GetValue(prefix), Archived = call.Parsed.GetValue(archived), StaleDays = call.Parsed.GetValue(stale), Limit = ListVerb.PageItems, At = at, Revision = revision,
             };
-            var page = await call.Client.ListFlagsAsync(list, call.Cancellation);
-            var items = page.Items.ToList();
-            for (; page.NextCursor is not null; items.AddRange(page.Items)) page = await call.Client.ListFlagsAsync(list with { Cursor = page.NextCursor }, call.Cancellation);
-            if (call.Json) return call.Print(new FlagPage { Items = items, Revision = page.Revision }, SteleJson.Default.FlagPage);
-            foreach (var line in call.Ink.Table(["NAME", "VERSION", "WHEN", "LAST EVALUATED", "STATE", "DEFINITION"], items.Select(Row))) call.Line(line);
-            return ExitCode.Done;
+            if (!watch.Check(call, at is not null || revision is not null)) return ExitCode.Usage;
+            return await watch.Run(call, "flag", list.Prefix, static _ => true, () => Print(call, list));
         });
+    }
+
+    static async Task<(int Code, long Revision)> Print(Call call, FlagList list)
+    {
+        var page = await call.Client.ListFlagsAsync(list, call.Cancellation);
+        var items = page.Items.ToList();
+        for (; page.NextCursor is not null; items.AddRange(page.Items)) page = await call.Client.ListFlagsAsync(list with { Cursor = page.NextCursor }, call.Cancellation);
+        if (call.Json) return (call.Print(new FlagPage { Items = items, Revision = page.Revision }, SteleJson.Default.FlagPage), page.Revision);
+        foreach (var line in call.Ink.Table(["NAME", "VERSION", "WHEN", "LAST EVALUATED", "STATE", "DEFINITION"], items.Select(Row))) call.Line(line);
+        return (ExitCode.Done, page.Revision);
     }
 
     static Command Delete(Surroundings surroundings, GlobalOptions options)
@@ -107,18 +119,26 @@ internal static class FlagVerb
     static Command History(Surroundings surroundings, GlobalOptions options)
     {
         var name = Name();
-        return new Command("history", "Show the versions of a flag, newest first") { name }.Does(surroundings, options, async call =>
+        var watch = new WatchOption();
+        var command = new Command("history", "Show the versions of a flag, newest first") { name };
+        watch.AddTo(command);
+        return command.Does(surroundings, options, call =>
         {
-            var items = new List<FlagVersion>();
-            for (string? cursor = null; ;)
+            var flag = call.Parsed.GetRequiredValue(name);
+            return watch.Run(call, "flag", flag, change => change.Key == flag, async () =>
             {
-                var page = await call.Client.GetFlagHistoryAsync(call.Parsed.GetRequiredValue(name), call.Environment, ListVerb.PageItems, cursor, call.Cancellation);
-                items.AddRange(page.Items);
-                if ((cursor = page.NextCursor) is null) break;
-            }
-            if (call.Json) return call.Print(new FlagHistory { Items = items }, SteleJson.Default.FlagHistory);
-            foreach (var line in call.Ink.Table(["VERSION", "REVISION", "WHEN", "BY", "DEFINITION", "WHY"], items.Select(Row))) call.Line(line);
-            return ExitCode.Done;
+                var items = new List<FlagVersion>();
+                for (string? cursor = null; ;)
+                {
+                    var page = await call.Client.GetFlagHistoryAsync(flag, call.Environment, ListVerb.PageItems, cursor, call.Cancellation);
+                    items.AddRange(page.Items);
+                    if ((cursor = page.NextCursor) is null) break;
+                }
+                var revision = items.Select(item => item.Revision).DefaultIfEmpty().Max();
+                if (call.Json) return (call.Print(new FlagHistory { Items = items }, SteleJson.Default.FlagHistory), revision);
+                foreach (var line in call.Ink.Table(["VERSION", "REVISION", "WHEN", "BY", "DEFINITION", "WHY"], items.Select(Row))) call.Line(line);
+                return (ExitCode.Done, revision);
+            });
         });
     }
 

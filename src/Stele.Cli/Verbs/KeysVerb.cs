@@ -8,7 +8,7 @@ internal static class KeysVerb
 {
     internal static Command Make(Surroundings surroundings, GlobalOptions options) => new("keys", "The keys by which secrets are encrypted: status, rotate, rewrap, retire")
     {
-        new Command("status", "Show the keys, and what each is used for").Does(surroundings, options, async call => Show(call, await call.Client.GetKeysAsync(call.Cancellation))),
+        new Command("status", "Show the keys, and what each is used for").Polls(surroundings, options, async call => Show(call, await call.Client.GetKeysAsync(call.Cancellation))),
         new Command("rotate", "Make a new version, which encrypts from now on").Does(surroundings, options, async call =>
         {
             var ring = await call.Client.RotateKeysAsync(call.Cancellation);

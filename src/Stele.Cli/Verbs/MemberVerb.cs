@@ -9,14 +9,14 @@ internal static class MemberVerb
     internal static Command MakeUser(Surroundings surroundings, GlobalOptions options) =>
         new("user", "Make, list, change and remove users")
         {
-            Create(surroundings, options, isUser: true), new Command("list", "List users").Does(surroundings, options, call => List(call, call.Client.ListUsersAsync)),
+            Create(surroundings, options, isUser: true), new Command("list", "List users").Polls(surroundings, options, call => List(call, call.Client.ListUsersAsync)),
             Get(surroundings, options, "Show a user", isUser: true), Change(surroundings, options, isUser: true), Remove(surroundings, options, "Remove a user, with his tokens and sessions", isUser: true), Password(surroundings, options),
         };
 
     internal static Command MakeServiceAccount(Surroundings surroundings, GlobalOptions options) =>
         new("service-account", "Make, list, change and remove service accounts")
         {
-            Create(surroundings, options, isUser: false), new Command("list", "List service accounts").Does(surroundings, options, call => List(call, call.Client.ListServiceAccountsAsync)),
+            Create(surroundings, options, isUser: false), new Command("list", "List service accounts").Polls(surroundings, options, call => List(call, call.Client.ListServiceAccountsAsync)),
             Get(surroundings, options, "Show a service account", isUser: false), Change(surroundings, options, isUser: false), Remove(surroundings, options, "Remove a service account, with its tokens", isUser: false),
         };
 

@@ -19,13 +19,13 @@ internal static class OrgVerb
             Change(surroundings, options, "unarchive", "Open an archived organization again", "open again", (client, name, why, cancellation) => client.UnarchiveOrgAsync(name, why, cancellation)),
         };
         command.Aliases.Add("orgs");
-        return command.Does(surroundings, options, call => Show(call, archived: false));
+        return command.Polls(surroundings, options, call => Show(call, archived: false));
     }
 
     static Command List(Surroundings surroundings, GlobalOptions options)
     {
         var archived = new Option<bool>("--archived") { Description = "Those that are archived" };
-        return new Command("list", "List organizations") { archived }.Does(surroundings, options, call => Show(call, call.Parsed.GetValue(archived)));
+        return new Command("list", "List organizations") { archived }.Polls(surroundings, options, call => Show(call, call.Parsed.GetValue(archived)));
     }
 
     static async Task<int> Show(Call call, bool archived)

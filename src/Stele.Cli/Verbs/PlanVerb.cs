@@ -32,18 +32,22 @@ internal static class PlanVerb
         var yes = new Option<bool>("--yes", "-y") { Description = "Do not ask" };
         var message = new Option<string?>("--message", "-m") { Description = "Why: kept in the history", HelpName = "TEXT" };
         var atBase = new Option<long?>("--base") { Description = "The revision that plan compared with: apply only if nothing has changed since", HelpName = "REVISION" };
-        return new Command("apply", "Have the server be as a directory of files says, as one change") { directory, prune, yes, message, atBase }.Does(surroundings, options, async call =>
+        var wait = new SubscriberWait();
+        var command = new Command("apply", "Have the server be as a directory of files says, as one change") { directory, prune, yes, message, atBase };
+        wait.AddTo(command);
+        return command.Does(surroundings, options, async call =>
         {
+            if (!wait.TryGet(call, out var waiting)) return ExitCode.Usage;
             var path = call.Parsed.GetRequiredValue(directory);
             if (await Compare(call, path, call.Parsed.GetValue(prune)) is not { } plan) return ExitCode.Usage;
             Show(call, plan);
             if (plan.IsEmpty) return call.Json ? call.Print(Summary(plan, null), PlanJson.Default.PlanSummary) : ExitCode.Done;
             var removed = plan.Differences.Count(difference => difference.Op == "removed");
             if (await call.Confirm(removed > 0 ? $"Apply this, and delete {removed}?" : "Apply this?", call.Parsed.GetValue(yes)) is { } no) return no;
-            var revision = await Apply(call, plan, call.Parsed.GetValue(atBase) ?? plan.Base, call.Parsed.GetValue(message) ?? $"apply of {Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)))}");
-            if (call.Json) return call.Print(Summary(plan, revision), PlanJson.Default.PlanSummary);
-            call.Line($"{plan.Differences.Count} applied {call.Ink.Faint($"(revision {revision})")}");
-            return ExitCode.Done;
+            var result = await Apply(call, plan, call.Parsed.GetValue(atBase) ?? plan.Base, call.Parsed.GetValue(message) ?? $"apply of {Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)))}", waiting);
+            if (call.Json) call.Print(Summary(plan, result?.Revision ?? plan.Base), PlanJson.Default.PlanSummary);
+            else call.Line($"{plan.Differences.Count} applied {call.Ink.Faint($"(revision {result?.Revision ?? plan.Base})")}");
+            return waiting is null || result is null ? ExitCode.Done : SubscriberWait.Report(call, result);
         });
     }
 
@@ -99,17 +103,18 @@ internal static class PlanVerb
 
     static string Cut(JsonElement value) => Ink.Cut(Ink.Show(value), ValueCharacters);
 
-    static async Task<long> Apply(Call call, CodePlan plan, long expected, string message)
+    // null: nothing but environments was to be made
+    static async Task<ChangeSetResult?> Apply(Call call, CodePlan plan, long expected, string message, ChangeWait? wait)
     {
         foreach (var missing in plan.Missing) await call.Client.CreateEnvironmentAsync(missing, null, call.Cancellation);
         // a new environment is a revision of its own, after the one that was compared with: nothing can be in it yet
         var changes = plan.Differences.Select(difference => difference.Change).Where(change => change.Op != "check").ToList();
-        if (changes.Count == 0) return plan.Base;
+        if (changes.Count == 0) return null;
         var isNew = plan.Missing.Count > 0;
         var set = new ChangeSet { Changes = changes, ChangeLog = message, ExpectedRevision = isNew ? null : expected, Scope = isNew ? null : "environment" };
         try
         {
-            return (await call.Client.ApplyChangesAsync(null, set, call.Cancellation)).Revision;
+            return await (wait is null ? call.Client.ApplyChangesAsync(null, set, call.Cancellation) : call.Client.ApplyChangesAsync(null, set, wait, call.Cancellation));
         }
         catch (SteleException e) when (e.Code == "conflict")
         {

@@ -7,7 +7,7 @@ namespace Stele.Cli.Verbs;
 internal static class RoleVerb
 {
     internal static Command Make(Surroundings surroundings, GlobalOptions options) =>
-        new("role", "List, make, change and remove roles") { new Command("list", "List roles, the built-in ones included").Does(surroundings, options, List), Get(surroundings, options), Set(surroundings, options), Remove(surroundings, options) };
+        new("role", "List, make, change and remove roles") { new Command("list", "List roles, the built-in ones included").Polls(surroundings, options, List), Get(surroundings, options), Set(surroundings, options), Remove(surroundings, options) };
 
     internal static Command MakeAccess(Surroundings surroundings, GlobalOptions options) => new("access", "Say why something is allowed or not") { Explain(surroundings, options) };
 

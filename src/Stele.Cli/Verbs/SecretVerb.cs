@@ -94,17 +94,25 @@ internal static class SecretVerb
         var prefix = new Argument<string?>("PATH") { Arity = ArgumentArity.ZeroOrOne, Description = "Paths that begin with this" };
         var status = new Option<string?>("--status") { Description = "active, rotation_due, expiring, expired, deleted or destroyed", HelpName = "STATUS" };
         status.AcceptOnlyFromAmong("active", "rotation_due", "expiring", "expired", "deleted", "destroyed");
-        return new Command("list", "List secrets, without their values") { prefix, status }.Does(surroundings, options, async call =>
+        var watch = new WatchOption();
+        var command = new Command("list", "List secrets, without their values") { prefix, status };
+        watch.AddTo(command);
+        return command.Does(surroundings, options, call =>
         {
             var list = new SecretList { Environment = call.Environment, Prefix = call.Parsed.GetValue(prefix), Status = call.Parsed.GetValue(status), Limit = ListVerb.PageItems };
-            var page = await call.Client.ListSecretsAsync(list, call.Cancellation);
-            var items = page.Items.ToList();
-            for (; page.NextCursor is not null; items.AddRange(page.Items)) page = await call.Client.ListSecretsAsync(list with { Cursor = page.NextCursor }, call.Cancellation);
-            if (call.Json) return call.Print(new SecretPage { Items = items, Revision = page.Revision }, SteleJson.Default.SecretPage);
-            foreach (var line in call.Ink.Table(["PATH", "VERSION", "WHEN", "STATUS", "UNTIL", "ROTATION DUE"], items.Select(item => (IReadOnlyList<string>)
-                [item.Path, Number(item.Version), Ink.Time(item.CreatedAt), item.Status ?? "", Ink.Time(item.ExpiresAt), Ink.Time(item.RotationDueAt)]))) call.Line(line);
-            return ExitCode.Done;
+            return watch.Run(call, "secret", list.Prefix, static _ => true, () => Print(call, list));
         });
+    }
+
+    static async Task<(int Code, long Revision)> Print(Call call, SecretList list)
+    {
+        var page = await call.Client.ListSecretsAsync(list, call.Cancellation);
+        var items = page.Items.ToList();
+        for (; page.NextCursor is not null; items.AddRange(page.Items)) page = await call.Client.ListSecretsAsync(list with { Cursor = page.NextCursor }, call.Cancellation);
+        if (call.Json) return (call.Print(new SecretPage { Items = items, Revision = page.Revision }, SteleJson.Default.SecretPage), page.Revision);
+        foreach (var line in call.Ink.Table(["PATH", "VERSION", "WHEN", "STATUS", "UNTIL", "ROTATION DUE"], items.Select(item => (IReadOnlyList<string>)
+            [item.Path, Number(item.Version), Ink.Time(item.CreatedAt), item.Status ?? "", Ink.Time(item.ExpiresAt), Ink.Time(item.RotationDueAt)]))) call.Line(line);
+        return (ExitCode.Done, page.Revision);
     }
 
     static Command Metadata(Surroundings surroundings, GlobalOptions options)

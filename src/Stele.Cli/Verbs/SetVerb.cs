@@ -24,26 +24,33 @@ internal static class SetVerb
         var write = new WriteOptions();
         var command = new Command("set", "Write a value") { key, value, asText, asJson, file, type, schema };
         write.AddTo(command);
+        var wait = new SubscriberWait();
+        wait.AddTo(command);
         return command.Does(surroundings, options, async call =>
         {
-            if (call.Key(key) is not { } name || !write.Check(call)) return ExitCode.Usage;
+            if (call.Key(key) is not { } name || !write.Check(call) || !wait.TryGet(call, out var waiting)) return ExitCode.Usage;
             var (given, path) = (call.Parsed.GetValue(value), call.Parsed.GetValue(file));
             if (given is null == path is null) return call.Usage("set takes VALUE or --file, one of them.");
             if ((given ?? await ReadFile(call, path!)) is not { } text) return ExitCode.Usage;
             if (Parse(call, text, call.Parsed.GetValue(asText) || (call.Parsed.GetValue(type) == "string" && !call.Parsed.GetValue(asJson)), call.Parsed.GetValue(asJson)) is not { } json) return ExitCode.Usage;
             if (await SchemaVerb.Read(call, call.Parsed.GetValue(schema)) is not { } rules) return ExitCode.Usage;
-            var item = await call.Client.SetConfigAsync(name, call.Environment, new ConfigSet
-            {
-                Value = json,
-                Schema = rules,
-                ValueType = call.Parsed.GetValue(type),
-                ChangeLog = call.Parsed.GetValue(write.Message),
-                ExpectedVersion = await write.ExpectedVersion(call, name),
-            }, call.Cancellation);
+            var set = new ConfigSet { Value = json, Schema = rules, ValueType = call.Parsed.GetValue(type), ChangeLog = call.Parsed.GetValue(write.Message), ExpectedVersion = await write.ExpectedVersion(call, name) };
+            if (waiting is not null) return await SetAndWait(call, name, set, waiting);
+            var item = await call.Client.SetConfigAsync(name, call.Environment, set, call.Cancellation);
             if (call.Json) return call.Print(item, SteleJson.Default.ConfigItem);
             call.Line($"{item.Key} = {Ink.Show(item.Value)} {call.Ink.Faint($"({item.Environment}, version {item.Version}, revision {item.Revision})")}");
             return ExitCode.Done;
         });
+    }
+
+    /// <summary>Only change sets wait, so it is one of one.</summary>
+    static async Task<int> SetAndWait(Call call, string key, ConfigSet set, ChangeWait wait)
+    {
+        var change = new Change { Op = "set", Key = key, Value = set.Value, ValueType = set.ValueType, ExpectedVersion = set.ExpectedVersion, Schema = set.Schema.ValueKind == JsonValueKind.Undefined ? null : set.Schema };
+        var result = await call.Client.ApplyChangesAsync(call.Environment, new ChangeSet { Changes = [change], ChangeLog = set.ChangeLog }, wait, call.Cancellation);
+        if (call.Json) call.Print(result, SteleJson.Default.ChangeSetResult);
+        else call.Line($"{key} = {Ink.Show(set.Value)} {call.Ink.Faint($"({result.Results?[0].Environment}, version {result.Results?[0].Version}, revision {result.Revision})")}");
+        return SubscriberWait.Report(call, result);
     }
 
     static JsonElement? Parse(Call call, string text, bool asText, bool asJson)

@@ -7,19 +7,14 @@ namespace Stele.Cli.Verbs;
 /// <summary><c>stele status</c>: how the node is, whatever it tells; a newer server may tell more than this tool knows.</summary>
 internal static class StatusVerb
 {
-    internal static Command Make(Surroundings surroundings, GlobalOptions options)
-    {
-        var watch = new WatchOption();
-        var command = new Command("status", "Show how the node is");
-        watch.AddTo(command);
-        return command.Does(surroundings, options, call => watch.Poll(call, async () =>
+    internal static Command Make(Surroundings surroundings, GlobalOptions options) =>
+        new Command("status", "Show how the node is").Polls(surroundings, options, async call =>
         {
             var status = await call.Client.GetStatusAsync(call.Cancellation);
             if (call.Json) return call.Print(status, SteleJson.Default.JsonElement);
             foreach (var line in Lines(status, 0)) call.Line(line);
             return ExitCode.Done;
-        }));
-    }
+        });
 
     static IEnumerable<string> Lines(JsonElement element, int indent)
     {

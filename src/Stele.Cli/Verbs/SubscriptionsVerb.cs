@@ -10,7 +10,7 @@ internal static class SubscriptionsVerb
     const int PageItems = 1000;
 
     internal static Command Make(Surroundings surroundings, GlobalOptions options) =>
-        new Command("subscriptions", "Show who watches, and what they have applied") { Acknowledge(surroundings, options) }.Does(surroundings, options, async call =>
+        new Command("subscriptions", "Show who watches, and what they have applied") { Acknowledge(surroundings, options) }.Polls(surroundings, options, async call =>
         {
             var items = new List<SubscriptionItem>();
             SubscriptionPage page;

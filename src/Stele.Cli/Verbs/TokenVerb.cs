@@ -7,7 +7,7 @@ namespace Stele.Cli.Verbs;
 internal static class TokenVerb
 {
     internal static Command Make(Surroundings surroundings, GlobalOptions options) =>
-        new("token", "Make, list and revoke tokens") { Create(surroundings, options), new Command("list", "List tokens").Does(surroundings, options, List), Revoke(surroundings, options) };
+        new("token", "Make, list and revoke tokens") { Create(surroundings, options), new Command("list", "List tokens").Polls(surroundings, options, List), Revoke(surroundings, options) };
 
     static Command Create(Surroundings surroundings, GlobalOptions options)
     {

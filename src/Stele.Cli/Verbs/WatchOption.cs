@@ -35,17 +35,32 @@ internal sealed class WatchOption
         return code;
     }
 
-    /// <summary>The same of what sends no changes: every two seconds.</summary>
+    /// <summary>The same of what sends no changes: it is asked for every two seconds, and printed when it is not as it was.</summary>
     internal async Task<int> Poll(Call call, Func<Task<int>> once)
     {
-        var code = await once();
-        if (!call.Parsed.GetValue(option)) return code;
+        if (!call.Parsed.GetValue(option)) return await once();
+        var (code, shown) = await call.Aside(once);
+        call.Surroundings.Out.Write(shown);
         using var timer = new PeriodicTimer(Every, call.Surroundings.Clock);
-        while (await timer.WaitForNextTickAsync(call.Cancellation))
+        while (code == ExitCode.Done && await timer.WaitForNextTickAsync(call.Cancellation))
         {
+            (code, var now) = await call.Aside(once);
+            if (now == shown) continue;
             if (!call.Json) call.Line("");
-            code = await once();
+            call.Surroundings.Out.Write(shown = now);
         }
         return code;
+    }
+}
+
+/// <summary>Listings that people leave open.</summary>
+internal static class WatchedCommands
+{
+    /// <summary>Gives a verb its action, and <c>--watch</c>, by which it is done again and again.</summary>
+    internal static Command Polls(this Command command, Surroundings surroundings, GlobalOptions options, Func<Call, Task<int>> action)
+    {
+        var watch = new WatchOption();
+        watch.AddTo(command);
+        return command.Does(surroundings, options, call => watch.Poll(call, () => action(call)));
     }
 }

@@ -8,7 +8,7 @@ internal static class WebhookVerb
 {
     internal static Command Make(Surroundings surroundings, GlobalOptions options) => new("webhook", "Have changes sent, signed, to an address")
     {
-        Create(surroundings, options), Change(surroundings, options), new Command("list", "List webhooks, and how far each has come").Does(surroundings, options, List),
+        Create(surroundings, options), Change(surroundings, options), new Command("list", "List webhooks, and how far each has come").Polls(surroundings, options, List),
         One("get", "Show a webhook, and how far it has come", surroundings, options, async (call, id) => Shown(call, await call.Client.GetWebhookAsync(id, call.Cancellation))),
         One("delete", "Remove a webhook", surroundings, options, Delete), Rotate(surroundings, options), One("test", "Send one message now", surroundings, options, Test),
         One("deliveries", "What became of messages, the newest first", surroundings, options, (call, id) => Letters(call, id, onlyDead: false)),

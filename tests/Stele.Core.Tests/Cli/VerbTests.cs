@@ -128,8 +128,10 @@ public sealed class VerbTests
     {
         foreach (var time in new[] { "2026-01-31T10:00:00Z", "2026-01-31T12:00:00+02:00", "2h" }) await server.Run("get", "a.b", "--at", time);
         await server.Run("get", "a.b", "--at", "2026-01-31");
-        Assert.All(server.Handler.Requests.Take(3), sent => Assert.EndsWith("at=2026-01-31T10%3A00%3A00.000000Z", sent.Path, StringComparison.Ordinal));
-        Assert.EndsWith("at=2026-01-31T00%3A00%3A00.000000Z", server.Handler.Requests[3].Path, StringComparison.Ordinal);
+        // beside those that look for a key that is meant
+        var read = server.Handler.Requests.Where(sent => sent.Path.StartsWith("/v1/config/", StringComparison.Ordinal)).ToList();
+        Assert.All(read.Take(3), sent => Assert.EndsWith("at=2026-01-31T10%3A00%3A00.000000Z", sent.Path, StringComparison.Ordinal));
+        Assert.EndsWith("at=2026-01-31T00%3A00%3A00.000000Z", read[3].Path, StringComparison.Ordinal);
         server.Intercept = _ => StubHandler.Json("""{"items":[]}""");
         await server.Run("diff", "production@2h", "production@120");
         Assert.EndsWith("/v1/diff?from=production%402026-01-31T10%3A00%3A00.000000Z&to=production%40120&limit=1000", server.Handler.Requests[^1].Path, StringComparison.Ordinal);
@@ -203,6 +205,25 @@ public sealed class VerbTests
     [Fact]
     public async Task A_misspelt_option_gets_a_suggestion() =>
         Assert.Contains("did you mean --revision", (await server.Run("list", "--revison", "3")).Error, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("services.payment.timout", "services.payment.timeout")]
+    [InlineData("service.payment.timeout", "services.payment.timeout")]
+    [InlineData("Services.Payment.Timeout", "services.payment.timeout")]
+    [InlineData("payment.timeout", "services.payment.timeout")]
+    [InlineData("services.payment.retrys", "services.payment.retries")]
+    [InlineData("something.else", null)]
+    public async Task A_key_that_is_not_there_is_answered_with_those_that_look_alike(string key, string? meant)
+    {
+        server.Put("development", "services.payment.timeout", "1");
+        server.Put("development", "services.payment.retries", "2");
+        var (code, _, error) = await server.Run("get", key);
+        Assert.Equal(3, code);
+        Assert.Equal(meant is not null, error.Contains("did you mean", StringComparison.Ordinal));
+        if (meant is not null) Assert.Contains($"{key}: did you mean {meant}?", error, StringComparison.Ordinal);
+        var (_, _, elsewhere) = await server.Run("get", "services.payment.timeout", "--env", "developmnt");
+        Assert.Contains("developmnt: did you mean development?", elsewhere, StringComparison.Ordinal);
+    }
 
     [Fact]
     public async Task Help_version_completion_and_what_belongs_to_the_server_explain_themselves()

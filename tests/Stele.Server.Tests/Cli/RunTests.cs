@@ -68,6 +68,32 @@ public sealed class RunTests(HttpServer server) : IClassFixture<HttpServer>
         Assert.Equal(2, await past.Ended());
     }
 
+    [Fact]
+    public async Task Listings_are_printed_again_when_something_in_them_changes()
+    {
+        await Secret("shown/first", "v");
+        (await server.Send("PUT", "/v1/flags/shown-first?env=production", """{"enabled":true}""")).Is(200);
+        await Put("shown.a", "1");
+        ToolProcess[] tools =
+        [
+            ToolProcess.Start(server, "flag", "list", "shown-", "--watch"), ToolProcess.Start(server, "flag", "get", "shown-first", "-w"), ToolProcess.Start(server, "flag", "history", "shown-first", "--watch"),
+            ToolProcess.Start(server, "secret", "list", "shown/", "--watch"), ToolProcess.Start(server, "history", "shown.a", "--watch"), ToolProcess.Start(server, "env", "list", "--watch", "--json"),
+        ];
+        foreach (var (tool, says) in tools.Zip((string[])["shown-first", "true", "VERSION", "shown/first", "VERSION", "production"])) await tool.Says(says);
+        await Secret("shown/second", "v");
+        (await server.Send("PUT", "/v1/flags/shown-first?env=production", """{"enabled":false,"change_log":"turned off"}""")).Is(200);
+        (await server.Send("PUT", "/v1/flags/shown-second?env=production", """{"enabled":true}""")).Is(200);
+        (await server.Put("shown.a", """{"value":2,"change_log":"a second one"}""", "?env=production")).Is(200);
+        (await server.Post("/v1/environments", """{"name":"shown-too"}""")).Is(201);
+        foreach (var (tool, says) in tools.Zip((string[])["shown-second", "false", "turned off", "shown/second", "a second one", "shown-too"]))
+        {
+            await tool.Says(says);
+            tool.Dispose();
+        }
+        using var past = ToolProcess.Start(server, "flag", "list", "--revision", "1", "--watch");
+        Assert.Equal(2, await past.Ended());
+    }
+
     async Task Secret(string path, string value) => (await server.Send("PUT", $"/v1/secrets/{path}?env=production", $$"""{"value":"{{value}}"}""")).Is(200);
 
     [Fact]
