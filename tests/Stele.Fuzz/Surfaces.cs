@@ -12,6 +12,7 @@ internal static class Surfaces
     [
         ("json", () => Of(JsonSurface.Surface())), ("query", () => Of(QuerySurface.Surface())), ("bodies", () => Of(BodySurface.Surface())), ("schema", () => Of(SchemaSurface.Surface())), ("flags", () => Of(FlagSurface.Surface())),
         ("import", () => Of(ImportSurface.Surface())), ("jwt", () => Of(JwtSurface.Surface())), ("protobuf", () => Of(ProtobufSurface.Surface())),
+        ("names", () => Of(NameSurface.Surface())), ("kept", () => Of(KeptSurface.Surface())), ("templates", () => Of(TemplateSurface.Surface())), ("code", () => Of(CodeSurface.Surface())),
     ];
 
     /// <summary>All of them.</summary>
@@ -25,7 +26,7 @@ internal static class Surfaces
     /// <summary>How many inputs each run of the tests gives to one: together they take less than a minute.</summary>
     public static int InputsInCi(string name) => name switch
     {
-        "schema" or "flags" or "import" => 4_000,
+        "schema" or "flags" or "import" or "kept" or "code" => 4_000,
         "http" or "websocket" or "grpc" or "http2" or "events" or "flagd" => 4_000,
         _ => 12_000,
     };

@@ -45,7 +45,7 @@ internal static class CodeSet
                 if (entry.Environment == name) values[entry.Key] = entry;
                 else notes.Problems.Add(new SourceNote(entry.File, entry.Line, $"is for {entry.Environment}, and lies in {name}"));
         }
-        var schemas = Members(Path.Combine(root, name, SchemasFile), notes)?.ToDictionary(member => member.Name, member => member.Value, StringComparer.Ordinal) ?? [];
+        var schemas = Members(Path.Combine(root, name, SchemasFile), notes)?.ToDictionary(member => member.Name, member => Json(member.Value), StringComparer.Ordinal) ?? [];
         foreach (var key in schemas.Keys.Where(key => !values.ContainsKey(key))) notes.Problems.Add(new SourceNote($"{name}/{SchemasFile}", 0, $"{key} has a schema and no value: a schema belongs to a value"));
         return new CodeEnvironment(name, values, schemas, Flags(Path.Combine(root, name, FlagsFile), notes));
     }
@@ -54,26 +54,36 @@ internal static class CodeSet
     {
         if (Members(path, notes) is not { } members) return null;
         var flags = new Dictionary<string, JsonElement>(StringComparer.Ordinal);
-        foreach (var (name, value) in members)
-            if (name is "flags" or Rules && value.ValueKind == JsonValueKind.Object)
-                foreach (var flag in value.EnumerateObject()) flags[name == Rules ? $"{Rules}/{flag.Name}" : flag.Name] = flag.Value;
-            else if (name == "metadata") flags["$metadata"] = value;
-            else if (name[0] != '$') notes.Problems.Add(new SourceNote(path, 0, $"{name} is not known in a file of flags: flags, {Rules} and metadata are"));
+        try
+        {
+            foreach (var (name, _, value) in members)
+                if (name is "flags" or Rules)
+                    foreach (var flag in Each(value, path, notes)) flags[name == Rules ? $"{Rules}/{flag.Name}" : flag.Name] = Json(flag.Value);
+                else if (name == "metadata") flags["$metadata"] = Json(value);
+                else if (!name.StartsWith('$')) notes.Problems.Add(new SourceNote(path, value.Line, $"{name} is not known in a file of flags: flags, {Rules} and metadata are"));
+        }
+        catch (SourceFormatException e)
+        {
+            notes.Problems.Add(new SourceNote(path, e.Line, e.Message));
+        }
         return flags;
     }
 
     // null: there is no such file, or it is not one (which is noted)
-    static List<(string Name, JsonElement Value)>? Members(string path, ImportNotes notes)
+    static List<MapMember>? Members(string path, ImportNotes notes)
     {
         if (!File.Exists(path)) return null;
         try
         {
-            return YamlSource.Parse(File.ReadAllText(path)) switch
+            var members = YamlSource.Parse(File.ReadAllText(path)) switch
             {
-                [] or [ScalarNode { Json: "null" }] => [],
-                [MapNode map] => [.. map.Members.Select(member => (member.Name, JsonText.Parse(Flattening.ToJson(member.Value))!.Value))],
-                [var other, ..] => throw new SourceFormatException(other.Line, "one map of names is expected"),
+                [] => [],
+                [var only] => Each(only, path, notes),
+                [_, var other, ..] => throw new SourceFormatException(other.Line, "one map of names is expected, and here is a second document"),
             };
+            // what is no JSON is said here, where the file is known
+            foreach (var member in members) Json(member.Value);
+            return members;
         }
         catch (SourceFormatException e)
         {
@@ -81,4 +91,16 @@ internal static class CodeSet
             return null;
         }
     }
+
+    // of a map's members those that are there once; of nothing none
+    static List<MapMember> Each(SourceNode node, string path, ImportNotes notes)
+    {
+        if (node is ScalarNode { Json: "null" }) return [];
+        if (node is not MapNode map) throw new SourceFormatException(node.Line, "a map of names is expected");
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var twice in map.Members.Where(member => !names.Add(member.Name))) notes.Problems.Add(new SourceNote(path, twice.Line, $"{JsonText.Quote(twice.Name)} is set a second time"));
+        return [.. map.Members.DistinctBy(member => member.Name)];
+    }
+
+    static JsonElement Json(SourceNode node) => JsonText.Parse(Flattening.ToJson(node)) ?? throw new SourceFormatException(node.Line, "cannot be written as JSON");
 }

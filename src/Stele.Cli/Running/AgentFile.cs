@@ -47,16 +47,17 @@ internal static class AgentFile
     static AgentTemplate? One(string path, SourceNode item, List<string> problems)
     {
         var count = problems.Count;
-        var json = JsonText.Parse(Flattening.ToJson(item))!.Value;
-        if (json.ValueKind != JsonValueKind.Object)
+        if (JsonText.Parse(Flattening.ToJson(item)) is not { ValueKind: JsonValueKind.Object } json)
         {
             problems.Add($"{path}:{item.Line}: a template is a map with source and destination");
             return null;
         }
         foreach (var unknown in json.EnumerateObject().Where(member => !members.Contains(member.Name))) problems.Add($"{path}:{item.Line}: {unknown.Name} is not known here: {string.Join(", ", members)} are");
-        string? Given(string name) => json.TryGetProperty(name, out var value) ? JsonText.Bare(value) : null;
+        string? Given(string name) => json.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? JsonText.Bare(value) : null;
         foreach (var needed in (string[])["source", "destination"])
             if (string.IsNullOrEmpty(Given(needed))) problems.Add($"{path}:{item.Line}: {needed} is missing");
+        foreach (var file in (string[])["source", "destination", "pid_file"])
+            if (Given(file)?.Contains('\0', StringComparison.Ordinal) == true) problems.Add($"{path}:{item.Line}: {file} holds U+0000, which no path can");
         var mode = Given("mode") is { } digits ? Mode(digits) : null;
         if (Given("mode") is { } wrong && mode is null) problems.Add($"{path}:{item.Line}: mode is {wrong}, and should be like \"0640\"");
         var signal = Given("signal") is { } name ? Signals.Parse(name) : null;
@@ -64,10 +65,10 @@ internal static class AgentFile
         if ((Given("signal") is null) != (Given("pid_file") is null)) problems.Add($"{path}:{item.Line}: signal and pid_file belong together");
         if (problems.Count > count) return null;
         var source = Beside(path, Given("source")!);
-        return Parse(source, problems) is { } template ? new AgentTemplate(source, Beside(path, Given("destination")!), mode, Given("owner"), Given("command"), signal, Given("pid_file") is { } pid ? Beside(path, pid) : null, template) : null;
+        return Parse(source, $"{path}:{item.Line}", problems) is { } template ? new AgentTemplate(source, Beside(path, Given("destination")!), mode, Given("owner"), Given("command"), signal, Given("pid_file") is { } pid ? Beside(path, pid) : null, template) : null;
     }
 
-    static Template? Parse(string source, List<string> problems)
+    static Template? Parse(string source, string named, List<string> problems)
     {
         try
         {
@@ -79,7 +80,7 @@ internal static class AgentFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            problems.Add(e.Message);
+            problems.Add($"{named}: {e.Message}");
         }
         return null;
     }

@@ -11,6 +11,8 @@ namespace Stele.Cli.Templates;
 /// </summary>
 internal sealed partial class Template
 {
+    // a template is somebody's own; these are so that a slip in one does not take the agent with it
+    const int DepthMax = 64, TagCharactersMax = 4_096, IndentMax = 200;
     readonly IReadOnlyList<TemplateNode> nodes;
 
     Template(IReadOnlyList<TemplateNode> nodes, IReadOnlyCollection<string> secrets) => (this.nodes, Secrets) = (nodes, secrets);
@@ -55,6 +57,7 @@ internal sealed partial class Template
             var close = text.IndexOf("}}", open, StringComparison.Ordinal);
             if (close < 0) throw new TemplateException(line, "{{ without }}");
             var tag = text[(open + 2)..close];
+            if (tag.Length > TagCharactersMax && !tag.StartsWith("/*", StringComparison.Ordinal)) throw new TemplateException(line, $"what is between {{{{ and }}}} has more than {TagCharactersMax} characters");
             trims = tag.EndsWith('-');
             yield return (true, tag.Trim('-').Trim(), line);
             line += tag.Count(c => c == '\n');
@@ -65,7 +68,7 @@ internal sealed partial class Template
     sealed class Reader(IReadOnlyList<(bool IsTag, string Text, int Line)> tokens)
     {
         readonly HashSet<string> secrets = new(StringComparer.Ordinal);
-        int next;
+        int next, depth;
 
         internal IReadOnlyCollection<string> Secrets => secrets;
 
@@ -109,6 +112,20 @@ internal sealed partial class Template
 
         (List<TemplateNode> First, List<TemplateNode> Second) Branches(string what, int line)
         {
+            if (depth == DepthMax) throw new TemplateException(line, $"more than {DepthMax} of if and range are inside each other");
+            depth++;
+            try
+            {
+                return Both(what, line);
+            }
+            finally
+            {
+                depth--;
+            }
+        }
+
+        (List<TemplateNode> First, List<TemplateNode> Second) Both(string what, int line)
+        {
             var first = Block(out var end, out _);
             if (end is null) throw new TemplateException(line, $"{what} without an end");
             if (end == "end") return (first, []);
@@ -126,7 +143,8 @@ internal sealed partial class Template
                 var name = filter.Groups[1].Value;
                 if (!TemplateExpression.Known.Contains(name)) throw new TemplateException(line, $"{part.Trim()} is no filter: {string.Join(", ", TemplateExpression.Known)} are");
                 var argument = filter.Groups[2].Success ? filter.Groups[2].Value : filter.Groups[3].Success ? filter.Groups[3].Value : null;
-                if ((argument is null && name is "default" or "join") || (name == "indent" && !int.TryParse(argument, out _))) throw new TemplateException(line, $"{name} needs {(name == "indent" ? "a number" : "a text in quotes")} after it");
+                if ((argument is null && name is "default" or "join") || (name == "indent" && !(int.TryParse(argument, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var spaces) && spaces <= IndentMax)))
+                    throw new TemplateException(line, $"{name} needs {(name == "indent" ? $"a number up to {IndentMax}" : "a text in quotes")} after it");
                 filters.Add((name, argument));
             }
             var head = parts[0].Trim();

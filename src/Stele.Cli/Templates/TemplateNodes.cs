@@ -57,6 +57,7 @@ internal sealed record RangeNode(string Name, TemplateExpression? Over, string? 
         {
             any = true;
             var inner = scope.With(Name, key, value);
+            scope.Spend(Line, to);
             foreach (var node in Each) node.Render(inner, to);
         }
         if (!any)
@@ -79,8 +80,11 @@ internal sealed record RangeNode(string Name, TemplateExpression? Over, string? 
 /// <summary>What names mean while a template is rendered: the values, and the items of the loops around.</summary>
 internal sealed class TemplateScope(IReadOnlyDictionary<string, JsonElement> values, HashSet<string> seen, TemplateScope? outer, string? name, string key, JsonElement item)
 {
+    // loops in loops: past this nothing that anybody reads comes of it
+    const int RoundsMax = 1_000_000, CharactersMax = 64 << 20;
     readonly TemplateScope? outer = outer;
     readonly string? name = name;
+    int rounds;
 
     internal TemplateScope(IReadOnlyDictionary<string, JsonElement> values) : this(values, new HashSet<string>(StringComparer.Ordinal), null, null, "", default)
     {
@@ -91,6 +95,14 @@ internal sealed class TemplateScope(IReadOnlyDictionary<string, JsonElement> val
 
     /// <summary>The name of a secret among the values.</summary>
     internal static string Secret(string path) => $"secret {path}";
+
+    /// <summary>Counts a round of a loop, wherever it is.</summary>
+    internal void Spend(int line, StringBuilder to)
+    {
+        var whole = this;
+        while (whole.outer is not null) whole = whole.outer;
+        if (++whole.rounds > RoundsMax || to.Length > CharactersMax) throw new TemplateException(line, $"the loops come to more than {RoundsMax} rounds, or {CharactersMax >> 20} MiB");
+    }
 
     internal TemplateScope With(string loop, string itemKey, JsonElement value) => new(values, seen, this, loop, itemKey, value);
 
