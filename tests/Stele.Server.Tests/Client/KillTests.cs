@@ -1,16 +1,23 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text.RegularExpressions;
 using Microsoft.Extensions.Primitives;
 using Stele.Client;
 using Stele.Server.Tests.Fixtures;
+using Stele.Server.Tests.Tidy;
 using Xunit;
 
 namespace Stele.Server.Tests.Client;
 
 /// <summary>
-/// Kills and restarts of server, PostgreSQL and client while a writer writes: whatever happens, what a client shows was current
-/// at some time, is whole, and is never older than what it showed before; and in the end it is level.
+/// Kills and restarts of server, PostgreSQL and clients while a writer writes: whatever happens, what a client shows was current
+/// at some time, is whole, and is never older than what it showed before; and in the end it is level. Server, PostgreSQL and one
+/// client are processes that are killed as the system kills (SIGKILL); the other client is in this one, and is looked at whenever it changes.
 /// </summary>
-public sealed class KillTests
+public sealed partial class KillTests
 {
     [Fact]
     public Task A_client_lives_through_kills_and_restarts() => Live(seed: 9, kills: 8);
@@ -27,14 +34,15 @@ public sealed class KillTests
         var chance = new Random(seed);
         for (var i = 0; i < kills; i++)
         {
-            var what = chance.Next(6);
+            var what = chance.Next(8);
             TestContext.Current.SendDiagnosticMessage($"{i}: {what}, written {world.Written}");
             if (what == 0) await world.CrashDatabase();
-            else if (what == 1) await world.RestartServer();
+            else if (what == 1) await world.KillServer();
             else if (what == 2) await world.RestartClient(killed: true);
             else if (what == 3) await world.RestartClient(killed: false);
-            else if (what == 4) await world.CutOff();
-            else await world.RestartClientWithoutServer();
+            else if (what == 4) world.CutOff();
+            else if (what == 5) await world.RestartClientWithoutServer();
+            else await world.KillWeb(withoutServer: what == 7);
             // each must come to something before the next, or nothing but starts is tested
             await world.Progresses();
         }
@@ -50,12 +58,13 @@ public sealed class KillTests
         readonly TempDirectory cache = new();
         readonly Gate gate;
         readonly ConcurrentDictionary<long, bool> sent = new();
-        TestServer server;
+        ServerProcess server;
         ClientApp app = null!;
-        long written, seen;
+        WebClient? web;
+        long written, seen, seenInWeb;
         IDisposable? listening;
 
-        World(CrashServer postgres, TestServer server) => (this.postgres, this.server, gate) = (postgres, server, new Gate(server.Client.BaseAddress!));
+        World(CrashServer postgres, ServerProcess server) => (this.postgres, this.server, gate) = (postgres, server, new Gate(server.Client.BaseAddress!));
 
         internal ConcurrentQueue<string> Breaches { get; } = new();
 
@@ -64,8 +73,9 @@ public sealed class KillTests
         internal static async Task<World> Start()
         {
             var postgres = await CrashServer.Start();
-            var world = new World(postgres, await TestServer.Start(postgres.Database));
+            var world = new World(postgres, await ServerProcess.Start(ServerProcess.Binary, postgres.Database, "killed"));
             await world.StartClient();
+            world.web = await WebClient.Start(world.gate.Url, world.cache.Path);
             return world;
         }
 
@@ -80,7 +90,7 @@ public sealed class KillTests
                 try
                 {
                     var value = System.Text.Json.JsonElement.Parse($"{next}");
-                    await client.ApplyChangesAsync("production", new ChangeSet { Changes = [Set("services.payment.timeout"), Set("services.payment.retries")] }, CancellationToken.None);
+                    await client.ApplyChangesAsync("production", new ChangeSet { Changes = [Set("services.payment.timeout"), Set("services.payment.retries"), Set("shop.greeting"), Set("shop.items_max")] }, CancellationToken.None);
                     Interlocked.Exchange(ref written, next);
 
                     Change Set(string key) => new() { Op = "set", Key = key, Value = value };
@@ -94,13 +104,24 @@ public sealed class KillTests
 
         internal Task CrashDatabase() => postgres.Crash();
 
-        internal async Task RestartServer()
+        internal async Task KillServer()
         {
-            gate.Close();
+            await server.Kill();
             await server.DisposeAsync();
-            server = await TestServer.Start(postgres.Database);
+            server = await ServerProcess.Start(ServerProcess.Binary, postgres.Database, "killed");
             gate.To = server.Client.BaseAddress!;
-            gate.Open();
+        }
+
+        internal async Task KillWeb(bool withoutServer)
+        {
+            await web!.Kill();
+            Interlocked.Exchange(ref seenInWeb, 0);
+            // it begins with what its last life left on disk, if that was long enough to leave something
+            withoutServer &= Directory.Exists(web.Cache) && Directory.GetFiles(web.Cache, "last-known", SearchOption.AllDirectories).Length == 2;
+            if (withoutServer) gate.Close();
+            web = await WebClient.Start(gate.Url, cache.Path);
+            await LookAtWeb();
+            if (withoutServer) gate.Open();
         }
 
         // killed: what it would have written when it ended was never written
@@ -121,33 +142,35 @@ public sealed class KillTests
             gate.Open();
         }
 
-        internal async Task CutOff()
+        internal void CutOff()
         {
             gate.Close();
             Look();
             gate.Open();
-            await Task.CompletedTask;
         }
 
         internal async Task Progresses()
         {
             var from = Written;
-            await Wait.Until(() =>
+            await Wait.Until(async () =>
             {
                 Look();
-                return Written > from && Interlocked.Read(ref seen) > from;
+                await LookAtWeb();
+                return Written > from && Interlocked.Read(ref seen) > from && Interlocked.Read(ref seenInWeb) > from;
             }, "something new is written and seen");
         }
 
-        internal Task IsLevel() => Wait.Until(() =>
+        internal Task IsLevel() => Wait.Until(async () =>
         {
             Look();
-            return app.Payment.CurrentValue.Timeout >= Written;
+            await LookAtWeb();
+            return app.Payment.CurrentValue.Timeout >= Written && Interlocked.Read(ref seenInWeb) >= Written;
         }, $"the last write, {Written}, is seen; {app.Client.Values.Status}");
 
         public async ValueTask DisposeAsync()
         {
             await EndClient();
+            if (web is not null) await web.Kill();
             await gate.DisposeAsync();
             await server.DisposeAsync();
             await postgres.DisposeAsync();
@@ -168,6 +191,18 @@ public sealed class KillTests
             await app.DisposeAsync();
         }
 
+        async Task LookAtWeb()
+        {
+            var floor = Interlocked.Read(ref seenInWeb);
+            var page = await web!.Page();
+            if (Shown().Match(page) is not { Success: true } both) return;
+            var (one, other) = (long.Parse(both.Groups[1].Value, CultureInfo.InvariantCulture), long.Parse(both.Groups[2].Value, CultureInfo.InvariantCulture));
+            if (one != other) Breaches.Enqueue($"half a revision in the process: {page}");
+            if (!sent.ContainsKey(one)) Breaches.Enqueue($"{one} was never written, and the process shows it");
+            if (one < floor) Breaches.Enqueue($"back from {floor} to {one} in the process");
+            Interlocked.Exchange(ref seenInWeb, Math.Max(floor, one));
+        }
+
         void Look()
         {
             // looks overlap: none may show less than what was seen before it began
@@ -178,6 +213,67 @@ public sealed class KillTests
             if (shown.Timeout > 0 && !sent.ContainsKey(shown.Timeout)) Breaches.Enqueue($"{shown.Timeout} was never written");
             if (shown.Timeout < floor) Breaches.Enqueue($"back from {floor} to {shown.Timeout}");
             for (var before = Interlocked.Read(ref seen); shown.Timeout > before; before = Interlocked.Read(ref seen)) Interlocked.CompareExchange(ref seen, shown.Timeout, before);
+        }
+    }
+
+    // as long as nothing is written, it greets
+    [GeneratedRegex(@"^(\d+), at most (\d+) items$")]
+    private static partial Regex Shown();
+
+    /// <summary>The sample of a web app, in a process of its own.</summary>
+    sealed class WebClient : IDisposable
+    {
+        // bin/Debug/net10.0 or bin/Release/net10.0, as this test
+        static readonly string output = Path.Combine(Path.GetFileName(Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory)))!, "net10.0");
+        readonly Process process;
+        readonly HttpClient client;
+        readonly Task<string> said;
+
+        WebClient(Process process, string url, string cache)
+        {
+            (this.process, client, Cache) = (process, new HttpClient { BaseAddress = new Uri(url) }, cache);
+            said = process.StandardOutput.ReadToEndAsync();
+        }
+
+        internal string Cache { get; }
+
+        internal static async Task<WebClient> Start(string url, string cache)
+        {
+            using var nobody = new TcpListener(IPAddress.Loopback, 0);
+            nobody.Start();
+            var (own, at) = ($"http://127.0.0.1:{((IPEndPoint)nobody.LocalEndpoint).Port}", Path.Combine(cache, "web"));
+            nobody.Stop();
+            var start = new ProcessStartInfo("dotnet", [Repository.FullPath($"samples/web/bin/{output}/stele-sample-web.dll"), "--urls", own]) { RedirectStandardOutput = true };
+            foreach (var (name, value) in ((string, string)[])[("STELE_URL", url), ("STELE_TOKEN", TestServer.Token), ("STELE_ENV", "production"), ("STELE_CACHE", at), ("STELE_CACHE_KEYS", at + "-keys")]) start.Environment[name] = value;
+            var web = new WebClient(Process.Start(start)!, own, at);
+            await Wait.Until(async () =>
+            {
+                if (web.process.HasExited) throw new InvalidOperationException($"The app ended: {await web.said}");
+                try
+                {
+                    return (await web.Page()).Length > 0;
+                }
+                catch (HttpRequestException)
+                {
+                    return false;
+                }
+            }, "the app answers");
+            return web;
+        }
+
+        internal Task<string> Page() => client.GetStringAsync("/");
+
+        internal async Task Kill()
+        {
+            process.Kill();
+            await process.WaitForExitAsync();
+            Dispose();
+        }
+
+        public void Dispose()
+        {
+            client.Dispose();
+            process.Dispose();
         }
     }
 }
