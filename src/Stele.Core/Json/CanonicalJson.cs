@@ -46,14 +46,17 @@ public static class CanonicalJson
         canonical = [];
         if (text.Contains('\0')) return false;
         var bare = ArrayPool<byte>.Shared.Rent(Encoding.UTF8.GetMaxByteCount(text.Length));
+        var length = 0;
         try
         {
-            if (Utf8.FromUtf16(text, bare, out _, out var length, replaceInvalidSequences: false) != OperationStatus.Done) return false;
+            if (Utf8.FromUtf16(text, bare, out _, out length, replaceInvalidSequences: false) != OperationStatus.Done) return false;
             canonical = FromBareUtf8(bare.AsSpan(0, length));
             return true;
         }
         finally
         {
+            // the text may be a secret, and the next who rents this may be anybody
+            bare.AsSpan(0, length).Clear();
             ArrayPool<byte>.Shared.Return(bare);
         }
     }
@@ -131,6 +134,9 @@ public static class CanonicalJson
         buffer[0] = (byte)'"';
         var end = 1 + JsonEscapes.Escape(bare, buffer.AsSpan(1));
         buffer[end++] = (byte)'"';
-        return end == buffer.Length ? buffer : buffer[..end];
+        if (end == buffer.Length) return buffer;
+        var canonical = buffer[..end];
+        buffer.AsSpan().Clear();
+        return canonical;
     }
 }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Text;
+using System.Security.Cryptography;
 using System.Text;
 using Stele.Core.Journal;
 using Stele.Core.Json;
@@ -7,7 +8,7 @@ using Stele.Core.Json;
 namespace Stele.Server.Gateway;
 
 /// <summary>
-/// An answer's JSON as it is written: bytes in a pooled buffer. By hand, because values are canonical JSON already and go
+/// An answer's JSON as it is written: bytes in a pooled buffer, zeroed when it goes back, for they may be a secret's. By hand, because values are canonical JSON already and go
 /// through as they are, and because the length must be known before the answer starts.
 /// </summary>
 internal sealed class JsonText(int capacity = 1024) : IDisposable
@@ -37,8 +38,24 @@ internal sealed class JsonText(int capacity = 1024) : IDisposable
         if (text is null) return Raw("null"u8);
         var room = Room(text.Length + 2);
         if (text.AsSpan().ContainsAnyExcept(Plain) || System.Text.Ascii.FromUtf16(text, room[1..], out var written) != OperationStatus.Done)
-            return Raw(CanonicalJson.FromString(text));
+        {
+            var canonical = CanonicalJson.FromString(text);
+            Raw(canonical);
+            CryptographicOperations.ZeroMemory(canonical);
+            return this;
+        }
         room[0] = (byte)'"';
+        room[written + 1] = (byte)'"';
+        Length += written + 2;
+        return this;
+    }
+
+    /// <summary>Bytes as a JSON string, in base64.</summary>
+    public JsonText Base64(ReadOnlySpan<byte> bytes)
+    {
+        var room = Room(System.Buffers.Text.Base64.GetMaxEncodedToUtf8Length(bytes.Length) + 2);
+        room[0] = (byte)'"';
+        System.Buffers.Text.Base64.EncodeToUtf8(bytes, room[1..], out _, out var written);
         room[written + 1] = (byte)'"';
         Length += written + 2;
         return this;
@@ -86,17 +103,21 @@ internal sealed class JsonText(int capacity = 1024) : IDisposable
     }
 
     /// <summary>Takes back what was written last.</summary>
-    public void Cut(int bytes) => Length -= bytes;
+    public void Cut(int bytes)
+    {
+        Length -= bytes;
+        buffer.AsSpan(Length, bytes).Clear();
+    }
 
     /// <summary>Begins anew in the same buffer.</summary>
-    public void Clear() => Length = 0;
+    public void Clear() => Cut(Length);
 
     /// <inheritdoc/>
     public void Dispose()
     {
+        Clear();
         ArrayPool<byte>.Shared.Return(buffer);
         buffer = [];
-        Length = 0;
     }
 
     Span<byte> Room(int bytes)
@@ -105,6 +126,7 @@ internal sealed class JsonText(int capacity = 1024) : IDisposable
         {
             var larger = ArrayPool<byte>.Shared.Rent(Math.Max(buffer.Length * 2, Length + bytes));
             Written.CopyTo(larger);
+            buffer.AsSpan(0, Length).Clear();
             ArrayPool<byte>.Shared.Return(buffer);
             buffer = larger;
         }

@@ -55,6 +55,21 @@ internal sealed class SecretReminders(DatabaseConnections database, AuditTrail t
         """;
 
     /// <inheritdoc/>
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            // who scrapes a node that has just begun is told a number, and not none
+            metrics.Due(await Counts(cancellationToken));
+        }
+        catch (Exception e) when (StoreFaults.IsAway(e))
+        {
+            log.RemindersFail(e.Message);
+        }
+        await base.StartAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(betweenLooks, time);

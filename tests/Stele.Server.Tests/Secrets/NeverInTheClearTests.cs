@@ -1,8 +1,10 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using Stele.Proto.V1;
 using Stele.Server.Secrets.Keys;
 using Stele.Server.Tests.Fixtures;
+using Stele.Server.Tests.Grpc;
 using Xunit;
 
 namespace Stele.Server.Tests.Secrets;
@@ -127,6 +129,19 @@ public sealed class NeverInTheClearTests
             Assert.Contains(mark, await Send(server.Client, HttpMethod.Get, "/v1/config/refers", null));
         });
         yield return ("a search", async mark => Assert.Contains("false", await Send(server.Client, HttpMethod.Post, "/v1/audit/secrets", $$"""{"value":"{{mark}}"}""")));
+        yield return ("gRPC", async mark =>
+        {
+            using var grpc = new WireClient(server.Grpc);
+            Assert.Equal(0, (await grpc.Call("/stele.v1.SecretService/Set", new SetSecretRequest { Path = "grpc", Value = mark })).Code);
+            for (var i = 0; i < Reads; i++) Assert.Equal(0, (await grpc.Call("/stele.v1.SecretService/Get", new GetSecretRequest { Path = "grpc" })).Code);
+        });
+        yield return ("gRPC, bytes and larger than a block", async mark =>
+        {
+            using var grpc = new WireClient(server.Grpc);
+            var bytes = Google.Protobuf.ByteString.CopyFromUtf8(string.Join(' ', Enumerable.Repeat(mark, 1_000)));
+            Assert.Equal(0, (await grpc.Call("/stele.v1.SecretService/Set", new SetSecretRequest { Path = "grpc/bytes", ValueBase64 = bytes })).Code);
+            Assert.Equal(0, (await grpc.Call("/stele.v1.SecretService/Get", new GetSecretRequest { Path = "grpc/bytes" })).Code);
+        });
     }
 
     static string Limit(string name, string limits) => limits.Split('\n').Single(line => line.StartsWith(name, StringComparison.Ordinal))[name.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[1];

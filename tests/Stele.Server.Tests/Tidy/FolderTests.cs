@@ -67,7 +67,7 @@ public sealed partial class FolderTests
         ["Gateway/Grpc"] =
         [
             "CapturedAnswer", "GrpcAnswerMessage", "GrpcCall", "GrpcCode", "GrpcDoor", "GrpcFeature", "GrpcFields", "GrpcFrames", "GrpcHandler", "GrpcHeaders", "GrpcHealth", "GrpcLog", "GrpcMethods",
-            "GrpcMetrics", "GrpcReflection", "GrpcRequestText", "GrpcRoute", "GrpcStatus", "GrpcWire",
+            "GrpcMetrics", "GrpcReflection", "GrpcRequestText", "GrpcRoute", "GrpcStatus", "GrpcWire", "SpelledBody",
         ],
         ["Journal"] =
         [

@@ -68,7 +68,7 @@ internal static class GrpcAnswerMessage
             case FieldType.UInt64 or FieldType.Fixed64: return reader.GetUInt64();
             case FieldType.Double: return reader.GetDouble();
             case FieldType.Float: return reader.GetSingle();
-            case FieldType.Bytes: return ByteString.CopyFrom(reader.GetBytesFromBase64());
+            case FieldType.Bytes: return UnsafeByteOperations.UnsafeWrap(reader.GetBytesFromBase64());
             case FieldType.Enum: return System.Enum.ToObject(field.EnumType.ClrType, GrpcFields.EnumNumber(field.EnumType, reader.GetString()!));
             case FieldType.Message when field.MessageType == Google.Protobuf.WellKnownTypes.Timestamp.Descriptor:
                 return Timestamp.TryParse(reader.GetString(), out var at) ? GrpcFields.Time(at) : throw new FormatException($"{field.FullName} is no time");

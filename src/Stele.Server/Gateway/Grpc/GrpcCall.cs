@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Google.Protobuf;
 using Microsoft.AspNetCore.Http.Features;
 using Stele.Core.Faults;
@@ -79,6 +80,18 @@ internal sealed class GrpcCall : IHttpRequestLifetimeFeature, IDisposable
         var (bytes, breach) = await GrpcFrames.Read(wire.Request.BodyReader, Encoding, cancellation);
         if (breach is not null) End(breach);
         if (bytes is null) return null;
+        try
+        {
+            return Parse(bytes);
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(bytes);
+        }
+    }
+
+    IMessage? Parse(byte[] bytes)
+    {
         var problems = new List<Problem>();
         if (!GrpcWire.Check(bytes, Method!.Descriptor.InputType, problems)) End(NoMessage);
         else if (problems.Count > 0) End(GrpcStatus.Of(Fault.Invalid(problems)));
@@ -121,7 +134,9 @@ internal sealed class GrpcCall : IHttpRequestLifetimeFeature, IDisposable
     public async ValueTask<bool> ReadSpelled()
     {
         if (await ReadOnly() is not { } message) return false;
-        if (GrpcRequestText.Write(Inner.Request, message, Method!.Route!) is not { } fault) return true;
+        var refused = GrpcRequestText.Write(Inner.Request, message, Method!.Route!);
+        GrpcFields.Forget(message);
+        if (refused is not { } fault) return true;
         await HttpProblems.Write(Inner, fault);
         return false;
     }
@@ -161,6 +176,8 @@ internal sealed class GrpcCall : IHttpRequestLifetimeFeature, IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        Inner.Features.Get<SpelledBody>()?.Dispose();
+        Answer.Dispose();
         ended.Dispose();
         deadline?.Dispose();
     }

@@ -85,6 +85,7 @@ internal sealed class GrpcDoor(RequestDelegate next, GrpcMethods methods, GrpcMe
         }
         if (status.Code != GrpcCode.Ok) await call.Answer.StartAsync();
         call.Finish(status, message, status.Details(call.Method?.Descriptor.InputType, RequestId(call)));
+        if (message is not null && message != call.Reply) GrpcFields.Forget(message);
         await call.Answer.Complete();
         return status;
     }

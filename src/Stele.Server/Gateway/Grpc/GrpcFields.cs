@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 using Google.Protobuf.WellKnownTypes;
@@ -14,10 +15,11 @@ namespace Stele.Server.Gateway.Grpc;
 /// </summary>
 internal static class GrpcFields
 {
-    const string JsonSuffix = "_json";
+    const string JsonSuffix = "_json", WellKnown = "google.protobuf";
 
     static readonly ConcurrentDictionary<MessageDescriptor, Dictionary<string, FieldDescriptor>> byMember = new();
     static readonly ConcurrentDictionary<FieldDescriptor, string> members = new();
+    static readonly ConcurrentDictionary<FieldDescriptor, bool> holders = new();
 
     /// <summary>Whether a field holds JSON text.</summary>
     public static bool IsJson(FieldDescriptor field) => field.FieldType == FieldType.String && field.Name.EndsWith(JsonSuffix, StringComparison.Ordinal);
@@ -44,6 +46,44 @@ internal static class GrpcFields
             var number => Convert.ToInt64(number, CultureInfo.InvariantCulture) != 0,
         };
     }
+
+    /// <summary>
+    /// Zeroes what a message has of values, which may be secrets, in place: texts and bytes that it was read into, and that nobody else has. What the garbage collector moved meanwhile it cannot reach;
+    /// so a message is forgotten as soon as it is spelt otherwise.
+    /// </summary>
+    public static void Forget(IMessage message)
+    {
+        foreach (var field in message.Descriptor.Fields.InFieldNumberOrder())
+            if (field.IsMap || !MayHoldValue(field)) continue;
+            else if (field.IsRepeated)
+                foreach (var item in (IEnumerable)field.Accessor.GetValue(message)) Forget(item);
+            else if (IsGiven(message, field)) Forget(field.Accessor.GetValue(message));
+    }
+
+    static void Forget(object value)
+    {
+        switch (value)
+        {
+            // an empty one, and perhaps one of a single letter, is everybody's
+            case string { Length: > 1 } text:
+                MemoryMarshal.CreateSpan(ref MemoryMarshal.GetReference(text.AsSpan()), text.Length).Clear();
+                break;
+            case ByteString { Length: > 0 } bytes:
+                MemoryMarshal.AsMemory(bytes.Memory).Span.Clear();
+                break;
+            case IMessage message:
+                Forget(message);
+                break;
+        }
+    }
+
+    // by its name, or because it holds messages that have one of those
+    static bool MayHoldValue(FieldDescriptor field) => holders.GetOrAdd(field, static field =>
+        field.FieldType is FieldType.String or FieldType.Bytes ? field.Name is "value" or "value_json" or "value_base64"
+        : field.FieldType == FieldType.Message && field.MessageType.File.Package != WellKnown && Holds(field.MessageType, []));
+
+    static bool Holds(MessageDescriptor type, HashSet<MessageDescriptor> seen) => seen.Add(type) && type.Fields.InFieldNumberOrder().Any(field =>
+        field.FieldType is FieldType.String or FieldType.Bytes ? field.Name is "value" or "value_json" or "value_base64" : field.FieldType == FieldType.Message && !field.IsMap && Holds(field.MessageType, seen));
 
     /// <summary>A single value as a query has it; null for what no query holds, or for a time that is none.</summary>
     public static string? Text(FieldDescriptor field, object value) => value switch

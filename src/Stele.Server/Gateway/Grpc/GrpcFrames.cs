@@ -62,9 +62,10 @@ internal static class GrpcFrames
         }
         Head(writer, isCompressed: false, size);
         if (size == 0) return;
-        var room = writer.GetSpan(size)[..size];
-        message.WriteTo(room);
-        writer.Advance(size);
+        // block by block: what is larger than a block of the connection's would lie in memory that nobody zeroes
+        using var whole = new SecretBuffer(size);
+        message.WriteTo(whole.Span);
+        writer.Write(whole.Span);
     }
 
     static GrpcStatus? Head(ReadOnlySequence<byte> buffer, string? encoding, out bool isCompressed, out uint length)
@@ -89,17 +90,19 @@ internal static class GrpcFrames
     // what is unpacked is bounded as it comes: a few bytes may stand for gigabytes
     static (byte[]? Message, GrpcStatus? Breach) Decompress(ReadOnlySequence<byte> payload)
     {
-        var message = new ArrayBufferWriter<byte>(growth[0]);
+        using var message = new SecretBuffer(growth[0]);
+        var length = 0;
         try
         {
             using var gzip = new GZipStream(new MemoryStream(payload.ToArray()), CompressionMode.Decompress);
             while (true)
             {
-                var step = message.WrittenCount < growth[1] ? growth[0] : message.WrittenCount < growth[2] ? growth[1] : growth[2];
-                var count = gzip.Read(message.GetSpan(step));
-                if (count == 0) return (message.WrittenSpan.ToArray(), null);
-                message.Advance(count);
-                if (message.WrittenCount > GrpcLimits.MessageBytes.Value) return (null, TooLarge);
+                var step = length < growth[1] ? growth[0] : length < growth[2] ? growth[1] : growth[2];
+                message.Resize(length + step);
+                var count = gzip.Read(message.Span[length..]);
+                if (count == 0) return (message.Span[..length].ToArray(), null);
+                length += count;
+                if (length > GrpcLimits.MessageBytes.Value) return (null, TooLarge);
             }
         }
         catch (InvalidDataException)

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Google.Protobuf;
+using Microsoft.AspNetCore.Http.Features;
 using Google.Protobuf.Reflection;
 using Stele.Core.Faults;
 using Stele.Core.Json;
@@ -47,9 +48,12 @@ internal static class GrpcRequestText
 
     static void Body(HttpRequest request, JsonText json)
     {
-        using (json) request.Body = new MemoryStream(json.Written.ToArray(), writable: false);
+        var body = new SpelledBody(json);
+        request.HttpContext.Features.Set(body);
+        request.HttpContext.Features.Set<IRequestBodyPipeFeature>(body);
+        request.Body = body.Stream;
         request.ContentType = Answer.Json;
-        request.ContentLength = request.Body.Length;
+        request.ContentLength = json.Length;
     }
 
     static (FieldDescriptor, object)? Field(IMessage message, string name) =>
@@ -103,9 +107,10 @@ internal static class GrpcRequestText
         if (GrpcFields.IsJson(field)) Raw(json, (string)value, pointer, ref problems);
         else if (value is Names names) Text(json, names);
         else if (value is IMessage message && GrpcFields.Text(field, message) is null && !IsTime(message.Descriptor)) Nested(json, message, pointer, ref problems);
+        else if (value is ByteString bytes) json.Base64(bytes.Span);
         else if (GrpcFields.Text(field, value) is not { } text)
             (problems ??= []).Add(Problem.Body(pointer, "value.range", $"{field.Name} is not a value of its type."));
-        else if (value is string or ByteString or IMessage or System.Enum) Text(json, text);
+        else if (value is string or IMessage or System.Enum) Text(json, text);
         else json.Ascii(text);
     }
 
