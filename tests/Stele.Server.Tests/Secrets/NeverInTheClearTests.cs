@@ -61,20 +61,31 @@ public sealed class NeverInTheClearTests
     [Fact]
     public async Task After_a_hundred_reads_and_a_collection_no_mark_is_in_the_memory_of_the_process()
     {
-        if (!OperatingSystem.IsLinux()) return;
+        // a young generation of 1 MiB, and each of the last requests leaves some hundred KiB: several collections
+        if (OperatingSystem.IsLinux()) await Search("0x100000", Ways, collections: 10);
+    }
+
+    [Fact]
+    public async Task After_calls_of_gRPC_no_mark_is_in_the_memory_of_the_process()
+    {
+        // no collection: a text that is moved while it is a message's leaves a copy, which is overwritten when its place is used again; and without one, what is not zeroed is there
+        if (OperatingSystem.IsLinux()) await Search("0x10000000", Calls, collections: 0);
+    }
+
+    static async Task Search(string youngBytes, Func<ServerProcess, IEnumerable<(string Way, Func<string, Task> Go)>> ways, int collections)
+    {
         await using var db = await Postgres.NewDatabase();
         var keys = Path.Combine(Directory.CreateTempSubdirectory("stele-keys-").FullName, "keys");
         KeyFile.MakeIfMissing(keys);
-        await using var server = await ServerProcess.Start(ServerProcess.Binary, db, "searched", ("STELE_KEY_FILE", keys), ("DOTNET_GCgen0size", "0x100000"));
+        await using var server = await ServerProcess.Start(ServerProcess.Binary, db, "searched", ("STELE_KEY_FILE", keys), ("DOTNET_GCgen0size", youngBytes));
         // nor will any be in what is left of it when it dies
         Assert.Equal("0", Limit("Max core file size", await File.ReadAllTextAsync($"/proc/{server.Id}/limits")));
         Assert.Equal("00000000", (await File.ReadAllTextAsync($"/proc/{server.Id}/coredump_filter")).Trim());
         const string own = "a value of configuration, which nobody hides";
         await Send(server.Client, HttpMethod.Put, "/v1/config/memory", $$"""{"value":"{{own}}"}""");
         var marks = new Dictionary<string, string>();
-        foreach (var (way, go) in Ways(server)) await go(marks[way] = Mark(100 + marks.Count));
-        // a young generation of 1 MiB, and each of these leaves some hundred KiB: several collections
-        for (var i = 0; i < 10; i++) await Send(server.Client, HttpMethod.Get, "/openapi/v1.json", null);
+        foreach (var (way, go) in ways(server)) await go(marks[way] = Mark(100 + marks.Count));
+        for (var i = 0; i < collections; i++) await Send(server.Client, HttpMethod.Get, "/openapi/v1.json", null);
         Assert.NotEqual(0, ProcessMemory.Count(server.Id, Encoding.UTF8.GetBytes(own)));
         var found = from mark in marks
                     from form in (IEnumerable<byte[]>)[Encoding.UTF8.GetBytes(mark.Value), Encoding.Unicode.GetBytes(mark.Value), Encoding.ASCII.GetBytes(Convert.ToBase64String(Encoding.UTF8.GetBytes(mark.Value)))]
@@ -129,6 +140,10 @@ public sealed class NeverInTheClearTests
             Assert.Contains(mark, await Send(server.Client, HttpMethod.Get, "/v1/config/refers", null));
         });
         yield return ("a search", async mark => Assert.Contains("false", await Send(server.Client, HttpMethod.Post, "/v1/audit/secrets", $$"""{"value":"{{mark}}"}""")));
+    }
+
+    static IEnumerable<(string Way, Func<string, Task> Go)> Calls(ServerProcess server)
+    {
         yield return ("gRPC", async mark =>
         {
             using var grpc = new WireClient(server.Grpc);
