@@ -39,6 +39,6 @@ internal static class CompletionVerb
 
     const string Fish =
         """
-        complete -c stele -a '(stele "[suggest:"(commandline -C)"]" (commandline -p))'
+        complete -c stele -a '(set -l line (commandline -cp); stele "[suggest:"(string length -- "$line")"]" "$line" 2>/dev/null)'
         """;
 }
