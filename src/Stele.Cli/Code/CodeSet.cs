@@ -75,14 +75,15 @@ internal static class CodeSet
         if (!File.Exists(path)) return null;
         try
         {
-            var members = YamlSource.Parse(File.ReadAllText(path)) switch
+            var text = File.ReadAllText(path);
+            var members = YamlSource.Parse(text) switch
             {
                 [] => [],
                 [var only] => Each(only, path, notes),
                 [_, var other, ..] => throw new SourceFormatException(other.Line, "one map of names is expected, and here is a second document"),
             };
-            // what is no JSON is said here, where the file is known
-            foreach (var member in members) Json(member.Value);
+            // what is no JSON, or swells by its aliases, is said here, where the file is known
+            foreach (var member in members) Json(member.Value, text.Length);
             return members;
         }
         catch (SourceFormatException e)
@@ -102,5 +103,5 @@ internal static class CodeSet
         return [.. map.Members.DistinctBy(member => member.Name)];
     }
 
-    static JsonElement Json(SourceNode node) => JsonText.Parse(Flattening.ToJson(node)) ?? throw new SourceFormatException(node.Line, "cannot be written as JSON");
+    static JsonElement Json(SourceNode node, int characters = int.MaxValue) => JsonText.Parse(Flattening.ToJson(node, characters)) ?? throw new SourceFormatException(node.Line, "cannot be written as JSON");
 }

@@ -37,7 +37,7 @@ internal static class Flattening
     internal static List<SourceLeaf> Flatten(SourceNode root, int characters)
     {
         var leaves = new List<SourceLeaf>();
-        var budget = (int)Math.Clamp((long)characters * NodesPerCharacter, NodesOfAny, NodesMax);
+        var budget = Budget(characters);
         if (root is MapNode { Members: [{ Name: Verbatim }] } or ScalarNode { Json: not "null" } or ListNode)
             throw new SourceFormatException(root.Line, "the top level must be a map of keys");
         if (root is MapNode map)
@@ -45,12 +45,14 @@ internal static class Flattening
         return leaves;
     }
 
-    /// <summary>A tree as one JSON text.</summary>
-    internal static string ToJson(SourceNode node)
+    /// <summary>A tree as one JSON text; of a part of a text of so many characters.</summary>
+    internal static string ToJson(SourceNode node, int characters)
     {
-        var budget = NodesMax;
+        var budget = Budget(characters);
         return ToJson(node, ref budget);
     }
+
+    static int Budget(int characters) => (int)Math.Clamp((long)characters * NodesPerCharacter, NodesOfAny, NodesMax);
 
     static void Walk(SourceNode node, string path, int line, List<SourceLeaf> leaves, ref int budget)
     {

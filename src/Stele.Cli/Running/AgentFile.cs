@@ -28,13 +28,14 @@ internal static class AgentFile
         var templates = new List<AgentTemplate>();
         try
         {
-            if (YamlSource.Parse(File.ReadAllText(path)) is not [MapNode root] || root.Members is not [{ Name: "templates", Value: ListNode list }])
+            var text = File.ReadAllText(path);
+            if (YamlSource.Parse(text) is not [MapNode root] || root.Members is not [{ Name: "templates", Value: ListNode list }])
             {
                 problems.Add($"{path}: one member is expected, templates, a list");
                 return templates;
             }
             foreach (var item in list.Items)
-                if (One(path, item, problems) is { } template) templates.Add(template);
+                if (One(path, item, text.Length, problems) is { } template) templates.Add(template);
             foreach (var twice in templates.GroupBy(template => template.Destination, StringComparer.Ordinal).Where(group => group.Count() > 1)) problems.Add($"{path}: {twice.Key} is the destination of {twice.Count()} templates");
         }
         catch (SourceFormatException e)
@@ -44,10 +45,10 @@ internal static class AgentFile
         return templates;
     }
 
-    static AgentTemplate? One(string path, SourceNode item, List<string> problems)
+    static AgentTemplate? One(string path, SourceNode item, int characters, List<string> problems)
     {
         var count = problems.Count;
-        if (JsonText.Parse(Flattening.ToJson(item)) is not { ValueKind: JsonValueKind.Object } json)
+        if (JsonText.Parse(Flattening.ToJson(item, characters)) is not { ValueKind: JsonValueKind.Object } json)
         {
             problems.Add($"{path}:{item.Line}: a template is a map with source and destination");
             return null;

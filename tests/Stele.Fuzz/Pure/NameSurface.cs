@@ -13,6 +13,7 @@ namespace Stele.Fuzz.Pure;
 /// <summary>Keys and values as .NET's configuration sees them: what is made of the view before is what is made anew, and every name is found where it is listed.</summary>
 internal static class NameSurface
 {
+    const int BytesMax = 4_096;
     static readonly string[] keys = ["a", "A", "a.b", "a.B", "a/b", "a[0]", "a[1]", "a[0].b", "a.0", "a.0.b", "a..b", ".a", "a.", "b", "b.c.d", "b[0][1]", "ab", "a.b.c", "[0]", "a:b"];
 
     public static ISurface Surface() => new PureSurface("names", "revisions of keys and values, flattened into .NET's names: one after the other or at once, it is the same", Make, Accepts);
@@ -64,8 +65,8 @@ internal static class NameSurface
     {
         try
         {
-            // what no server sends, because it takes none: half a character
-            if (!System.Text.Unicode.Utf8.IsValid(input) || JsonText.Parse(Encoding.UTF8.GetString(input)) is not { } json) return null;
+            // what no server sends, because it takes none: half a character. And all that is looked at here is so for each of many names: small ones find as much
+            if (input.Length > BytesMax || !System.Text.Unicode.Utf8.IsValid(input) || JsonText.Parse(Encoding.UTF8.GetString(input)) is not { } json) return null;
             return [.. json.EnumerateArray().Select(revision => revision.EnumerateArray().Select(Change).ToArray())];
         }
         catch (Exception e) when (e is InvalidOperationException or IndexOutOfRangeException)
