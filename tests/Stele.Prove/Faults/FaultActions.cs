@@ -10,7 +10,7 @@ internal sealed class FaultActions(Stack stack, Func<double> now)
     // within it everything has to be as before, once a fault is over
     static readonly TimeSpan recovery = TimeSpan.FromSeconds(60);
 
-    const int AppendBytes = 600;
+    const int AppendBytes = 600, RevisionsOfNew = 20;
 
     static readonly TimeSpan again = TimeSpan.FromMilliseconds(150);
 
@@ -217,7 +217,13 @@ internal sealed class FaultActions(Stack stack, Func<double> now)
         foreach (var link in links) HoldBoth(link);
         try
         {
-            await Postgres.Depose(() => Pause.For(step.Lasts * 2, cancellation));
+            await Postgres.Depose(async () =>
+            {
+                var before = await Postgres.Standby.Ask<long>(HeadsSql);
+                // the fault begins when the others have found the new one and write there
+                await Pause.Until("the new primary's side writes", recovery, async () => await Postgres.Standby.Ask<long>(HeadsSql) > before + RevisionsOfNew, cancellation);
+                await Pause.For(step.Lasts * 2, cancellation);
+            });
         }
         finally
         {
@@ -229,6 +235,10 @@ internal sealed class FaultActions(Stack stack, Func<double> now)
         }
         return $"{Postgres.Primary.Name} took over, node {alone.Number} stayed with the old one";
     }
+
+    const string HeadsSql = """
+        SELECT sum(revision)::bigint FROM stele.journal_head
+        """;
 
     // an append is larger than what a node asks
     async Task<string> Straggle(FaultStep step, SteleNode node, CancellationToken cancellation)

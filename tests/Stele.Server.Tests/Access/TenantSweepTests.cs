@@ -248,6 +248,7 @@ public sealed partial class TenantSweepTests(HttpServer server) : IClassFixture<
     [
         "INSERT INTO stele.reader_grant (role_name, org_id) VALUES ('stele_reader', 93)",
         "INSERT INTO stele.secret_copy (org_id, vault_id, value_id, mount, path) VALUES (93, gen_random_uuid(), gen_random_uuid(), 'x', 'x')",
+        "INSERT INTO stele.secret_reminder (org_id, environment, path, status, version, given_at) VALUES (93, 'x', 'x', 'expired', 1, now())",
         "INSERT INTO stele.archived (org_id, month, first_revision, last_revision, chain_before, chain_after, events, file, content_hash, archived_at) VALUES (93, '2020-01-01', 1, 1, sha256('x'), sha256('x'), 1, 'x', sha256('x'), now())",
         "INSERT INTO stele.deleted_environment (org_id, name, version, created_at, deleted_at, revision) VALUES (93, 'x', 1, now(), now(), 1)",
         "INSERT INTO stele.change_count (org_id, day, environment, actor, changes) VALUES (93, '2020-01-01', 'x', 'x', 1)",

@@ -120,7 +120,7 @@ public sealed class AwsKeysTests
     [InlineData("ServiceUnavailable", 503)]
     public async Task What_passes_is_waited_for(string code, int status)
     {
-        await using var node = await AwsNode.Start();
+        await using var node = await AwsNode.Start(isPatient: true);
         var (_, wrapped) = await node.Wrap(1);
         node.Kms.Failures.Enqueue((code, status));
         node.Kms.Failures.Enqueue((code, status));

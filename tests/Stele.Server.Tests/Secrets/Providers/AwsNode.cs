@@ -32,14 +32,16 @@ sealed class AwsNode : IAsyncDisposable
 
     public string CredentialFile { get; }
 
-    public static async Task<AwsNode> Start(string key = TestKms.Arn)
+    /// <param name="key">The key.</param>
+    /// <param name="isPatient">Whether a call goes on for longer than a machine that is busy with other things delays it; it is left alone after two seconds otherwise.</param>
+    public static async Task<AwsNode> Start(string key = TestKms.Arn, bool isPatient = false)
     {
         var kms = await TestKms.Start();
-        return new AwsNode(kms, Options(kms, await WriteCredentials(kms), key));
+        return new AwsNode(kms, Options(kms, await WriteCredentials(kms), key, isPatient ? 60 : 2));
     }
 
-    public static AwsOptions Options(TestKms kms, string file, string key = TestKms.Arn) =>
-        new() { Key = key, Region = TestKms.Region, Endpoint = kms.Address, CredentialFile = file, Timeout = TimeSpan.FromSeconds(2), Pause = TimeSpan.FromSeconds(1) };
+    public static AwsOptions Options(TestKms kms, string file, string key = TestKms.Arn, int seconds = 2) =>
+        new() { Key = key, Region = TestKms.Region, Endpoint = kms.Address, CredentialFile = file, Timeout = TimeSpan.FromSeconds(seconds), Pause = TimeSpan.FromSeconds(1) };
 
     /// <summary>A file as the AWS command line has it, with what the stand-in takes now.</summary>
     public static async Task<string> WriteCredentials(TestKms kms, string? path = null)

@@ -124,7 +124,7 @@ public sealed class VaultKeysTests
     [Fact]
     public async Task What_passes_is_waited_for()
     {
-        await using var node = await VaultNode.Start();
+        await using var node = await VaultNode.Start(isPatient: true);
         var (_, wrapped) = await node.Wrap(1);
         node.Vault.Busy = 2;
         Assert.Single((await node.Keys.Unwrap(VaultNode.Key(), wrapped, default)).Value);

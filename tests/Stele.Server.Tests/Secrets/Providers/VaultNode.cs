@@ -36,20 +36,21 @@ sealed class VaultNode : IAsyncDisposable
     /// <summary>The file that the node logs in with.</summary>
     public required string CredentialFile { get; init; }
 
-    public static async Task<VaultNode> Start(VaultLogin login = VaultLogin.AppRole, string? space = null, X509Certificate2? certificate = null, X509Certificate2Collection? authorities = null)
+    public static async Task<VaultNode> Start(VaultLogin login = VaultLogin.AppRole, string? space = null, X509Certificate2? certificate = null, X509Certificate2Collection? authorities = null, bool isPatient = false)
     {
         var vault = await TestVault.Start(certificate);
         var file = Path.Combine(Directory.CreateTempSubdirectory("stele-vault-").FullName, "credential");
-        var node = new VaultNode(vault, Options(vault, file, login, space, authorities)) { CredentialFile = file };
+        // longer than a machine that is busy with other things delays a call; it is left alone after two seconds otherwise
+        var node = new VaultNode(vault, Options(vault, file, login, space, authorities, isPatient ? 60 : 2)) { CredentialFile = file };
         vault.Time = node.Clock;
         await File.WriteAllTextAsync(file, login switch { VaultLogin.AppRole => vault.SecretId, VaultLogin.Kubernetes => vault.ServiceAccountToken, _ => vault.NewToken() } + "\n");
         return node;
     }
 
-    public static VaultOptions Options(TestVault vault, string file, VaultLogin login = VaultLogin.AppRole, string? space = null, X509Certificate2Collection? authorities = null) => new()
+    public static VaultOptions Options(TestVault vault, string file, VaultLogin login = VaultLogin.AppRole, string? space = null, X509Certificate2Collection? authorities = null, int seconds = 2) => new()
     {
         Address = vault.Address, CredentialFile = file, Login = login, LoginMount = login.ToString().ToLowerInvariant(), Role = vault.RoleId, Namespace = space, Authorities = authorities,
-        Timeout = TimeSpan.FromSeconds(1), Pause = TimeSpan.FromSeconds(1),
+        Timeout = TimeSpan.FromSeconds(seconds), Pause = TimeSpan.FromSeconds(1),
     };
 
     public static OrgKey Key(int providerVersion = 1, int org = 7, int version = 1) => new(new OrgId(org), version, "vault", "transit/stele", providerVersion, new byte[32]);
