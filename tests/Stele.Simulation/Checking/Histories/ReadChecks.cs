@@ -19,7 +19,7 @@ internal static class ReadChecks
         foreach (var item in ok.Items ?? []) history.CheckOwner(org, item.Value, read.ToString(), ok.At);
         if (journal.Find(ok.Cursor) is not { } place)
         {
-            history.Report("answers show committed state", $"{read} was answered at {ok.Cursor ?? "no place"}, which was never committed", ok.At);
+            history.Report("answers show committed state", $"{read} ({(read.Call.IsStrong ? "strong" : "local")}) was answered at {ok.Cursor ?? "no place"}, which was never committed", ok.At);
             return;
         }
         if (read.Call.MinCursor is { } min && journal.Find(min) is { } least && place.Revision < least.Revision && !least.Lost)
