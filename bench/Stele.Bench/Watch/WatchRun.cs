@@ -183,7 +183,7 @@ internal sealed class WatchRun(BenchArguments arguments, string work)
         Console.WriteLine($"written: {path}");
     }
 
-    static async Task Pause(TimeSpan time)
+    internal static async Task Pause(TimeSpan time)
     {
         using var timer = new PeriodicTimer(time);
         await timer.WaitForNextTickAsync();

@@ -269,9 +269,9 @@ internal sealed class OutboundRunner(OutboundSink sink, OutboundCheckpoints chec
     async Task Wait(TimeSpan most, CancellationToken cancellation)
     {
         var signal = Volatile.Read(ref woken);
-        // as Hear does it the other way round: one of the two sees the other
+        // as Hear does it the other way round: one of the two sees the other. What was heard by one who has lost the right since is not his to follow
         lock (gate)
-            if (hinted.Count > 0) return;
+            if (hinted.Count > 0 && lead is not null) return;
         try
         {
             await signal.Task.WaitAsync(most, time, cancellation);

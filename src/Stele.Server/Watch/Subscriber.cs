@@ -76,6 +76,9 @@ internal sealed class Subscriber(Guid id, string name, WatchClient client, Watch
     /// <summary>Of OrgWatch: timestamp of the last heartbeat.</summary>
     public long BeatenAt { get; set; }
 
+    /// <summary>Of its connection: what each change begins with there; null before the first.</summary>
+    public byte[]? ChangeHead { get; set; }
+
     /// <summary>A frame went out; called by the one who writes the connection.</summary>
     public void NoteSent(WatchFrame frame)
     {

@@ -31,6 +31,8 @@ internal sealed class WatchSocket(
     public async Task Run()
     {
         outbox.OnEnd = () => cut.CancelAfter(options.Farewell);
+        // what is being sent has no token of its own, which each message would pay for: it ends with the connection
+        using var torn = cut.Token.UnsafeRegister(static context => ((HttpContext)context!).Abort(), context);
         using var unadmitted = time.CreateTimer(_ =>
         {
             if (!Volatile.Read(ref admitted)) Refuse(NotAdmitted, "no auth message came in time");
@@ -269,7 +271,7 @@ internal sealed class WatchSocket(
 
     async Task Send(WatchMessage message)
     {
-        var head = Encoding.UTF8.GetBytes($"{{\"type\":\"{WatchEndpoints.Name(message.Frame.Kind)}\",{(message.Subscriber is { } to ? $"\"id\":{Quoted(to.Name)}," : "")}");
+        var head = message is { Frame.Kind: WatchFrameKind.Change, Subscriber: { } who } ? who.ChangeHead ??= Head(message) : Head(message);
         var length = head.Length + message.Frame.Members.Length + 1;
         var buffer = ArrayPool<byte>.Shared.Rent(length);
         try
@@ -277,7 +279,7 @@ internal sealed class WatchSocket(
             head.CopyTo(buffer, 0);
             message.Frame.Members.CopyTo(buffer, head.Length);
             buffer[length - 1] = (byte)'}';
-            await socket.SendAsync(buffer.AsMemory(0, length), WebSocketMessageType.Text, WebSocketMessageFlags.EndOfMessage, cut.Token);
+            await socket.SendAsync(buffer.AsMemory(0, length), WebSocketMessageType.Text, WebSocketMessageFlags.EndOfMessage, CancellationToken.None);
             message.Subscriber?.NoteSent(message.Frame);
         }
         finally
@@ -285,6 +287,9 @@ internal sealed class WatchSocket(
             ArrayPool<byte>.Shared.Return(buffer);
         }
     }
+
+    static byte[] Head(WatchMessage message) =>
+        Encoding.UTF8.GetBytes($"{{\"type\":\"{WatchEndpoints.Name(message.Frame.Kind)}\",{(message.Subscriber is { } to ? $"\"id\":{Quoted(to.Name)}," : "")}");
 
     async Task Close(int code, string why)
     {

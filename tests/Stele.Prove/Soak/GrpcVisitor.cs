@@ -22,7 +22,7 @@ internal sealed class GrpcVisitor(IReadOnlyList<(SteleNode Node, int Port)> node
 
     public async Task Run(CancellationToken stop)
     {
-        using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(20), DefaultRequestVersion = HttpVersion.Version20, DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(20) };
         try
         {
             for (var turn = 0; !stop.IsCancellationRequested; turn++)
@@ -42,7 +42,10 @@ internal sealed class GrpcVisitor(IReadOnlyList<(SteleNode Node, int Port)> node
     // how it failed, or null
     static async Task<string?> Call(HttpClient http, SteleNode node, int port, string key, CancellationToken stop)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri($"http://127.0.0.1:{port}/stele.v1.ConfigService/Get")) { Content = new ByteArrayContent(Frame(new GetConfigRequest { Key = key, Env = Caller.Environment })) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri($"http://127.0.0.1:{port}/stele.v1.ConfigService/Get")) 
+        {
+            Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact, Content = new ByteArrayContent(Frame(new GetConfigRequest { Key = key, Env = Caller.Environment })),
+        };
         request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/grpc");
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", node.Token);
         request.Headers.TE.Add(new TransferCodingWithQualityHeaderValue("trailers"));

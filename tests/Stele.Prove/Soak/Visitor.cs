@@ -11,7 +11,10 @@ namespace Stele.Prove.Soak;
 /// <summary>Uses what clients of the history do not: evaluations, the past, differences, lists for operators; on every node in turn. Nothing of it may fail.</summary>
 internal sealed class Visitor(IReadOnlyList<SteleNode> nodes, TimeSpan think)
 {
-    const string Secret = "prove.secret";
+    // secrets lie in an organization of their own: what is written there is in no history
+    const string Secret = "prove.secret", SecretsOrg = "visited";
+
+    static readonly TimeSpan ago = TimeSpan.FromSeconds(5);
 
     readonly Dictionary<string, int> failures = [];
     int served;
@@ -24,12 +27,14 @@ internal sealed class Visitor(IReadOnlyList<SteleNode> nodes, TimeSpan think)
     public async Task Run(CancellationToken stop)
     {
         using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(20) };
+        var began = DateTimeOffset.UtcNow;
         for (var turn = 0; !stop.IsCancellationRequested; turn++)
         {
-            var (method, path, body) = Visit(turn);
+            var (method, path, body) = Visit(turn, began);
             var node = nodes[turn % nodes.Count];
             using var request = new HttpRequestMessage(method, new Uri($"http://127.0.0.1:{node.Port}{path}"));
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", node.Token);
+            if (path.StartsWith("/v1/secrets/", StringComparison.Ordinal)) request.Headers.Add("Stele-Org", SecretsOrg);
             if (body is not null) request.Content = new StringContent(body, Encoding.UTF8, "application/json");
             string? failure = null;
             try
@@ -61,16 +66,21 @@ internal sealed class Visitor(IReadOnlyList<SteleNode> nodes, TimeSpan think)
         IEnumerable<object> flags = Enumerable.Range(0, Session.Flags).Select(i => new { op = "set", kind = "flag", key = Session.Flag(i), definition = ItemJson.Definition("prepared") });
         using var answer = await http.PostAsync(new Uri($"/v1/changes?env={Caller.Environment}", UriKind.Relative), new StringContent(JsonSerializer.Serialize(new { changes = keys.Concat(flags) }), Encoding.UTF8, "application/json"));
         if (!answer.IsSuccessStatusCode) throw new InvalidOperationException($"nothing could be prepared: {await answer.Content.ReadAsStringAsync()}");
+        using var org = await http.PostAsync(new Uri("/v1/orgs", UriKind.Relative), new StringContent(JsonSerializer.Serialize(new { name = SecretsOrg })));
+        if (!org.IsSuccessStatusCode) throw new InvalidOperationException($"no organization could be made: {await org.Content.ReadAsStringAsync()}");
+        http.DefaultRequestHeaders.Add("Stele-Org", SecretsOrg);
         using var secret = await http.PutAsync(new Uri($"/v1/secrets/{Secret}?env={Caller.Environment}", UriKind.Relative), new StringContent("""{"value":"prepared"}""", Encoding.UTF8, "application/json"));
         if (!secret.IsSuccessStatusCode) throw new InvalidOperationException($"no secret could be made: {await secret.Content.ReadAsStringAsync()}");
     }
 
-    static (HttpMethod Method, string Path, string? Body) Visit(int turn)
+    static (HttpMethod Method, string Path, string? Body) Visit(int turn, DateTimeOffset began)
     {
         var env = $"env={Caller.Environment}";
         var flag = Session.Flag(turn % Session.Flags);
         var key = Session.Key(turn % Session.Keys);
-        var past = Uri.EscapeDataString(DateTimeOffset.UtcNow.AddSeconds(-5).ToString("O", CultureInfo.InvariantCulture));
+        // never before there was anything
+        var now = DateTimeOffset.UtcNow;
+        var past = Uri.EscapeDataString((now - began < ago ? began : now - ago).ToString("O", CultureInfo.InvariantCulture));
         return (turn % 13) switch
         {
             0 => (HttpMethod.Post, $"/ofrep/v1/evaluate/flags?{env}", """{"context":{"targetingKey":"user-1"}}"""),

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Stele.Core.Access;
 using Stele.Core.Journal;
 using Stele.Core.Orgs;
+using Stele.Server.Journal.Hints;
 using Stele.Server.Operation;
 using Stele.Server.Outbound;
 using Stele.Server.Tests.Archive;
@@ -13,10 +14,10 @@ namespace Stele.Server.Tests.Outbound;
 /// <summary>What is written outside: from a checkpoint, whole and in order, by one node at a time.</summary>
 public sealed class OutboundRunnerTests
 {
-    static OutboundRunner RunnerOf(TestNode node, OutboundSink sink, OutboundOptions? options = null)
+    static OutboundRunner RunnerOf(TestNode node, OutboundSink sink, OutboundOptions? options = null, TimeProvider? time = null)
     {
         options ??= new OutboundOptions();
-        return new OutboundRunner(sink, new OutboundCheckpoints(node.Connections, options), node.Store, TimeProvider.System, options,
+        return new OutboundRunner(sink, new OutboundCheckpoints(node.Connections, options), node.Store, time ?? TimeProvider.System, options,
             new OutboundMetrics(new Metrics(), TimeProvider.System), NullLogger<OutboundRunner>.Instance);
     }
 
@@ -231,5 +232,37 @@ public sealed class OutboundRunnerTests
         }
         await ending.CancelAsync();
         await running;
+    }
+
+    /// <summary>It went round and round on a whole core instead, until it had the right again.</summary>
+    [Fact]
+    public async Task Who_lost_the_right_with_a_hint_not_followed_waits_for_its_turn()
+    {
+        await using var database = await Postgres.NewDatabase();
+        await using var node = await NodeWithOrg(database);
+        var clock = new WaitedFor();
+        await using OutboundRunner first = RunnerOf(node, new RecordingSink(fromTheStart: true), new OutboundOptions { Poll = TimeSpan.FromHours(1) }, clock), second = RunnerOf(node, new RecordingSink(fromTheStart: true));
+        Assert.True(await Look(first));
+        first.Hear(new Hint(OrgId.Default, 1));
+        await first.Resign();
+        Assert.True(await Look(second));
+        using var ending = new CancellationTokenSource();
+        var running = Task.Run(() => first.Run(ending.Token));
+        await clock.Waited.WaitAsync(TimeSpan.FromMinutes(1));
+        await ending.CancelAsync();
+        await running;
+    }
+
+    sealed class WaitedFor : TimeProvider
+    {
+        readonly TaskCompletionSource waited = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task Waited => waited.Task;
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            waited.TrySetResult();
+            return base.CreateTimer(callback, state, dueTime, period);
+        }
     }
 }

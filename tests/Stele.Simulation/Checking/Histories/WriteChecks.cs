@@ -12,8 +12,9 @@ internal static class WriteChecks
         var byTag = writes.Where(write => write.Call.Tag is not null).ToLookup(write => write.Call.Tag!, StringComparer.Ordinal);
         foreach (var write in writes.Where(write => write.Ok is { Cursor: not null })) Acknowledged(history, journal, write, byTag);
         Standing(history, org, journal, byTag);
+        var standing = journal.Places.Where(place => !place.Lost && place.Line!.Tag is not null).ToLookup(place => place.Line!.Tag!, StringComparer.Ordinal);
         foreach (var group in writes.Where(write => write.Call.IdempotencyKey is not null).GroupBy(write => (write.Call.Client, write.Call.IdempotencyKey)))
-            OnceOnly(history, journal, [.. group], group.Key.IdempotencyKey!);
+            OnceOnly(history, journal, standing, [.. group], group.Key.IdempotencyKey!);
     }
 
     static void Acknowledged(History history, HistoryJournal journal, Operation write, ILookup<string, Operation> byTag)
@@ -72,10 +73,9 @@ internal static class WriteChecks
     public static bool Expected(HistoryPlace at, string stream, long version) =>
         (at.Item(stream)?.Version ?? 0) == version || (version > 0 && at.LastVersion(stream) == version);
 
-    static void OnceOnly(History history, HistoryJournal journal, List<Operation> attempts, string key)
+    static void OnceOnly(History history, HistoryJournal journal, ILookup<string, HistoryPlace> standing, List<Operation> attempts, string key)
     {
-        var tags = attempts.Select(attempt => attempt.Call.Tag).Where(tag => tag is not null).ToHashSet();
-        List<HistoryPlace> effects = [.. journal.Places.Where(place => !place.Lost && place.Line!.Tag is { } tag && tags.Contains(tag))];
+        List<HistoryPlace> effects = [.. attempts.Select(attempt => attempt.Call.Tag).OfType<string>().Distinct().SelectMany(tag => standing[tag])];
         if (effects.Count > 1)
             history.Report("an idempotency key has one effect", $"key {key} of {attempts[0].Call.Client} is {string.Join(" and ", effects.Select(place => place.Cursor))}", effects[^1].Line!.At);
         List<string> answers = [.. attempts.Where(attempt => attempt.Ok?.Cursor is { } cursor && journal.Find(cursor) is { Lost: false }).Select(attempt => attempt.Ok!.Cursor!).Distinct()];
