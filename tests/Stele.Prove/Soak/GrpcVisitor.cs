@@ -12,6 +12,8 @@ namespace Stele.Prove.Soak;
 /// <summary>Reads over gRPC, on each node in turn. Nothing of it may fail.</summary>
 internal sealed class GrpcVisitor(IReadOnlyList<(SteleNode Node, int Port)> nodes, TimeSpan think)
 {
+    const string NotFound = "5";
+
     readonly Dictionary<string, int> failures = [];
     int served;
 
@@ -54,7 +56,8 @@ internal sealed class GrpcVisitor(IReadOnlyList<(SteleNode Node, int Port)> node
             using var response = await http.SendAsync(request, stop);
             await response.Content.ReadAsByteArrayAsync(stop);
             var status = response.TrailingHeaders.TryGetValues("grpc-status", out var trailer) || response.Headers.TryGetValues("grpc-status", out trailer) ? trailer.First() : $"HTTP {(int)response.StatusCode}";
-            return status == "0" ? null : $"gRPC Get: {status}";
+            // the other clients delete keys as well: that one is not there is an answer
+            return status is "0" or NotFound ? null : $"gRPC Get: {status}";
         }
         catch (Exception e) when (e is HttpRequestException or SocketException or IOException || (e is OperationCanceledException && !stop.IsCancellationRequested))
         {

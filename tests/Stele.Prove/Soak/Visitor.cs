@@ -66,7 +66,7 @@ internal sealed class Visitor(IReadOnlyList<SteleNode> nodes, TimeSpan think)
         IEnumerable<object> flags = Enumerable.Range(0, Session.Flags).Select(i => new { op = "set", kind = "flag", key = Session.Flag(i), definition = ItemJson.Definition("prepared") });
         using var answer = await http.PostAsync(new Uri($"/v1/changes?env={Caller.Environment}", UriKind.Relative), new StringContent(JsonSerializer.Serialize(new { changes = keys.Concat(flags) }), Encoding.UTF8, "application/json"));
         if (!answer.IsSuccessStatusCode) throw new InvalidOperationException($"nothing could be prepared: {await answer.Content.ReadAsStringAsync()}");
-        using var org = await http.PostAsync(new Uri("/v1/orgs", UriKind.Relative), new StringContent(JsonSerializer.Serialize(new { name = SecretsOrg })));
+        using var org = await http.PostAsync(new Uri("/v1/orgs", UriKind.Relative), new StringContent(JsonSerializer.Serialize(new { name = SecretsOrg }), Encoding.UTF8, "application/json"));
         if (!org.IsSuccessStatusCode) throw new InvalidOperationException($"no organization could be made: {await org.Content.ReadAsStringAsync()}");
         http.DefaultRequestHeaders.Add("Stele-Org", SecretsOrg);
         using var secret = await http.PutAsync(new Uri($"/v1/secrets/{Secret}?env={Caller.Environment}", UriKind.Relative), new StringContent("""{"value":"prepared"}""", Encoding.UTF8, "application/json"));
