@@ -16,6 +16,7 @@ internal sealed class ProveRun(ProveArguments arguments, PostgresPrograms progra
 
     readonly List<string> failures = [];
     readonly List<FaultRecord> faults = [];
+    IReadOnlyList<RevisionStands> aside = [];
 
     public async Task<ProveResult> Run(CancellationToken stop)
     {
@@ -43,7 +44,7 @@ internal sealed class ProveRun(ProveArguments arguments, PostgresPrograms progra
             var took = recorder.Milliseconds;
             await End(stack, load);
             var journal = await StoredJournal.Read(Connection(stack), setUpTo);
-            foreach (var line in journal) recorder.Add(line);
+            foreach (var line in StoredJournal.With(journal, aside)) recorder.Add(line);
             say($"checking {recorder.Lines().Count} lines of history");
             failures.AddRange(HistoryChecks.Run(recorder.Lines()).Select(violation => $"{violation.Rule}: {violation.Detail} (at {violation.At.TotalSeconds:0.000} s)"));
             await Verify(stack);
@@ -63,6 +64,7 @@ internal sealed class ProveRun(ProveArguments arguments, PostgresPrograms progra
         List<FaultKind> kinds = [.. possible.Where(kind => arguments.Only?.Contains(kind) ?? true)];
         var schedule = new FaultSchedule(arguments.Seed, stack.Nodes.Count, kinds, arguments.Pace);
         var actions = new FaultActions(stack, () => recorder.Milliseconds);
+        aside = actions.Aside;
         var until = arguments.Minutes * 60_000;
         await Pause.For(quiet, CancellationToken.None);
         for (var step = schedule.Next(); recorder.Milliseconds < until && !stop.IsCancellationRequested;)

@@ -1,6 +1,8 @@
 using Npgsql;
 using Stele.Prove.Network;
 using Stele.Prove.Processes;
+using Stele.Prove.Workload;
+using Stele.Simulation.Checking.Histories;
 
 namespace Stele.Prove.Faults;
 
@@ -12,9 +14,14 @@ internal sealed class FaultActions(Stack stack, Func<double> now)
 
     const int AppendBytes = 600, RevisionsOfNew = 20;
 
+    readonly List<RevisionStands> aside = [];
+
     static readonly TimeSpan again = TimeSpan.FromMilliseconds(150);
 
     PostgresPair Postgres => stack.Postgres;
+
+    /// <summary>What deposed primaries had that the others did not: nobody may have been told that it is written, and who asked without proof may have seen it.</summary>
+    public IReadOnlyList<RevisionStands> Aside => aside;
 
     /// <summary>The kinds that this machine can do, and why it cannot do the others. What breaks a condition of what is promised happens only where it is asked for.</summary>
     public static IReadOnlyList<FaultKind> Possible(Stack stack, IReadOnlyList<FaultKind>? only, out IReadOnlyList<string> impossible)
@@ -215,6 +222,8 @@ internal sealed class FaultActions(Stack stack, Func<double> now)
         var alone = stack.Nodes[(step.Node - 1) % stack.Nodes.Count];
         List<FaultyLink> links = [Postgres.Replication, .. stack.Nodes.Select(node => node.ToPostgres[node == alone ? 1 - at : at])];
         foreach (var link in links) HoldBoth(link);
+        // what the standby has stands on both sides
+        var (common, since) = (await StoredJournal.Heads(Postgres.Standby), (long)(now() * 1e3));
         try
         {
             await Postgres.Depose(async () =>
@@ -223,11 +232,16 @@ internal sealed class FaultActions(Stack stack, Func<double> now)
                 // the fault begins when the others have found the new one and write there
                 await Pause.Until("the new primary's side writes", recovery, async () => await Postgres.Standby.Ask<long>(HeadsSql) > before + RevisionsOfNew, cancellation);
                 await Pause.For(step.Lasts * 2, cancellation);
+            }, async old =>
+            {
+                // what nobody can reach any more, nobody sees either after it has been read
+                HoldBoth(alone.ToPostgres[at]);
+                aside.AddRange(await StoredJournal.After(old, common, since));
             });
         }
         finally
         {
-            foreach (var link in links)
+            foreach (var link in links.Append(alone.ToPostgres[at]))
             {
                 link.Reset();
                 link.Heal();

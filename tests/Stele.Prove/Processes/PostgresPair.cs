@@ -54,7 +54,9 @@ internal sealed class PostgresPair : IAsyncDisposable
     /// Promotion of the standby beside a primary that goes on, while nothing goes between the two; then the old one is killed, and made the new
     /// one's standby.
     /// </summary>
-    public async Task Depose(Func<Task> meanwhile)
+    /// <param name="meanwhile">While there are two.</param>
+    /// <param name="last">Just before the old one, which it gets, is gone with all that it alone has.</param>
+    public async Task Depose(Func<Task> meanwhile, Func<PostgresServer, Task> last)
     {
         var (old, next) = (Primary, Standby);
         await next.Execute("SELECT pg_promote(true, 30)", "postgres");
@@ -62,6 +64,7 @@ internal sealed class PostgresPair : IAsyncDisposable
         try
         {
             await meanwhile();
+            await last(old);
         }
         finally
         {

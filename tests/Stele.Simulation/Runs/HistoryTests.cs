@@ -132,6 +132,34 @@ public sealed class HistoryTests
         Assert.Contains("strong reads are linearizable", HistoryChecks.Run(Parse([.. lines, """{"type":"invoke","at":90,"op":8,"client":"c2","node":"n","org":"o","call":"read","consistency":"strong","items":[]}""", """{"type":"ok","at":91,"op":8,"cursor":"2-b"}"""])).Select(violation => violation.Rule));
     }
 
+    /// <summary>What a deposed primary had alone: those who ask for no proof may have seen it, whole, and nobody else, and nobody was told that it is written.</summary>
+    [Theory]
+    [InlineData(null, """{"type":"ok","at":71,"op":7,"cursor":"3-l","items":[{"kind":"config","environment":"e","key":"k","version":3,"value":"3"}]}""", ReadLocal)]
+    [InlineData("answers equal the journal", """{"type":"ok","at":71,"op":7,"cursor":"3-l","items":[{"kind":"config","environment":"e","key":"k","version":2,"value":"2"}]}""", ReadLocal)]
+    [InlineData("answers show committed state", """{"type":"ok","at":71,"op":7,"cursor":"3-x"}""", ReadLocal)]
+    [InlineData("answers show committed state", """{"type":"ok","at":71,"op":7,"cursor":"3-l","items":[{"kind":"config","environment":"e","key":"k","version":3,"value":"3"}]}""", ReadStrong)]
+    [InlineData("what is acknowledged is committed", """{"type":"ok","at":71,"op":6,"cursor":"3-l"}""")]
+    [InlineData(null, FrameTwo, FrameAside, """{"type":"frame","at":75,"stream":"w","kind":"reset","cursor":"3-c"}""", """{"type":"level","at":90,"stream":"w"}""")]
+    [InlineData("a stream never goes back", FrameTwo, FrameAside, """{"type":"frame","at":75,"stream":"w","kind":"synced","cursor":"3-c"}""")]
+    [InlineData("a stream is the journal under its filter", FrameTwo, """{"type":"frame","at":70,"stream":"w","kind":"progress","cursor":"3-l"}""")]
+    [InlineData("a stream ends level", FrameTwo, FrameAside, """{"type":"level","at":90,"stream":"w"}""")]
+    [InlineData(null, FrameTwo, """{"type":"frame","at":70,"stream":"w","kind":"progress","cursor":"3-c"}""", """{"type":"frame","at":75,"stream":"w","kind":"reset","cursor":"3-l"}""")]
+    [InlineData("nobody is reset whose history holds", FrameTwo, """{"type":"frame","at":52,"stream":"w","kind":"progress","cursor":"3-c"}""", """{"type":"frame","at":53,"stream":"w","kind":"reset","cursor":"3-l"}""")]
+    [InlineData(null, """{"type":"revision","at":0,"org":"o","revision":4,"cursor":"4-d","tag":"t3","events":[{"stream":"config/e/k","version":3,"value":"3"}]}""", """{"type":"ok","at":80,"op":6,"cursor":"4-d"}""")]
+    public void What_a_deposed_primary_had_alone_is_known_and_is_no_history(string? rule, params string[] lines)
+    {
+        string[] aside =
+        [
+            .. Right, """{"type":"invoke","at":50,"op":6,"client":"c6","node":"n","org":"o","call":"write","tag":"t3","changes":[{"op":"set","kind":"config","environment":"e","key":"k","value":"3"}]}""",
+            """{"type":"revision","at":60,"org":"o","revision":3,"cursor":"3-l","tag":"t3","events":[{"stream":"config/e/k","version":3,"value":"3"}],"aside":true}""",
+            """{"type":"revision","at":0,"org":"o","revision":3,"cursor":"3-c","setup":true,"events":[]}""", .. Stream, .. lines,
+        ];
+        Assert.Equal(rule is null ? [] : [rule], HistoryChecks.Run(Parse(aside)).Select(violation => violation.Rule).Distinct());
+    }
+
+    const string ReadLocal = """{"type":"invoke","at":70,"op":7,"client":"c7","node":"n","org":"o","call":"read","consistency":"local","items":[{"kind":"config","environment":"e","key":"k"}]}""";
+    const string ReadStrong = """{"type":"invoke","at":70,"op":7,"client":"c7","node":"n","org":"o","call":"read","consistency":"strong","items":[{"kind":"config","environment":"e","key":"k"}]}""";
+    const string FrameAside = """{"type":"frame","at":70,"stream":"w","kind":"change","cursor":"3-l","changes":[{"op":"set","kind":"config","environment":"e","key":"k","version":3,"value":"3"}]}""";
     const string OkTwo = """{"type":"ok","at":30,"op":2,"cursor":"2-b"}""";
     const string Second = """{"type":"revision","at":0,"org":"o","revision":2,"cursor":"2-b","tag":"t2","events":[{"stream":"config/e/k","version":2,"value":"2"}]}""";
     const string FrameTwo = """{"type":"frame","at":50,"stream":"w","kind":"change","cursor":"2-b","changes":[{"op":"set","kind":"config","environment":"e","key":"k","version":2,"value":"2"}]}""";

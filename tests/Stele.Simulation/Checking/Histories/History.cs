@@ -78,7 +78,8 @@ internal sealed class History
 /// <summary>Every check over a history, in one call.</summary>
 internal static class HistoryChecks
 {
-    const int ViolationsMax = 50;
+    // of each rule, so that one that is broken often hides no other
+    const int ViolationsMax = 20;
 
     /// <summary>The promises that a history breaks; none: it keeps them all.</summary>
     public static IReadOnlyList<Violation> Run(IReadOnlyList<HistoryLine> lines)
@@ -86,7 +87,7 @@ internal static class HistoryChecks
         var violations = new List<Violation>();
         var history = new History(lines, (rule, detail, at) =>
         {
-            if (violations.Count < ViolationsMax) violations.Add(new Violation(rule, detail, TimeSpan.FromMicroseconds(at)));
+            if (violations.Count(one => one.Rule == rule) < ViolationsMax) violations.Add(new Violation(rule, detail, TimeSpan.FromMicroseconds(at)));
         });
         foreach (var (org, journal) in history.Journals)
         {

@@ -18,6 +18,9 @@ internal sealed record HistoryPlace(HistoryPlace? Before, RevisionStands? Line, 
     /// <summary>Whether it was lost.</summary>
     public bool Lost { get; set; }
 
+    /// <summary>Whether it was never the head but to those who still reached a deposed primary: nothing strong may show it, and nobody be told that it is written.</summary>
+    public bool IsAside => Line?.Aside == true;
+
     public long Revision => Line?.Revision ?? 0;
 
     public string Cursor => Line?.Cursor ?? "0";
@@ -39,6 +42,7 @@ internal sealed class HistoryJournal
     readonly Dictionary<string, HistoryPlace> places = new(StringComparer.Ordinal);
     readonly List<HistoryPlace> moments = [];
     readonly List<(HistoryPlace Head, long At)> losses = [];
+    HistoryPlace? side;
 
     HistoryJournal()
     {
@@ -82,7 +86,7 @@ internal sealed class HistoryJournal
 
     void Append(RevisionStands line, Action<string, string, long> report)
     {
-        var before = Head;
+        var before = line.Aside == true && side?.Revision == line.Revision - 1 ? side : Head;
         if (line.Revision != before.Revision + 1)
             report("the journal has no gaps", $"org {line.Org}: revision {line.Revision} comes after {before.Revision}", line.At);
         if (!line.Cursor.StartsWith(line.Revision.ToString(CultureInfo.InvariantCulture) + "-", StringComparison.Ordinal))
@@ -103,6 +107,13 @@ internal sealed class HistoryJournal
         var place = new HistoryPlace(before, line, items.ToImmutable());
         if (!places.TryAdd(line.Cursor, place)) report("the journal has no gaps", $"org {line.Org}: {line.Cursor} stands in it twice", line.At);
         Places.Add(place);
+        if (line.Aside == true)
+        {
+            side = place;
+            losses.Add((place, line.At));
+            return;
+        }
+        side = null;
         Add(place);
     }
 
@@ -112,8 +123,12 @@ internal sealed class HistoryJournal
         while (at.Revision > line.Revision && at.Before is not null) at = at.Before;
         if (at.Revision != line.Revision) report("the journal has no gaps", $"org {line.Org}: it went back to revision {line.Revision}, which was not there", line.At);
         if (at != Head) losses.Add((Head, line.At));
+        side = null;
         Add(at);
     }
+
+    /// <summary>Whether somebody who is at a place comes to another only by giving up what he has: the other is of a deposed primary's side, by a moment at which that was one, and does not follow.</summary>
+    public static bool Departs(HistoryPlace at, HistoryPlace to, long by) => to.IsAside && to.Line!.At <= by && !Follows(to, at);
 
     static bool Follows(HistoryPlace? later, HistoryPlace place)
     {

@@ -147,6 +147,12 @@ internal sealed record RevisionStands(long At, string Org, long Revision, string
 {
     /// <summary>Whether it was made by no operation of this history.</summary>
     public bool? Setup { get; init; }
+
+    /// <summary>
+    /// Whether it stood only on a primary that had been deposed and that nobody had fenced: committed there, on no standby, and gone with it.
+    /// Follows the revision after which the two sides differ, or the one before it on the same side; <see cref="HistoryLine.At"/> is when the other side began.
+    /// </summary>
+    public bool? Aside { get; init; }
 }
 
 /// <summary>Which item.</summary>

@@ -15,7 +15,7 @@ internal static class Linearizability
     public static void Run(History history, HistoryJournal journal, List<Operation> operations)
     {
         List<Operation> placed = [.. operations.Where(operation => operation.IsWrite || operation.Call.IsStrong)];
-        var landed = journal.Places.Where(place => place.Line!.Tag is not null).ToLookup(place => place.Line!.Tag!, StringComparer.Ordinal);
+        var landed = journal.Places.Where(place => place is { IsAside: false, Line.Tag: not null }).ToLookup(place => place.Line!.Tag!, StringComparer.Ordinal);
         // what is over, by its end, and the latest moment at which any of it happened
         var over = new PriorityQueue<int, long>();
         var least = 0;
@@ -34,8 +34,8 @@ internal static class Linearizability
     static int? Place(History history, HistoryJournal journal, Operation operation, ILookup<string, HistoryPlace> landed, Dictionary<string, int> began, int least)
     {
         if (!operation.IsWrite)
-            return operation.Ok is { } read && journal.Find(read.Cursor) is { } seen ? Read(history, journal, operation, seen, least) : null;
-        if (operation.Ok is { Cursor: not null } ok) return journal.Find(ok.Cursor) is { } made ? Write(history, journal, operation, made, began, least) : null;
+            return operation.Ok is { } read && journal.Find(read.Cursor) is { IsAside: false } seen ? Read(history, journal, operation, seen, least) : null;
+        if (operation.Ok is { Cursor: not null } ok) return journal.Find(ok.Cursor) is { IsAside: false } made ? Write(history, journal, operation, made, began, least) : null;
         // of one that nobody knows of the journal knows
         if (operation.End is not (EndedOk or EndedFailed) && operation.Call.Tag is { } tag)
         {

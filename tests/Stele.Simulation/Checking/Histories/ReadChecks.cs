@@ -17,11 +17,10 @@ internal static class ReadChecks
     {
         var ok = read.Ok!;
         foreach (var item in ok.Items ?? []) history.CheckOwner(org, item.Value, read.ToString(), ok.At);
-        if (journal.Find(ok.Cursor) is not { } place)
-        {
-            history.Report("answers show committed state", $"{read} ({(read.Call.IsStrong ? "strong" : "local")}) was answered at {ok.Cursor ?? "no place"}, which was never committed", ok.At);
-            return;
-        }
+        var place = journal.Find(ok.Cursor);
+        if (place is null || (place.IsAside && read.Call.IsStrong))
+            history.Report("answers show committed state", $"{read} ({(read.Call.IsStrong ? "strong" : "local")}) was answered at {ok.Cursor ?? "no place"}, which {(place is null ? "was never committed" : "only a deposed primary had")}", ok.At);
+        if (place is null) return;
         if (read.Call.MinCursor is { } min && journal.Find(min) is { } least && place.Revision < least.Revision && !least.Lost)
             history.Report("min_cursor is reached", $"{read} was answered at {ok.Cursor}, before {min}", ok.At);
         var shown = (ok.Items ?? []).ToDictionary(item => item.Stream, StringComparer.Ordinal);

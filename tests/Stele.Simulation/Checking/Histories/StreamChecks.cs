@@ -41,7 +41,7 @@ internal static class StreamChecks
             }
             if (frame.Kind == "reset")
             {
-                if (at is null || !journal.IsLost(at, frame.At)) Break("nobody is reset whose history holds", $"{what} at {frame.Cursor}", frame.At);
+                if (at is null || !(journal.IsLost(at, frame.At) || HistoryJournal.Departs(at, place, frame.At))) Break("nobody is reset whose history holds", $"{what} at {frame.Cursor}", frame.At);
                 at = place;
                 return;
             }

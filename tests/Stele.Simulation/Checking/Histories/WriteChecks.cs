@@ -20,7 +20,7 @@ internal static class WriteChecks
     static void Acknowledged(History history, HistoryJournal journal, Operation write, ILookup<string, Operation> byTag)
     {
         var ok = write.Ok!;
-        if (journal.Find(ok.Cursor) is not { Line: { } line } place)
+        if (journal.Find(ok.Cursor) is not { Line: { } line, IsAside: false } place)
         {
             history.Report("what is acknowledged is committed", $"{write} was answered {ok.Cursor}, which is not in the journal", ok.At);
             return;
