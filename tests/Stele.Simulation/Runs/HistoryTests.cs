@@ -85,6 +85,8 @@ public sealed class HistoryTests
     [InlineData("a write is decided on the revision before it", OkTwo, Second, """{"type":"invoke","at":40,"op":5,"client":"c","node":"n","org":"o","call":"write","tag":"t5","changes":[{"op":"set","kind":"config","environment":"e","key":"k","value":"5","expected_version":1}]}""",
         """{"type":"revision","at":0,"org":"o","revision":3,"cursor":"3-c","tag":"t5","events":[{"stream":"config/e/k","version":3,"value":"5"}]}""")]
     [InlineData("a refusal is decided on the current state", """{"type":"fail","at":30,"op":2,"code":"conflict"}""")]
+    [InlineData("a refusal is decided on the current state", """{"type":"fail","at":30,"op":2,"code":"conflict"}""", """{"type":"invoke","at":40,"op":5,"client":"d","node":"n","org":"o","call":"write","tag":"t5","changes":[{"op":"set","kind":"config","environment":"e","key":"k","value":"5"}]}""",
+        """{"type":"ok","at":50,"op":5,"cursor":"2-b"}""", """{"type":"revision","at":0,"org":"o","revision":2,"cursor":"2-b","tag":"t5","events":[{"stream":"config/e/k","version":2,"value":"5"}]}""")]
     public void A_wrong_journal_is_named(string rule, params string[] lines) =>
         Assert.Contains(rule, HistoryChecks.Run(Parse([.. Right.Where(line => line is not (OkTwo or Second)), .. lines])).Select(violation => violation.Rule));
 

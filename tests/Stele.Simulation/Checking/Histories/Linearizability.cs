@@ -16,6 +16,7 @@ internal static class Linearizability
     {
         List<Operation> placed = [.. operations.Where(operation => operation.IsWrite || operation.Call.IsStrong)];
         var landed = journal.Places.Where(place => place is { IsAside: false, Line.Tag: not null }).ToLookup(place => place.Line!.Tag!, StringComparer.Ordinal);
+        var called = placed.Where(operation => operation.Call.Tag is not null).GroupBy(operation => operation.Call.Tag!, StringComparer.Ordinal).ToDictionary(attempts => attempts.Key, attempts => attempts.Min(attempt => attempt.Call.At), StringComparer.Ordinal);
         // what is over, by its end, and the latest moment at which any of it happened
         var over = new PriorityQueue<int, long>();
         var least = 0;
@@ -27,11 +28,11 @@ internal static class Linearizability
                 over.Dequeue();
                 least = Math.Max(least, moment);
             }
-            if (Place(history, journal, operation, landed, began, least) is { } at && operation.EndedAt != long.MaxValue) over.Enqueue(at, operation.EndedAt);
+            if (Place(history, journal, operation, landed, called, began, least) is { } at && operation.EndedAt != long.MaxValue) over.Enqueue(at, operation.EndedAt);
         }
     }
 
-    static int? Place(History history, HistoryJournal journal, Operation operation, ILookup<string, HistoryPlace> landed, Dictionary<string, int> began, int least)
+    static int? Place(History history, HistoryJournal journal, Operation operation, ILookup<string, HistoryPlace> landed, Dictionary<string, long> called, Dictionary<string, int> began, int least)
     {
         if (!operation.IsWrite)
             return operation.Ok is { } read && journal.Find(read.Cursor) is { IsAside: false } seen ? Read(history, journal, operation, seen, least) : null;
@@ -42,7 +43,7 @@ internal static class Linearizability
             foreach (var place in landed[tag]) Write(history, journal, operation, place, began, least);
             return null;
         }
-        return Refusable(operation) ? Decided(history, journal, operation, least) : null;
+        return Refusable(operation) ? Decided(history, journal, operation, called, least) : null;
     }
 
     static int? Read(History history, HistoryJournal journal, Operation read, HistoryPlace seen, int least)
@@ -63,9 +64,11 @@ internal static class Linearizability
     }
 
     // what was refused because of what it expected, or only looked: there must have been a moment at which that was right
-    static int? Decided(History history, HistoryJournal journal, Operation operation, int least)
+    static int? Decided(History history, HistoryJournal journal, Operation operation, Dictionary<string, long> called, int least)
     {
-        for (var moment = least; moment < journal.Moments.Count; moment++)
+        // what was called only after it was over, it cannot have been decided on, however right it would have been then
+        bool IsOfLater(HistoryPlace place) => place.Line?.Tag is { } tag && called.TryGetValue(tag, out var at) && at > operation.EndedAt;
+        for (var moment = least; moment < journal.Moments.Count && !IsOfLater(journal.Moments[moment]); moment++)
             if (Holds(journal.Moments[moment], operation.Call.Changes!) == operation.End is EndedOk) return moment;
         history.Report("a refusal is decided on the current state", $"{operation} ended with {operation.End}, and at no moment from {journal.Moments[least].Cursor} on was that right", operation.EndedAt);
         return null;
