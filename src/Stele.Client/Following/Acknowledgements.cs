@@ -5,8 +5,9 @@ namespace Stele.Client.Following;
 /// <summary>Tells the server what was applied, and what could not be and why; only the last of each is worth a request.</summary>
 internal sealed class Acknowledgements(SteleClient client, TimeProvider clock)
 {
-    // of a change that a hundred processes hear, first all hear, and then all answer
-    const int SpreadMilliseconds = 25;
+    // of a change that a hundred processes of a machine hear, first all hear, and then all answer; of changes that follow one another
+    // meanwhile, one answer tells of all
+    const int FirstMilliseconds = 20, LastMilliseconds = 100;
     readonly Channel<bool> due = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     readonly Lock gate = new();
     (string Subscription, long Revision)? applied;
@@ -33,7 +34,7 @@ internal sealed class Acknowledgements(SteleClient client, TimeProvider clock)
     {
         await foreach (var _ in due.Reader.ReadAllAsync(cancellation))
         {
-            await Task.Delay(TimeSpan.FromMilliseconds(Random.Shared.Next(SpreadMilliseconds)), clock, cancellation);
+            await Task.Delay(TimeSpan.FromMilliseconds(Random.Shared.Next(FirstMilliseconds, LastMilliseconds)), clock, cancellation);
             (string Subscription, long Revision)? done;
             (string Subscription, long Revision, string Reason)? refused;
             lock (gate)

@@ -34,17 +34,31 @@ internal sealed class KeyMap<TValue> : IReadOnlyDictionary<string, TValue>
 
     public bool ContainsKey(string key) => TryGetValue(key, out _);
 
+    // optimized at once: .NET's compiler comes to it by itself only when a process has been at rest for a while, which a busy one is not
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryGetValue(string key, [MaybeNullWhen(false)] out TValue value)
     {
-        var hash = ignoreCase ? KeyHash.Folded(key) : KeyHash.Exact(key);
-        for (var node = pages[hash >> (32 - bits)][(hash >> (32 - 2 * bits)) & ((1u << bits) - 1)]; node is not null; node = node.Next)
-            if (node.Hash == hash && (ignoreCase ? string.Equals(node.Key, key, StringComparison.OrdinalIgnoreCase) : string.Equals(node.Key, key)))
-            {
-                value = node.Value;
-                return true;
-            }
-        value = default;
-        return false;
+        var node = ignoreCase ? Folded(key) : Exact(key);
+        value = node is null ? default : node.Value;
+        return node is not null;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    Node? Exact(string key)
+    {
+        var hash = KeyHash.Exact(key);
+        var node = pages[hash >> (32 - bits)][(hash >> (32 - 2 * bits)) & ((1u << bits) - 1)];
+        while (node is not null && (node.Hash != hash || !string.Equals(node.Key, key))) node = node.Next;
+        return node;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    Node? Folded(string key)
+    {
+        var hash = KeyHash.Folded(key);
+        var node = pages[hash >> (32 - bits)][(hash >> (32 - 2 * bits)) & ((1u << bits) - 1)];
+        while (node is not null && (node.Hash != hash || !string.Equals(node.Key, key, StringComparison.OrdinalIgnoreCase))) node = node.Next;
+        return node;
     }
 
     public IEnumerator<KeyValuePair<string, TValue>> GetEnumerator()
@@ -194,6 +208,7 @@ internal static class KeyHash
     static readonly ulong seed = (ulong)Random.Shared.NextInt64();
 
     // eight bytes at a time; the last eight overlap with those before, so that nothing is read past the end
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal static uint Exact(string key)
     {
         const ulong factor = 0x9E3779B97F4A7C15;
