@@ -144,12 +144,13 @@ internal sealed class RequestGate(RequestDelegate next, RequestIds ids, Identiti
         ? new Fault(FaultCode.OutcomeUnknown, $"{fault.Detail} Whether this was written is not known: send it again with the same Idempotency-Key to find out.", [], 1)
         : FaultOf(exception);
 
-    static Fault FaultOf(Exception exception) => exception switch
+    /// <summary>What is answered to whoever asked when something was thrown. A database that went away is none of our bugs, whatever it said as it did.</summary>
+    internal static Fault FaultOf(Exception exception) => exception switch
     {
         BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => RequestBody.TooLarge(SteleLimits.ChangeSetBytes),
         BadHttpRequestException bad => Fault.Invalid(Problem.Body("", "http.request", bad.Message)),
         StoreUnavailableException or OperationCanceledException or TimeoutException => Fault.Unavailable("The database did not answer in time."),
-        NpgsqlException npgsql when npgsql.IsTransient || npgsql is not PostgresException => Fault.Unavailable("The database cannot be reached."),
+        NpgsqlException npgsql when npgsql.IsTransient || StoreFaults.IsAway(npgsql) => Fault.Unavailable("The database cannot be reached."),
         _ => new Fault(FaultCode.Internal, "Something went wrong; the log has the request id."),
     };
 
