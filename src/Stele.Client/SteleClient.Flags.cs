@@ -20,10 +20,13 @@ public sealed partial class SteleClient
         transport.Call(HttpMethod.Delete, FlagPath(name, "", environment).With("expected_version", expectedVersion).With("change_log", changeLog).ToString(), null, SteleJson.Default.FlagItem, cancellationToken);
 
     /// <summary>One page of flags.</summary>
-    public Task<FlagPage> ListFlagsAsync(FlagList list, CancellationToken cancellationToken) =>
-        transport.Get(new QueryText("/v1/flags").With("env", list.Environment).With("prefix", list.Prefix).With("archived", list.Archived ? "true" : null)
+    public Task<FlagPage> ListFlagsAsync(FlagList list, CancellationToken cancellationToken) => transport.Get(PathOf(list), SteleJson.Default.FlagPage, cancellationToken);
+
+    internal Task<(FlagPage Page, string? Place)> ListFlagsAt(FlagList list, CancellationToken cancellation) => transport.GetAt(PathOf(list), SteleJson.Default.FlagPage, cancellation);
+
+    static string PathOf(FlagList list) => new QueryText("/v1/flags").With("env", list.Environment).With("prefix", list.Prefix).With("archived", list.Archived ? "true" : null)
             .With("stale", list.StaleDays is null ? null : "true").With("days", list.StaleDays).With("limit", list.Limit).With("cursor", list.Cursor)
-            .With("revision", list.Revision).With("at", list.At).ToString(), SteleJson.Default.FlagPage, cancellationToken);
+            .With("revision", list.Revision).With("at", list.At).ToString();
 
     /// <summary>One page of a flag's versions, newest first.</summary>
     public Task<FlagHistory> GetFlagHistoryAsync(string name, string? environment, int? limit, string? cursor, CancellationToken cancellationToken) =>

@@ -37,9 +37,12 @@ public sealed partial class SteleClient
     }
 
     /// <summary>One page of what is known of secrets.</summary>
-    public Task<SecretPage> ListSecretsAsync(SecretList list, CancellationToken cancellationToken) =>
-        transport.Get(new QueryText("/v1/secrets").With("env", list.Environment).With("prefix", list.Prefix).With("status", list.Status).With("limit", list.Limit).With("cursor", list.Cursor).ToString(),
-            SteleJson.Default.SecretPage, cancellationToken);
+    public Task<SecretPage> ListSecretsAsync(SecretList list, CancellationToken cancellationToken) => transport.Get(PathOf(list), SteleJson.Default.SecretPage, cancellationToken);
+
+    internal Task<(SecretPage Page, string? Place)> ListSecretsAt(SecretList list, CancellationToken cancellation) => transport.GetAt(PathOf(list), SteleJson.Default.SecretPage, cancellation);
+
+    static string PathOf(SecretList list) =>
+        new QueryText("/v1/secrets").With("env", list.Environment).With("prefix", list.Prefix).With("status", list.Status).With("limit", list.Limit).With("cursor", list.Cursor).ToString();
 
     /// <summary>One page of a secret's versions, newest first.</summary>
     public Task<SecretHistory> GetSecretHistoryAsync(string path, string? environment, int? limit, string? cursor, CancellationToken cancellationToken) =>

@@ -55,10 +55,13 @@ public sealed partial class SteleClient : IDisposable
         transport.Call(HttpMethod.Delete, ConfigPath(key, "", environment).With("expected_version", expectedVersion).ToString(), null, SteleJson.Default.ConfigDeleted, cancellationToken);
 
     /// <summary>One page of values.</summary>
-    public Task<ConfigPage> ListConfigAsync(ConfigList list, CancellationToken cancellationToken) =>
-        transport.Get(new QueryText("/v1/config").With("env", list.Environment).With("prefix", list.Prefix)
-            .With("keys_only", list.KeysOnly ? "true" : null).With("limit", list.Limit).With("cursor", list.Cursor)
-            .With("revision", list.Revision).With("at", list.At).ToString(), SteleJson.Default.ConfigPage, cancellationToken);
+    public Task<ConfigPage> ListConfigAsync(ConfigList list, CancellationToken cancellationToken) => transport.Get(PathOf(list), SteleJson.Default.ConfigPage, cancellationToken);
+
+    internal Task<(ConfigPage Page, string? Place)> ListConfigAt(ConfigList list, CancellationToken cancellation) => transport.GetAt(PathOf(list), SteleJson.Default.ConfigPage, cancellation);
+
+    static string PathOf(ConfigList list) => new QueryText("/v1/config").With("env", list.Environment).With("prefix", list.Prefix)
+        .With("keys_only", list.KeysOnly ? "true" : null).With("limit", list.Limit).With("cursor", list.Cursor)
+        .With("revision", list.Revision).With("at", list.At).ToString();
 
     /// <summary>All values, page by page as they are taken, all of one revision.</summary>
     public async IAsyncEnumerable<ConfigItem> ListAllConfigAsync(ConfigList list, [EnumeratorCancellation] CancellationToken cancellationToken)

@@ -22,6 +22,10 @@ internal sealed class SteleTransport(HttpClient http, SteleClientOptions options
 
     internal Task<T> Get<T>(string path, JsonTypeInfo<T> answer, CancellationToken cancellation) => Call(HttpMethod.Get, path, null, answer, cancellation);
 
+    /// <summary>An answer, and the cursor of the place that it shows; null where the server did not say.</summary>
+    internal Task<(T Answer, string? Place)> GetAt<T>(string path, JsonTypeInfo<T> answer, CancellationToken cancellation) =>
+        Call(HttpMethod.Get, path, null, async (response, request, stop) => (await Whole(response, request, answer, stop), response.Headers.TryGetValues("Stele-Cursor", out var places) ? places.First() : null), null, cancellation);
+
     internal Task<T> Write<T, TBody>(HttpMethod method, string path, TBody body, JsonTypeInfo<TBody> type, JsonTypeInfo<T> answer, CancellationToken cancellation, TimeSpan longer = default) =>
         Call(method, path, JsonSerializer.SerializeToUtf8Bytes(body, type), (response, request, stop) => Whole(response, request, answer, stop), null, cancellation, longer);
 

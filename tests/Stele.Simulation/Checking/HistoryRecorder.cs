@@ -84,6 +84,13 @@ internal sealed class HistoryRecorder
         lines.Add(new FrameReceived(Now, stream, kind.ToString().ToLowerInvariant()) { Cursor = frame.CursorText, Changes = changes.Count > 0 ? changes : null });
     }
 
+    /// <summary>A client that follows has something in use: the whole of a prefix, as it stands at a place.</summary>
+    public void Followed(string client, OrgId org, string environment, string prefix, string cursor, IReadOnlyList<ShownItem> items)
+    {
+        lines.Add(new Invoked(Now, ++ops, client, "in process", $"{org}", CallKind.Read) { Consistency = "local", List = new ItemPrefix("config", environment, prefix) });
+        lines.Add(new EndedOk(Now, ops) { Cursor = cursor, Items = items });
+    }
+
     /// <summary>A watcher must be level.</summary>
     public void Level(string stream) => lines.Add(new StreamIsLevel(Now, stream));
 

@@ -69,6 +69,10 @@ internal enum Mutant
     AuthoriseTheSubscriptionOnly,
     /// <summary>A frame that is sent again after a reconnect is sent twice.</summary>
     DeliverTwice,
+    /// <summary>A client that follows is not told that what it has does not hold any more.</summary>
+    LoseAReset,
+    /// <summary>A change does not get to a client that follows, and its stream goes on.</summary>
+    MissAChange,
     /// <summary>Nodes rely on hints, and do not poll.</summary>
     NeverPoll,
 

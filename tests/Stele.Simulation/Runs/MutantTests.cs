@@ -21,10 +21,12 @@ public class MutantTests(ITestOutputHelper output)
         var shown = new List<ulong>();
         for (ulong seed = 1; seed <= SeedsMax && shown.Count < Enough; seed++)
         {
-            var result = SimulationRun.Of(new RunOptions(seed) { Mutant = Enum.Parse<Mutant>(name) });
+            // a bug between a client that follows and its node needs one that does
+            var sound = new RunOptions(seed) { Followers = name is nameof(Mutant.LoseAReset) or nameof(Mutant.MissAChange) ? 3 : 0 };
+            var result = SimulationRun.Of(sound with { Mutant = Enum.Parse<Mutant>(name) });
             if (result.Violations.Count == 0) continue;
             // it is the bug that breaks it, and nothing else
-            Assert.Empty(SimulationRun.Of(seed).Violations);
+            Assert.Empty(SimulationRun.Of(sound).Violations);
             output.WriteLine($"{name}: seed {seed}, {result.Violations[0]}");
             shown.Add(seed);
         }

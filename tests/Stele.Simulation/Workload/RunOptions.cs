@@ -41,6 +41,9 @@ internal sealed record RunOptions(ulong Seed)
     /// <summary>Watchers.</summary>
     public int Watchers { get; init; } = 3;
 
+    /// <summary>Apps that follow with the real client. None: what others do is then step by step what it is without them.</summary>
+    public int Followers { get; init; }
+
     /// <summary>What the nodes log.</summary>
     public ILoggerFactory Logs { get; init; } = NullLoggerFactory.Instance;
 
@@ -77,6 +80,7 @@ internal sealed record RunOptions(ulong Seed)
                 "faults" => options with { FaultsMax = (int)number },
                 "clients" => options with { ClientsMax = (int)number },
                 "watchers" => options with { Watchers = (int)number },
+                "followers" => options with { Followers = (int)number },
                 "without" => options with { Without = [.. value.Split(',').Select(kind => Enum.Parse<FaultKind>(kind, ignoreCase: true))] },
                 _ => throw new FormatException($"'{name}' is nothing that a run has"),
             };
@@ -85,5 +89,5 @@ internal sealed record RunOptions(ulong Seed)
     }
 
     IEnumerable<(string Name, int Value, int Usual)> Numbers() =>
-        [("steps", Steps, 1_000), ("operations", OperationsMax, int.MaxValue), ("faults", FaultsMax, int.MaxValue), ("clients", ClientsMax, int.MaxValue), ("watchers", Watchers, 3)];
+        [("steps", Steps, 1_000), ("operations", OperationsMax, int.MaxValue), ("faults", FaultsMax, int.MaxValue), ("clients", ClientsMax, int.MaxValue), ("watchers", Watchers, 3), ("followers", Followers, 0)];
 }

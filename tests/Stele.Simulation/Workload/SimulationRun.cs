@@ -3,6 +3,7 @@ using Stele.Core.Journal;
 using Stele.Simulation.Checking;
 using Stele.Simulation.Checking.Histories;
 using Stele.Simulation.Database;
+using Stele.Simulation.Following;
 using Stele.Simulation.Scheduling;
 using Stele.Simulation.Watching;
 
@@ -38,12 +39,16 @@ internal sealed class SimulationRun
     readonly List<OrgId> orgs = [];
     readonly Nemesis nemesis;
     readonly List<SimulatedWatcher> watchers = [];
+    readonly List<SimulatedFollower> followers = [];
 
     const long WorkMax = 1_000_000;
     const int LiveRounds = 3;
 
     // the longest that something of before may still be under way, and what is a moment for everyone
     static readonly TimeSpan calming = TimeSpan.FromSeconds(15), liveBound = TimeSpan.FromSeconds(8), levelling = TimeSpan.FromSeconds(3);
+
+    // the longest that a client that was failed often waits, and a request that nobody answers
+    static readonly TimeSpan returning = TimeSpan.FromSeconds(45);
 
     SimulationRun(RunOptions options)
     {
@@ -74,6 +79,8 @@ internal sealed class SimulationRun
         var watchDice = new Dice(options.Seed ^ 0x3A7C4);
         for (var i = 0; i < options.Watchers; i++)
             watchers.Add(new SimulatedWatcher(i, scheduler.Start($"watcher {i}"), watchDice.Fork(), around, watchDice.Pick(orgs), options.Mutant) { SeesAll = i % 3 != 2 });
+        var followDice = new Dice(options.Seed ^ 0xF0110);
+        for (var i = 0; i < options.Followers; i++) followers.Add(new SimulatedFollower(i, scheduler.Start($"follower {i}"), followDice.Fork(), around, followDice.Pick(orgs), options.Mutant));
         var (striking, moments) = (scheduler.Start("nemesis"), new Dice(options.Seed ^ 0x0E7A5));
         nemesis = new Nemesis(striking, dice.Fork(), faults, database, nodes, judge, moments, new SimulatedClient(clients.Count, striking, moments.Fork(), around));
     }
@@ -92,6 +99,7 @@ internal sealed class SimulationRun
         });
         database.Backup();
         foreach (var watcher in watchers) watcher.Process.Post(async void (_) => await watcher.Run(), null);
+        foreach (var follower in followers) follower.Process.Post(async void (_) => await follower.Run(), null);
         var pause = dice.Milliseconds(1, dice.Chance(0.2) ? 300 : 40);
         var rounds = options.KindOfRun == RunKind.Liveness ? LiveRounds : 1;
         for (var round = 1; round <= rounds; round++)
@@ -99,11 +107,13 @@ internal sealed class SimulationRun
             Trouble(pause, faults.Tally.Steps + options.Steps / rounds);
             if (options.KindOfRun == RunKind.Liveness) Phase("clients make progress", TimeSpan.FromMinutes(3), client => client.RunLive(liveBound));
         }
-        foreach (var watcher in watchers) watcher.Calm = true;
+        Rest(true);
+        if (followers.Count > 0) Settle(returning);
         Settle(options.KindOfRun == RunKind.Liveness ? levelling : TimeSpan.Zero);
         Settle(levelling);
         if (judge.Violations.Count == 0) judge.Finish(nodes.SelectMany(node => node.States));
         foreach (var watcher in watchers) watcher.Finish();
+        foreach (var follower in followers) follower.Finish();
         IReadOnlyList<Violation> violations = judge.Violations.Count > 0 ? judge.Violations : HistoryChecks.Run(recorder.Lines);
         return new SimulationResult(options, violations, scheduler.Trace, scheduler.Steps, faults.Tally, clients.Sum(client => client.Acknowledged), judge.Lost, faults.ToString(), recorder.Lines);
     }
@@ -112,12 +122,18 @@ internal sealed class SimulationRun
     void Trouble(TimeSpan pause, int steps)
     {
         faults.On = true;
-        foreach (var watcher in watchers) watcher.Calm = false;
+        Rest(false);
         nemesis.Process.Post(async void (_) => await nemesis.Run(), null);
         Phase("everyone is answered", TimeSpan.FromMinutes(20), client => client.Run(pause, () => faults.Tally.Steps >= steps || faults.Tally.Operations >= options.OperationsMax));
         nemesis.Heal();
-        foreach (var watcher in watchers) watcher.Calm = true;
+        Rest(true);
         Settle(calming);
+    }
+
+    void Rest(bool calm)
+    {
+        foreach (var watcher in watchers) watcher.Calm = calm;
+        foreach (var follower in followers) follower.Calm = calm;
     }
 
     void Phase(string promise, TimeSpan atMost, Func<SimulatedClient, Task> work)
