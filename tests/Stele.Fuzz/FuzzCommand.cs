@@ -39,6 +39,9 @@ internal static class FuzzCommand
             var start = new ProcessStartInfo(Environment.ProcessPath!);
             if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet") start.ArgumentList.Add(typeof(FuzzCommand).Assembly.Location);
             foreach (var word in (string[])["fuzz", "--surface", name, "--inputs", $"{options.Inputs ?? InputsDefault}", "--seed", $"{options.Seed}", "--from", $"{options.From}", "--child", directory]) start.ArgumentList.Add(word);
+            foreach (var word in options.Within is { } within ? (string[])["--seconds", $"{within.TotalSeconds}"] : []) start.ArgumentList.Add(word);
+            // most of what an input leaves behind is gone before there is this much of it: a quarter of the time that a million take went into looking
+            start.Environment.TryAdd("DOTNET_GCgen0size", "4000000");
             using var process = Process.Start(start)!;
             await process.WaitForExitAsync();
             var path = Path.Combine(directory, ReportName);
@@ -65,7 +68,7 @@ internal static class FuzzCommand
         await using var postgres = new PostgresServers();
         await using var surface = await Surfaces.Open(name);
         using var last = new LastInputs(Path.Combine(directory, LastName));
-        var run = new SurfaceRun(surface, options.Seed, options.From, options.Inputs ?? InputsDefault) { Last = last };
+        var run = new SurfaceRun(surface, options.Seed, options.From, options.Inputs ?? InputsDefault) { Last = last, Within = options.Within };
         Console.WriteLine($"{name}: {surface.Meaning}");
         var watch = Stopwatch.StartNew();
         await using var progress = new Timer(_ => Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {run.Done:N0} inputs, {run.Done / watch.Elapsed.TotalSeconds:N0} a second, {run.Findings} found")), null, TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(10));
@@ -101,11 +104,12 @@ internal static class FuzzCommand
     }
 
     static string Usage() => $"""
-        usage: ./stele fuzz [--surface NAME|all] [--inputs N] [--seed S] [--from I]
+        usage: ./stele fuzz [--surface NAME|all] [--inputs N] [--seed S] [--from I] [--seconds T]
                ./stele fuzz --surface NAME --seed S --input I [--inputs N]      one input again, or N as one batch
                ./stele fuzz --surface NAME --file PATH                          the bytes of a file
 
         Gives hostile input to Stele: {InputsDefault:N0} inputs a surface unless told otherwise. The same seed gives the same inputs.
+        After T seconds a surface ends with the inputs that it has done, and --from goes on where it was.
         Surfaces: {string.Join(", ", Surfaces.All.Select(surface => surface.Name))}, or pure and wire for those without and with a server.
 
         """;

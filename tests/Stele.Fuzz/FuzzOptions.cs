@@ -10,6 +10,7 @@ internal sealed record FuzzOptions
     public ulong Seed { get; private init; } = 1;
     public long From { get; private init; }
     public long? Input { get; private init; }
+    public TimeSpan? Within { get; private init; }
     public string? File { get; private init; }
     public string? Child { get; private init; }
 
@@ -30,6 +31,7 @@ internal sealed record FuzzOptions
                 case "--inputs" when number > 0: options = options with { Inputs = number }; break;
                 case "--seed" when number >= 0: options = options with { Seed = (ulong)number }; break;
                 case "--from" when number >= 0: options = options with { From = number }; break;
+                case "--seconds" when number > 0: options = options with { Within = TimeSpan.FromSeconds(number) }; break;
                 case "--input" when number >= 0: options = options with { Input = number }; break;
                 case "--file" when System.IO.File.Exists(value): options = options with { File = value }; break;
                 case "--child": options = options with { Child = value }; break;

@@ -22,10 +22,14 @@ internal sealed class SurfaceRun(ISurface surface, ulong seed, long from, long c
     readonly List<Found> findings = [];
     readonly long end = from + count;
     long next = from, done, accepted, mostBytes, mostBytesIndex, slowestIndex;
+    long until = long.MaxValue;
     TimeSpan slowest;
 
     /// <summary>Where each worker's number goes.</summary>
     public LastInputs? Last { get; init; }
+
+    /// <summary>After how long no more are begun; null: all are.</summary>
+    public TimeSpan? Within { get; init; }
 
     /// <summary>How many at a time.</summary>
     public int Workers { get; init; } = surface.BatchInputs == 1 ? Math.Max(2, Environment.ProcessorCount) : WaitingWorkers;
@@ -43,6 +47,7 @@ internal sealed class SurfaceRun(ISurface surface, ulong seed, long from, long c
     public async Task<SurfaceReport> Run()
     {
         var watch = Stopwatch.StartNew();
+        if (Within is { } within) until = Stopwatch.GetTimestamp() + (long)(within.TotalSeconds * Stopwatch.Frequency);
         await Task.WhenAll(Enumerable.Range(0, Workers).Select(worker => Task.Run(() => Work(worker))));
         watch.Stop();
         return new SurfaceReport(surface.Name, seed)
@@ -55,7 +60,7 @@ internal sealed class SurfaceRun(ISurface surface, ulong seed, long from, long c
     async Task Work(int worker)
     {
         var inputs = new List<byte[]>(surface.BatchInputs);
-        while (findings.Count < FindingsMax)
+        while (findings.Count < FindingsMax && Stopwatch.GetTimestamp() < until)
         {
             var index = Interlocked.Add(ref next, surface.BatchInputs) - surface.BatchInputs;
             var size = (int)Math.Min(surface.BatchInputs, end - index);

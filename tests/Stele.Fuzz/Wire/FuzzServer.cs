@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Logging;
 using Stele.Fuzz.Running;
@@ -91,7 +92,13 @@ internal sealed class FuzzServer : IAsyncDisposable
         using var client = new HttpClient { BaseAddress = Http, Timeout = TimeSpan.FromSeconds(20) };
         client.DefaultRequestHeaders.Authorization = new("Bearer", Token);
         using var response = await client.GetAsync("/v1/environments");
-        if (response.StatusCode == HttpStatusCode.ServiceUnavailable) return await response.Content.ReadAsStringAsync();
+        if (response.StatusCode == HttpStatusCode.ServiceUnavailable)
+        {
+            // as whoever is refused for now must be: by a code, and with a word about when to come again
+            using var json = JsonDocument.Parse(await response.Content.ReadAsStringAsync());
+            FuzzFinding.Unless(json.RootElement.GetProperty("code").GetString() == "unavailable" && response.Headers.RetryAfter is not null, () => $"a refusal that is none: {json.RootElement.GetRawText()}");
+            return json.RootElement.GetProperty("detail").GetString();
+        }
         FuzzFinding.Unless(response.StatusCode == HttpStatusCode.OK, () => $"the server answers {(int)response.StatusCode} to a sound request");
         return null;
     }
