@@ -24,7 +24,7 @@ internal sealed class GrpcSurface(string name, IReadOnlyList<MethodDescriptor> m
     static readonly string[] breaches = ["What came is not a message", "A message begins with", "A message is marked as compressed", "The request ends in the middle"];
 
     // what a node answers whose commit nobody saw the end of, as docs/guides/consistency.md says
-    const string Unknown = "The primary did not say whether this was written";
+    const string Unknown = "with the same Idempotency-Key to find out";
 
     // changes that would end the run for all who come after
     static readonly string[] left = ["ArchiveOrg", "SetReadOnly"];
@@ -102,7 +102,7 @@ internal sealed class GrpcSurface(string name, IReadOnlyList<MethodDescriptor> m
             open.Remove(frame.Stream);
             // a request that is no HTTP/2 is reset, or refused as HTTP refuses
             if (frame.Type == H2Frame.Reset) continue;
-            if (headers.GetValueOrDefault("grpc-status") == "2" && Message(headers) is var said && said.StartsWith(Unknown, StringComparison.Ordinal)) unknown ??= said;
+            if (headers.GetValueOrDefault("grpc-status") == "2" && Message(headers) is var said && said.Contains(Unknown, StringComparison.Ordinal)) unknown ??= said;
             else accepted += Check(headers);
         }
         await sending;
