@@ -74,6 +74,13 @@ internal sealed class Call(Surroundings surroundings, ParseResult parsed, Global
         return ExitCode.Done;
     }
 
+    /// <summary>Rows under headings, for people.</summary>
+    internal int Table(IReadOnlyList<string> headings, IEnumerable<IReadOnlyList<string>> rows)
+    {
+        foreach (var line in Ink.Table(headings, rows)) Line(line);
+        return ExitCode.Done;
+    }
+
     /// <summary>The key that an argument gives, or null after saying what is wrong with it.</summary>
     internal string? Key(Argument<string> argument) => Key(parsed.GetRequiredValue(argument));
 

@@ -39,7 +39,8 @@ internal readonly record struct Ink(bool Colours)
     /// <summary>Columns under headings; the last one as long as it is.</summary>
     internal IEnumerable<string> Table(IReadOnlyList<string> headings, IEnumerable<IReadOnlyList<string>> rows)
     {
-        var all = rows.ToList();
+        // a name or a reason is somebody's text: what would move the cursor of a terminal is none of it
+        var all = rows.Select(row => row.Select(cell => cell.Any(char.IsControl) ? string.Concat(cell.Select(c => char.IsControl(c) ? ' ' : c)) : cell).ToList()).ToList();
         var widths = headings.Select((heading, i) => all.Select(row => row[i].Length).Append(heading.Length).Max()).ToList();
         yield return Faint(Row(headings, widths));
         foreach (var row in all) yield return Row(row, widths);

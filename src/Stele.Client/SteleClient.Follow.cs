@@ -94,6 +94,9 @@ public sealed partial class SteleClient : IAsyncDisposable
         ending.Dispose();
     }
 
+    /// <summary>Where it asks, for people.</summary>
+    internal string Addresses => string.Join(" and ", options.Endpoints.Prepend(options.Url));
+
     internal SteleException? LastFailure => transport.LastFailure;
 
     Follower Make(FollowOptions follow, FollowPlan plan)

@@ -98,6 +98,7 @@ internal sealed partial class Template
         {
             var (then, otherwise) = Branches("if", line);
             var isNot = tag.Groups["not"].Success;
+            if (tag.Groups["defined"].Success) return new IfNode(Expression(tag.Groups["what"].Value, line), "defined", null, isNot, then, otherwise, line);
             if (Comparison().Match(tag.Groups["what"].Value) is { Success: true } both)
                 return new IfNode(Expression(both.Groups[1].Value, line), both.Groups[2].Value, Expression(both.Groups[3].Value, line), isNot, then, otherwise, line);
             return new IfNode(Expression(tag.Groups["what"].Value, line), null, null, isNot, then, otherwise, line);
@@ -136,32 +137,35 @@ internal sealed partial class Template
         TemplateExpression Expression(string text, int line)
         {
             var parts = Pipe().Split(text);
-            var filters = new List<(string, string?)>();
+            var filters = new List<TemplateFilter>();
             foreach (var part in parts.Skip(1))
             {
                 var filter = FilterTag().Match(part);
                 var name = filter.Groups[1].Value;
                 if (!TemplateExpression.Known.Contains(name)) throw new TemplateException(line, $"{part.Trim()} is no filter: {string.Join(", ", TemplateExpression.Known)} are");
-                var argument = filter.Groups[2].Success ? filter.Groups[2].Value : filter.Groups[3].Success ? filter.Groups[3].Value : null;
-                if ((argument is null && name is "default" or "join") || (name == "indent" && !(int.TryParse(argument, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var spaces) && spaces <= IndentMax)))
+                var (argument, second) = (Argument(filter, 2), Argument(filter, 4));
+                if ((argument is null && name is "default" or "join" or "split") || (name == "indent" && !(int.TryParse(argument, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var spaces) && spaces <= IndentMax)))
                     throw new TemplateException(line, $"{name} needs {(name == "indent" ? $"a number up to {IndentMax}" : "a text in quotes")} after it");
-                filters.Add((name, argument));
+                if ((name == "replace") != (second is not null)) throw new TemplateException(line, name == "replace" ? "replace needs two texts in quotes after it" : $"{name} has one text after it, or none");
+                filters.Add(new TemplateFilter(name, argument, second));
             }
             var head = parts[0].Trim();
-            if (head.Length > 1 && head[0] == '"' && head[^1] == '"') return new TemplateExpression(head, TemplateText.Json(head[1..^1]), filters);
+            if (head.Length > 1 && head[0] == '"' && head[^1] == '"') return new TemplateExpression(head, TemplateText.Json(head[1..^1]), filters, line);
             if (SecretHead().Match(head) is { Success: true } secret)
             {
                 var path = secret.Groups[1].Success ? secret.Groups[1].Value : secret.Groups[2].Value;
                 if (!SecretPath.TryParse(path, out _, out _, out var wrong)) throw new TemplateException(line, wrong);
                 secrets.Add(path);
-                return new TemplateExpression(TemplateScope.Secret(path), null, filters);
+                return new TemplateExpression(TemplateScope.Secret(path), null, filters, line);
             }
-            if (Path().IsMatch(head)) return new TemplateExpression(head, Values.JsonText.IsNumber(head) || head is "true" or "false" ? JsonElement.Parse(head) : null, filters);
+            if (Path().IsMatch(head)) return new TemplateExpression(head, Values.JsonText.IsNumber(head) || head is "true" or "false" ? JsonElement.Parse(head) : null, filters, line);
             throw new TemplateException(line, $"{{{{ {text} }}}} is not understood: a key, secret \"PATH\", if, range NAME in KEY, else or end are");
         }
     }
 
-    [GeneratedRegex(@"^if\s+(?<not>not\s+)?(?<what>.+)$", RegexOptions.Singleline)]
+    static string? Argument(Match filter, int group) => filter.Groups[group].Success ? filter.Groups[group].Value : filter.Groups[group + 1].Success ? filter.Groups[group + 1].Value : null;
+
+    [GeneratedRegex(@"^if\s+(?<not>not\s+)?(?<defined>defined\s+)?(?<what>.+)$", RegexOptions.Singleline)]
     private static partial Regex IfTag();
 
     [GeneratedRegex(@"^range\s+(?<name>[A-Za-z_]\w*)\s+in\s+(?<over>.+)$", RegexOptions.Singleline)]
@@ -173,7 +177,7 @@ internal sealed partial class Template
     [GeneratedRegex(@"\|(?=(?:[^""]*""[^""]*"")*[^""]*$)")]
     private static partial Regex Pipe();
 
-    [GeneratedRegex(@"^\s*([a-z0-9-]+)(?:\s+(?:""([^""]*)""|(\S+)))?\s*$")]
+    [GeneratedRegex(@"^\s*([a-z0-9-]+)(?:\s+(?:""([^""]*)""|(\S+))(?:\s+(?:""([^""]*)""|(\S+)))?)?\s*$")]
     private static partial Regex FilterTag();
 
     [GeneratedRegex(@"^secret\s+(?:""([^""]*)""|(\S+))$")]

@@ -21,13 +21,13 @@ internal sealed record OutputNode(TemplateExpression Expression, int Line) : Tem
         ?? throw new TemplateException(Line, $"{Expression.Path} has no value; | default \"…\" gives it one")));
 }
 
-/// <summary><c>{{ if PATH }} … {{ else }} … {{ end }}</c>, with <c>not</c>, <c>==</c> and <c>!=</c>.</summary>
+/// <summary><c>{{ if PATH }} … {{ else }} … {{ end }}</c>, with <c>not</c>, <c>defined</c>, <c>==</c> and <c>!=</c>.</summary>
 internal sealed record IfNode(TemplateExpression Left, string? Operator, TemplateExpression? Right, bool Negated, IReadOnlyList<TemplateNode> Then, IReadOnlyList<TemplateNode> Else, int Line) : TemplateNode(Line)
 {
     internal override void Render(TemplateScope scope, StringBuilder to)
     {
         var left = Left.Evaluate(scope);
-        var truth = Operator is null ? IsTrue(left) : left is not null == Right!.Evaluate(scope) is not null
+        var truth = Operator is null ? IsTrue(left) : Operator == "defined" ? left is not null : left is not null == Right!.Evaluate(scope) is not null
             && (left is null || TemplateText.Of(left.Value) == TemplateText.Of(Right.Evaluate(scope)!.Value));
         if (Operator == "!=") truth = !truth;
         foreach (var node in truth != Negated ? Then : Else) node.Render(scope, to);

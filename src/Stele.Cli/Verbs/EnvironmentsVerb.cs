@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Stele.Client;
 using Stele.Core.Orgs;
 
@@ -27,8 +28,8 @@ internal static class EnvironmentsVerb
     static int Show(Call call, EnvironmentList list)
     {
         if (call.Json) return call.Print(list, SteleJson.Default.EnvironmentList);
-        foreach (var item in list.Items) call.Line(Text(call, item));
-        return ExitCode.Done;
+        return call.Table(["NAME", "KEYS", "DEFAULT", "PROTECTED", "DESCRIPTION"], list.Items.Select(item => (IReadOnlyList<string>)
+            [item.Name, item.Configs.ToString(CultureInfo.InvariantCulture), item.Default ? "yes" : "", item.Protected ? "yes" : "", item.Description ?? ""]));
     }
 
     static string Text(Call call, EnvironmentItem item)

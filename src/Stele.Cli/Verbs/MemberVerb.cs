@@ -98,8 +98,7 @@ internal static class MemberVerb
             if ((cursor = page.NextCursor) is null) break;
         }
         if (call.Json) return call.Print(new MemberPage { Items = items }, SteleJson.Default.MemberPage);
-        foreach (var item in items) call.Line(Text(call, item));
-        return ExitCode.Done;
+        return call.Table(["ID", "EMAIL", "NAME", "STATUS", "ROLES"], items.Select(item => (IReadOnlyList<string>)[item.Id, item.Email ?? "", item.Name, item.Status ?? "", Roles(item)]));
     }
 
     static int Show(Call call, MemberItem item)
@@ -110,7 +109,9 @@ internal static class MemberVerb
     }
 
     static string Text(Call call, MemberItem item) =>
-        $"{item.Id}  {(item.Email is { } email ? $"{email}  " : "")}{item.Name}  {string.Join(' ', item.Roles.Select(role => role.Role + ScopeText.Of(role.Environments, role.Prefix)))} {call.Ink.Faint($"({item.Status}, version {item.Version})")}";
+        $"{item.Id}  {(item.Email is { } email ? $"{email}  " : "")}{item.Name}  {Roles(item)} {call.Ink.Faint($"({item.Status}, version {item.Version})")}";
+
+    static string Roles(MemberItem item) => string.Join(' ', item.Roles.Select(role => role.Role + ScopeText.Of(role.Environments, role.Prefix)));
 
     static Option<string[]> IdentityOption() => new("--identity") { Description = "As whom an issuer of JWTs vouches for him: iss and sub of his tokens", HelpName = "ISSUER SUBJECT", Arity = new ArgumentArity(2, 2), AllowMultipleArgumentsPerToken = true };
 

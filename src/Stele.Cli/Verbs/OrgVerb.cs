@@ -37,8 +37,7 @@ internal static class OrgVerb
             if (page.NextCursor is null) break;
         }
         if (call.Json) return call.Print(new OrgPage { Items = items }, SteleJson.Default.OrgPage);
-        foreach (var item in items) call.Line($"{item.Name} {call.Ink.Faint($"(since {Ink.Time(item.CreatedAt)}{(item.ArchivedAt is { } at ? $", archived {Ink.Time(at)}" : "")})")}");
-        return ExitCode.Done;
+        return call.Table(["NAME", "SINCE", "ARCHIVED"], items.Select(item => (IReadOnlyList<string>)[item.Name, Ink.Time(item.CreatedAt), Ink.Time(item.ArchivedAt)]));
     }
 
     static Command Create(Surroundings surroundings, GlobalOptions options)

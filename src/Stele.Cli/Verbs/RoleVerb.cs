@@ -21,8 +21,8 @@ internal static class RoleVerb
             if ((cursor = page.NextCursor) is null) break;
         }
         if (call.Json) return call.Print(new RolePage { Items = items }, SteleJson.Default.RolePage);
-        foreach (var item in items) Text(call, item);
-        return ExitCode.Done;
+        return call.Table(["NAME", "DESCRIPTION", "GRANTS", "DENIES"], items.Select(item => (IReadOnlyList<string>)
+            [item.Name, item.Description ?? "", item.BuiltIn ? "(built in)" : string.Join(' ', item.Grants.Select(ScopeText.Of)), string.Join(' ', item.Denies.Select(ScopeText.Of))]));
     }
 
     static Command Get(Surroundings surroundings, GlobalOptions options)

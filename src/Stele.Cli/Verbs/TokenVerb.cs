@@ -48,9 +48,8 @@ internal static class TokenVerb
             if ((cursor = page.NextCursor) is null) break;
         }
         if (call.Json) return call.Print(new TokenPage { Items = items }, SteleJson.Default.TokenPage);
-        foreach (var item in items)
-            call.Line($"{item.Id}  {item.Name}  {string.Join(' ', item.Scopes.Select(ScopeText.Of))} {call.Ink.Faint($"({(item.ExpiresAt is { } end ? $"until {end:u}" : "until revoked")}, {(item.LastUsedAt is { } used ? $"last used {used:u}" : "not used yet")})")}");
-        return ExitCode.Done;
+        return call.Table(["ID", "NAME", "ENVIRONMENT", "EXPIRES", "LAST USED", "SCOPES"], items.Select(item => (IReadOnlyList<string>)
+            [item.Id, item.Name, item.Environment ?? "", item.ExpiresAt is { } end ? Ink.Time(end) : "never", item.LastUsedAt is { } used ? Ink.Time(used) : "never", string.Join(' ', item.Scopes.Select(ScopeText.Of))]));
     }
 
     static Command Revoke(Surroundings surroundings, GlobalOptions options)

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Stele.Client;
 
 namespace Stele.Cli.Verbs;
@@ -70,8 +71,8 @@ internal static class WebhookVerb
             if ((cursor = page.NextCursor) is null) break;
         }
         if (call.Json) return call.Print(new WebhookPage { Items = items }, SteleJson.Default.WebhookPage);
-        foreach (var item in items) call.Line(Text(call, item));
-        return ExitCode.Done;
+        return call.Table(["ID", "URL", "ENVIRONMENT", "KINDS", "PREFIXES", "STATE"], items.Select(item => (IReadOnlyList<string>)
+            [item.Id, item.Url, item.Environment ?? "(all)", string.Join('+', item.Kinds), string.Join(' ', item.Prefixes), State(item)]));
     }
 
     static async Task<int> Delete(Call call, string id)
@@ -93,9 +94,8 @@ internal static class WebhookVerb
     {
         var page = await call.Client.ListDeliveriesAsync(id, onlyDead, ListVerb.PageItems, null, call.Cancellation);
         if (call.Json) return call.Print(page, SteleJson.Default.WebhookDeliveryPage);
-        foreach (var item in page.Items)
-            call.Line($"{item.Revision}  {item.State}  {call.Ink.Faint($"({item.Attempts} attempts, the last {item.LastAt:u}{(item.Failure is null ? "" : $": {item.Failure}")})")}");
-        return ExitCode.Done;
+        return call.Table(["REVISION", "STATE", "ATTEMPTS", "LAST", "FAILURE"], page.Items.Select(item => (IReadOnlyList<string>)
+            [item.Revision.ToString(CultureInfo.InvariantCulture), item.State, item.Attempts.ToString(CultureInfo.InvariantCulture), Ink.Time(item.LastAt), item.Failure ?? ""]));
     }
 
     static int Secret(Call call, WebhookItem item)
@@ -122,16 +122,17 @@ internal static class WebhookVerb
     static string Text(Call call, WebhookItem item)
     {
         var what = $"{item.Environment ?? "all environments"}, {string.Join('+', item.Kinds)}{(item.Prefixes.Count == 0 ? "" : $", {string.Join(' ', item.Prefixes)}")}";
-        var state = item switch
-        {
-            { Enabled: false } => "disabled",
-            { Delivery.Suspended: { } why } => $"suspended: {why}",
-            { Delivery: { Failure: { } failure } delivery } => $"{delivery.LagRevisions} behind: {failure}",
-            { Delivery: { } delivery } => $"{delivery.LagRevisions} behind",
-            _ => $"version {item.Version}",
-        };
-        return $"{item.Id}  {item.Url}  {call.Ink.Faint($"({what}; {state})")}";
+        return $"{item.Id}  {item.Url}  {call.Ink.Faint($"({what}; {State(item)})")}";
     }
+
+    static string State(WebhookItem item) => item switch
+    {
+        { Enabled: false } => "disabled",
+        { Delivery.Suspended: { } why } => $"suspended: {why}",
+        { Delivery: { Failure: { } failure } delivery } => $"{delivery.LagRevisions} behind: {failure}",
+        { Delivery: { } delivery } => $"{delivery.LagRevisions} behind",
+        _ => $"version {item.Version}",
+    };
 
     /// <summary>The options that making and changing share.</summary>
     sealed class Definition

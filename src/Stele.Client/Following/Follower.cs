@@ -103,7 +103,7 @@ internal sealed class Follower : IAsyncDisposable
             }
             catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
             {
-                return last ?? client.LastFailure ?? new SteleException(SteleException.TimedOut, $"No server answered within {patience.TotalSeconds:0.###} seconds.", null);
+                return last ?? client.LastFailure ?? new SteleException(SteleException.TimedOut, $"{client.Addresses} did not answer within {patience.TotalSeconds:0.###} seconds.", null);
             }
             if (!await Pause(Math.Min(failures, 2), either.Token)) return last;
         }

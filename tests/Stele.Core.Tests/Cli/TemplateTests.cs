@@ -32,6 +32,12 @@ public sealed class TemplateTests
     [InlineData("{{ range a in app.hosts }}{{ range b in app.hosts }}{{ a }}{{ b }} {{ end }}{{ end }}", "aa ab ba bb ")]
     [InlineData("a {{- app.port -}}  b{{/* gone */}}", "a8080b")]
     [InlineData("x: {{ app.lines | indent 3 }}", "x: 1\n   2")]
+    [InlineData("{{ range p in \"a,b\" | split \",\" }}<{{ p }}>{{ end }}{{ range p in \"\" | split \",\" }}x{{ else }}none{{ end }}", "<a><b>none")]
+    [InlineData("{{ app.name | replace \"sh\" \"st\" }} {{ app.db | json | parse-json | json }} {{ \"a b/c\" | url-encode }}", """stop {"host":"h","ports":[1,2]} a%20b%2Fc""")]
+    [InlineData("{{ \"{{\" }}", "{{")]
+    [InlineData("{{ app.db | yaml }}", "host: h\nports:\n  - 1\n  - 2")]
+    [InlineData("{{ \"?>~\" | base64url }} {{ \"\" | sha256 }}", "Pz5- e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")]
+    [InlineData("{{ if defined app.off }}1{{ end }}{{ if defined app.absent }}2{{ end }}{{ if not defined app.absent }}3{{ end }}", "13")]
     public void A_template_says_what_the_values_say(string template, string text) => Assert.Equal(text, Template.Parse(template).Render(values));
 
     [Theory]
@@ -39,9 +45,12 @@ public sealed class TemplateTests
     [InlineData("{{ end }}", 1, "end without an if or a range")]
     [InlineData("{{ range x in y }}{{ else }}{{ else }}{{ end }}", 1, "a second else")]
     [InlineData("\n\n{{ x", 3, "{{ without }}")]
-    [InlineData("{{ x | shout }}", 1, "is no filter: default, json")]
+    [InlineData("{{ x | shout }}", 1, "is no filter: default, json, parse-json")]
     [InlineData("{{ x | default }}", 1, "default needs a text in quotes")]
     [InlineData("{{ x | indent y }}", 1, "indent needs a number")]
+    [InlineData("{{ x | replace \"a\" }}", 1, "replace needs two texts")]
+    [InlineData("{{ x | join \"a\" \"b\" }}", 1, "join has one text after it")]
+    [InlineData("{{ x | split }}", 1, "split needs a text in quotes")]
     [InlineData("{{ exec \"rm\" }}", 1, "is not understood")]
     public void A_template_that_cannot_be_read_is_refused_with_its_line(string template, int line, string says)
     {
@@ -57,6 +66,19 @@ public sealed class TemplateTests
         Assert.Equal(2, refusal.Line);
         Assert.Contains("app.absent has no value", refusal.Message, StringComparison.Ordinal);
         Assert.Contains("neither a list nor a map", Assert.Throws<TemplateException>(() => Template.Parse("{{ range x in app.port }}{{ end }}").Render(values)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("\n{{ app.name | parse-json }}", "app.name is not JSON")]
+    [InlineData("\n{{ app.db | base64-decode }}", "app.db is not base64")]
+    [InlineData("\n{{ app.long | replace \"a\" \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\" }}", "app.long comes to more than 4 Mi characters")]
+    [InlineData("\n{{ app.long | base64 | base64 | base64 | base64 | base64 | base64 | base64 | base64 | base64 | base64 | base64 | base64 | base64 | base64 | base64 | base64 | base64 | base64 }}", "app.long comes to more than 4 Mi characters")]
+    [InlineData("\n{{ app.long | split \"a\" }}", "comes to more than 10000 parts")]
+    public void What_a_filter_cannot_do_fails_the_template_with_its_line(string template, string says)
+    {
+        var refusal = Assert.Throws<TemplateException>(() => Template.Parse(template).Render(new Dictionary<string, JsonElement>(values) { ["app.long"] = JsonElement.Parse($"\"{new string('a', 60_000)}\"") }));
+        Assert.Equal(2, refusal.Line);
+        Assert.Contains(says, refusal.Message, StringComparison.Ordinal);
     }
 
     [Fact]

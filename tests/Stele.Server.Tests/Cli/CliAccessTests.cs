@@ -29,7 +29,8 @@ public sealed class CliAccessTests(HttpServer server) : IClassFixture<HttpServer
     public async Task Users_accounts_and_roles_are_made_changed_explained_and_removed()
     {
         Assert.Equal(0, (await server.Run("role", "set", "payments", "--grant", "config:read", "--grant", "config:write@staging/payments.", "--deny", "config:write@staging/payments.limits")).Code);
-        Assert.Contains("denies config:write@staging/payments.limits", (await server.Run("role", "list")).Out, StringComparison.Ordinal);
+        Assert.Contains("denies config:write@staging/payments.limits", (await server.Run("role", "get", "payments")).Out, StringComparison.Ordinal);
+        Assert.Matches(@"(?m)^payments +config:read config:write@staging/payments\. +config:write@staging/payments\.limits$", (await server.Run("role", "list")).Out);
         var user = JsonDocument.Parse((await server.Run("user", "create", "cli@example.com", "From the CLI", "--role", "payments", "--role", "viewer@production/x", "--json")).Out).RootElement.GetProperty("id").GetString()!;
         Assert.Contains("cli@example.com", (await server.Run("user", "list")).Out, StringComparison.Ordinal);
         Assert.Equal((0, "allowed: Role 'payments' grants config:write in staging on payments.*.\n"), Heard(await server.Run("access", "explain", "config:write", "payments.a", "--env", "staging", "--user", user)));

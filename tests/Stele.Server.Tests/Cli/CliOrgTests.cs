@@ -35,10 +35,10 @@ public sealed class CliOrgTests(HttpServer server) : IClassFixture<HttpServer>
         await server.Run("org", "create", "cli-env");
         Task<CliAnswer> Run(params string[] arguments) => server.Run([.. arguments, "--org", "cli-env"]);
         Assert.Equal("qa created\n", (await Run("env", "create", "qa", "--description", "for tests")).Out);
-        Assert.Equal("development (default)\nstaging\nproduction\nqa  for tests\n", (await Run("env")).Out);
+        Assert.Equal(["NAME         KEYS  DEFAULT  PROTECTED  DESCRIPTION", "development  0     yes", "staging      0", "production   0", "qa           0                         for tests"], Lines(await Run("env")));
         Assert.Equal(0, (await Run("env", "describe", "qa", "for others")).Code);
         Assert.Equal(0, (await Run("env", "describe", "staging")).Code);
-        Assert.Equal("qa  for others\ndevelopment (default)\nstaging\nproduction\n", (await Run("environments", "order", "qa", "development", "staging", "production")).Out);
+        Assert.Equal("qa           0                         for others", Lines(await Run("environments", "order", "qa", "development", "staging", "production"))[1]);
         Assert.Equal(0, (await Run("set", "app.x", "1", "--env", "qa")).Code);
         Assert.Equal(1, (await Run("env", "delete", "qa")).Code);
         Assert.Equal("qa deleted (1 keys, revision 6)\n", (await Run("env", "delete", "qa", "--confirm", "qa", "-m", "tidy")).Out);
@@ -53,4 +53,6 @@ public sealed class CliOrgTests(HttpServer server) : IClassFixture<HttpServer>
         Assert.Equal(2, (await Run("settings", "set", "--limit", "environments.count=many")).Code);
         Assert.Equal("default environment: staging\nprotected environments: none\n", (await Run("settings")).Out);
     }
+
+    static string[] Lines(CliAnswer answer) => answer.Out.TrimEnd('\n').Split('\n');
 }

@@ -70,7 +70,7 @@ public sealed class CliTests(HttpServer server) : IClassFixture<HttpServer>
     {
         Assert.Equal("blue created\n", (await server.Run("environments", "create", "blue")).Out);
         Assert.Equal(4, (await server.Run("environments", "create", "blue")).Code);
-        Assert.Contains("blue\n", (await server.Run("environments")).Out, StringComparison.Ordinal);
+        Assert.Contains("\nblue ", (await server.Run("environments")).Out, StringComparison.Ordinal);
         await server.Run("set", "diff.same", "1", "--env", "blue");
         var before = await server.Revision();
         await server.Run("set", "diff.same", "2", "--env", "blue");

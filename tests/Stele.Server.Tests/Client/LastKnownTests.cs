@@ -43,7 +43,7 @@ public sealed class LastKnownTests(HttpServer server) : IClassFixture<HttpServer
     {
         using var cache = new TempDirectory();
         await Set("33");
-        var first = await Token("2000-01-01T00:00:00Z");
+        var first = await Token();
         await using (await ClientApp.Start(server.Client.BaseAddress!.ToString(), first.Token, cache.Path))
         {
         }
@@ -62,7 +62,7 @@ public sealed class LastKnownTests(HttpServer server) : IClassFixture<HttpServer
             Assert.Contains(expired.Said, said => said.Contains("give the app another one", StringComparison.Ordinal));
         }
         // another token of the same identity, and nobody to ask
-        var second = await Token(null);
+        var second = await Token();
         await using var app = await ClientApp.Start(Nowhere(), second.Token, cache.Path);
         Assert.Equal(33, app.Payment.CurrentValue.Timeout);
     }
@@ -234,7 +234,7 @@ public sealed class LastKnownTests(HttpServer server) : IClassFixture<HttpServer
 
     async Task Set(string timeout) => (await server.Put("services.payment.timeout", $$"""{"value":{{timeout}}}""", "?env=production")).Is(200);
 
-    async Task<(string Id, string Token)> Token(string? _)
+    async Task<(string Id, string Token)> Token()
     {
         var made = (await server.Post("/v1/tokens", """{"name":"app","scopes":[{"permission":"config:read","environments":["*"],"prefix":""},{"permission":"flag:read","environments":["*"],"prefix":""}]}""")).Is(201);
         return (made["id"].GetString()!, made["token"].GetString()!);

@@ -21,7 +21,8 @@ public sealed class WebhookCliTests(HttpServer server) : IClassFixture<HttpServe
         Assert.Equal(("stele.ping", 1), (ping.Type, ping.SignedWith(made.Out.Trim())));
         await server.Run("set", "cli.a", "1", "--env", "staging");
         Assert.Equal(["cli.a"], (await receiver.Next()).Keys);
-        Assert.Contains("staging, config, cli.", (await server.Run("webhook", "list")).Out, StringComparison.Ordinal);
+        Assert.Contains("staging, config, cli.", (await server.Run("webhook", "get", id)).Out, StringComparison.Ordinal);
+        Assert.Matches($@"(?m)^{id}  {System.Text.RegularExpressions.Regex.Escape(receiver.Url)} +staging +config +cli\. ", (await server.Run("webhook", "list")).Out);
         Assert.StartsWith("whsec_", (await server.Run("webhook", "rotate", id, "--overlap-seconds", "0")).Out, StringComparison.Ordinal);
         Assert.Equal(0, (await server.Run("webhook", "replay", id, "1")).Code);
         Assert.Equal(["cli.a"], (await receiver.Next()).Keys);
