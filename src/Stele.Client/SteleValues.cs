@@ -29,18 +29,23 @@ public sealed class SteleValues
     public IReadOnlyDictionary<string, SteleValue> All => Items;
 
     /// <summary>A value; false if there is none of that key.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // as KeyMap.TryGetValue
     public bool TryGet(string key, [NotNullWhen(true)] out SteleValue? value) => Items.TryGetValue(key, out value);
 
     /// <summary>A value as text, which anything but text is as JSON; null if there is none.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // as KeyMap.TryGetValue
     public string? GetString(string key) => Items.TryGetValue(key, out var value) ? value.Text : null;
 
     /// <summary>A value as true or false; the fallback if there is none, or it is neither.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // as KeyMap.TryGetValue
     public bool GetBoolean(string key, bool fallback) => Items.TryGetValue(key, out var value) ? value.Boolean ?? fallback : fallback;
 
     /// <summary>A value as a whole number; the fallback if there is none, or it is none.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // as KeyMap.TryGetValue
     public long GetInt64(string key, long fallback) => Items.TryGetValue(key, out var value) ? value.Int64 ?? fallback : fallback;
 
     /// <summary>A value as a number; the fallback if there is none, or it is none.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // as KeyMap.TryGetValue
     public double GetDouble(string key, double fallback) => Items.TryGetValue(key, out var value) ? value.Double ?? fallback : fallback;
 
     /// <summary>A value as a type of the caller's; null if there is none. It is read once for each version.</summary>
