@@ -13,7 +13,7 @@ namespace Stele.Client.Keeping;
 /// </summary>
 internal sealed class LastKnown(string directory, Func<byte[]> secret, string identity, LastKnownOptions wish, TimeProvider clock, Action<SteleNotice> say)
 {
-    static readonly TimeSpan ConfirmEvery = TimeSpan.FromMinutes(1), WriteEvery = TimeSpan.FromSeconds(1), WriteEveryMax = TimeSpan.FromSeconds(30), LockPatience = TimeSpan.FromMilliseconds(250);
+    static readonly TimeSpan ConfirmEvery = TimeSpan.FromMinutes(1), WriteEvery = TimeSpan.FromSeconds(1), WriteEveryMax = TimeSpan.FromSeconds(8), LockPatience = TimeSpan.FromMilliseconds(250);
     const int NonceBytes = 12, TagBytes = 16;
     const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     readonly byte[] head = Encoding.ASCII.GetBytes($"stele-last-known 1 {identity}\n");
