@@ -42,7 +42,7 @@ internal sealed class ProveRun(ProveArguments arguments, PostgresPrograms progra
                 failures.Add($"the system comes back after a fault: {e.Message}");
             }
             var took = recorder.Milliseconds;
-            await End(stack, load);
+            await End(stack, load, recorder);
             var journal = await StoredJournal.Read(Connection(stack), setUpTo);
             foreach (var line in StoredJournal.With(journal, aside)) recorder.Add(line);
             say($"checking {recorder.Lines().Count} lines of history");
@@ -63,7 +63,7 @@ internal sealed class ProveRun(ProveArguments arguments, PostgresPrograms progra
         foreach (var reason in leftOut) say(reason);
         List<FaultKind> kinds = [.. possible.Where(kind => arguments.Only?.Contains(kind) ?? true)];
         var schedule = new FaultSchedule(arguments.Seed, stack.Nodes.Count, kinds, arguments.Pace);
-        var actions = new FaultActions(stack, () => recorder.Milliseconds);
+        var actions = new FaultActions(stack, recorder);
         aside = actions.Aside;
         var until = arguments.Minutes * 60_000;
         await Pause.For(quiet, CancellationToken.None);
@@ -94,12 +94,12 @@ internal sealed class ProveRun(ProveArguments arguments, PostgresPrograms progra
         }
     }
 
-    async Task End(Stack stack, Load load)
+    async Task End(Stack stack, Load load, Recorder recorder)
     {
         say("the faults are over: waiting until all is level");
         try
         {
-            await new FaultActions(stack, () => 0).Recover();
+            await new FaultActions(stack, recorder).Recover();
             await load.Finish(patience);
             failures.AddRange(load.Late.Select(late => $"a stream ends level: {late}"));
         }

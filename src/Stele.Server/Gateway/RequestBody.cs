@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.IO.Pipelines;
 using Microsoft.Net.Http.Headers;
 using Stele.Core.Faults;
 using Stele.Core.Limits;
@@ -40,14 +41,23 @@ internal sealed class RequestBody : IDisposable
         // a length is only a claim: what is rented for it is bounded, and grows with what comes
         var body = new RequestBody((int)Math.Min(request.ContentLength ?? FirstBytes, 1 << 20));
         var dropped = 0L;
-        CancellationTokenSource? deadline = null;
+        BodyDeadline? deadline = null;
         try
         {
             while (true)
             {
                 // most bodies are there when they are asked for, and need no timer
                 if (!request.BodyReader.TryRead(out var read))
-                    read = await request.BodyReader.ReadAsync((deadline ??= Deadline(context)).Token);
+                {
+                    deadline ??= new BodyDeadline(request.BodyReader, Caller.Of(context).BodyTime);
+                    read = await request.BodyReader.ReadAsync(context.RequestAborted);
+                }
+                if (read.IsCanceled)
+                {
+                    request.BodyReader.AdvanceTo(read.Buffer.End);
+                    body.Dispose();
+                    return TooSlow;
+                }
                 // what is past the limit is read and dropped: most clients read no answer before they have sent everything
                 if (dropped > 0 || !body.Append(read.Buffer, most.Value)) dropped += read.Buffer.Length;
                 request.BodyReader.AdvanceTo(read.Buffer.End);
@@ -62,7 +72,6 @@ internal sealed class RequestBody : IDisposable
             body.Dispose();
             // chunks of a size that is none: to the web server a fault of its transport, and no request of anybody
             if (e is IOException and not BadHttpRequestException && !context.RequestAborted.IsCancellationRequested) return Fault.Invalid(Problem.Body("", "http.request", e.Message));
-            if (e is OperationCanceledException && deadline is { IsCancellationRequested: true } && !context.RequestAborted.IsCancellationRequested) return TooSlow;
             throw;
         }
         finally
@@ -71,11 +80,27 @@ internal sealed class RequestBody : IDisposable
         }
     }
 
-    static CancellationTokenSource Deadline(HttpContext context)
+    /// <summary>
+    /// When a body has to be there whole. It ends the read that waits instead of cancelling it: the web server takes a read that was cancelled for one that goes on, and says in
+    /// its log that it could not pass over the rest.
+    /// </summary>
+    sealed class BodyDeadline : IDisposable
     {
-        var deadline = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
-        deadline.CancelAfter(Caller.Of(context).BodyTime);
-        return deadline;
+        readonly CancellationTokenSource after;
+        readonly CancellationTokenRegistration cut;
+
+        public BodyDeadline(PipeReader reader, TimeSpan time)
+        {
+            after = new CancellationTokenSource(time);
+            cut = after.Token.UnsafeRegister(static waiting => ((PipeReader)waiting!).CancelPendingRead(), reader);
+        }
+
+        // ends once nothing can be cut any more: the connection's next request is not this one's
+        public void Dispose()
+        {
+            cut.Dispose();
+            after.Dispose();
+        }
     }
 
     // a request is work while its body comes: one that never ends would keep its place

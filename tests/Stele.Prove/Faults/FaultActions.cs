@@ -7,12 +7,12 @@ using Stele.Simulation.Checking.Histories;
 namespace Stele.Prove.Faults;
 
 /// <summary>Makes a step happen to a stack, takes it back, and waits until all is as before.</summary>
-internal sealed class FaultActions(Stack stack, Func<double> now)
+internal sealed class FaultActions(Stack stack, Recorder recorder)
 {
     // within it everything has to be as before, once a fault is over
     static readonly TimeSpan recovery = TimeSpan.FromSeconds(60);
 
-    const int AppendBytes = 600, RevisionsOfNew = 20;
+    const int AppendBytes = 600, AsksOfStrict = 3, AsksMax = 30;
 
     readonly List<RevisionStands> aside = [];
 
@@ -46,16 +46,16 @@ internal sealed class FaultActions(Stack stack, Func<double> now)
     /// <summary>The whole of it. Throws when the system does not come back.</summary>
     public async Task<FaultRecord> Run(FaultStep step, CancellationToken cancellation)
     {
-        var from = now();
+        var from = recorder.Milliseconds;
         var detail = step.Part switch
         {
             "node" => await Node(step, cancellation),
             "postgres" => await Database(step, cancellation),
             _ => await Redis(step, cancellation),
         };
-        var healed = now();
+        var healed = recorder.Milliseconds;
         await Recover();
-        return new FaultRecord(step, from, healed, now(), detail);
+        return new FaultRecord(step, from, healed, recorder.Milliseconds, detail);
     }
 
     /// <summary>Waits until nothing is wrong any more.</summary>
@@ -223,14 +223,12 @@ internal sealed class FaultActions(Stack stack, Func<double> now)
         List<FaultyLink> links = [Postgres.Replication, .. stack.Nodes.Select(node => node.ToPostgres[node == alone ? 1 - at : at])];
         foreach (var link in links) HoldBoth(link);
         // what the standby has stands on both sides
-        var (common, since) = (await StoredJournal.Heads(Postgres.Standby), (long)(now() * 1e3));
+        var (common, since) = (await StoredJournal.Heads(Postgres.Standby), (long)(recorder.Milliseconds * 1e3));
         try
         {
             await Postgres.Depose(async () =>
             {
-                var before = await Postgres.Standby.Ask<long>(HeadsSql);
-                // the fault begins when the others have found the new one and write there
-                await Pause.Until("the new primary's side writes", recovery, async () => await Postgres.Standby.Ask<long>(HeadsSql) > before + RevisionsOfNew, cancellation);
+                await AskBothSides(alone, step.Dice, cancellation);
                 await Pause.For(step.Lasts * 2, cancellation);
             }, async old =>
             {
@@ -250,9 +248,26 @@ internal sealed class FaultActions(Stack stack, Func<double> now)
         return $"{Postgres.Primary.Name} took over, node {alone.Number} stayed with the old one";
     }
 
-    const string HeadsSql = """
-        SELECT sum(revision)::bigint FROM stele.journal_head
-        """;
+    // the fault begins when the others have found the new one and write there; whoever then asks the old one's side, without proof, is told of before
+    async Task AskBothSides(SteleNode alone, int number, CancellationToken cancellation)
+    {
+        using var caller = new Caller($"deposer{number}", stack.Nodes, recorder);
+        var (old, tag) = (stack.Nodes.ToList().IndexOf(alone), $"deposed-{number}");
+        var item = new WrittenItem("set", "config", Caller.Environment, "prove.k0.deposed") { Value = ItemJson.Raw(tag) };
+        for (var turn = 1; ; turn++)
+        {
+            var other = (old + 1 + turn % (stack.Nodes.Count - 1)) % stack.Nodes.Count;
+            if ((await caller.Write(other, tag, $"{tag}-key", [item])).Ending == Ending.Ok) break;
+            if (turn == AsksMax) throw new TimeoutException("the new primary's side does not write");
+            await Pause.For(again, cancellation);
+        }
+        for (var turn = 1; turn <= (stack.IsStrict ? AsksOfStrict : AsksMax); turn++)
+        {
+            if ((await caller.Read(old, "strong", new ItemName("config", Caller.Environment, item.Key))).Ending == Ending.Ok) return;
+            await Pause.For(again, cancellation);
+        }
+        if (!stack.IsStrict) throw new TimeoutException("the old primary's side answers nobody");
+    }
 
     // an append is larger than what a node asks
     async Task<string> Straggle(FaultStep step, SteleNode node, CancellationToken cancellation)
@@ -302,7 +317,7 @@ internal sealed class FaultActions(Stack stack, Func<double> now)
     {
         var dice = new Random(step.Dice);
         var before = links.Sum(link => link.Cuts);
-        for (var until = now() + step.Lasts.TotalMilliseconds; now() < until && !cancellation.IsCancellationRequested;)
+        for (var until = recorder.Milliseconds + step.Lasts.TotalMilliseconds; recorder.Milliseconds < until && !cancellation.IsCancellationRequested;)
         {
             foreach (var link in links) link.CutAfter(1 + dice.Next(4_000));
             await Pause.For(again, cancellation);
@@ -314,7 +329,7 @@ internal sealed class FaultActions(Stack stack, Func<double> now)
     async Task<long> Repeat(FaultStep step, string sql, CancellationToken cancellation)
     {
         long count = 0;
-        for (var until = now() + step.Lasts.TotalMilliseconds; now() < until && !cancellation.IsCancellationRequested;)
+        for (var until = recorder.Milliseconds + step.Lasts.TotalMilliseconds; recorder.Milliseconds < until && !cancellation.IsCancellationRequested;)
         {
             try
             {
