@@ -10,6 +10,7 @@ internal sealed class ToolProcess : IDisposable
 {
     readonly Process process;
     readonly ConcurrentQueue<string> lines = new();
+    int open = 2;
 
     ToolProcess(Process process) => this.process = process;
 
@@ -37,7 +38,12 @@ internal sealed class ToolProcess : IDisposable
         return process.ExitCode;
     }
 
-    internal Task Says(string what) => Fixtures.Wait.Until(() => Said.Contains(what, StringComparison.Ordinal) ? true : process.HasExited ? throw new InvalidOperationException($"ended with {process.ExitCode}: {Said}") : false, $"{what} in: {Said}");
+    internal Task Says(string what) => Fixtures.Wait.Until(() =>
+    {
+        // what it said last may come after it has ended
+        var over = process.HasExited && Volatile.Read(ref open) == 0;
+        return Said.Contains(what, StringComparison.Ordinal) || (over ? throw new InvalidOperationException($"ended with {process.ExitCode}: {Said}") : false);
+    }, $"{what} in: {Said}");
 
     internal void Signal(string signal) => Process.Start("kill", [signal, process.Id.ToString(CultureInfo.InvariantCulture)]).WaitForExit();
 
@@ -50,5 +56,6 @@ internal sealed class ToolProcess : IDisposable
     void Add(string? line)
     {
         if (line is not null) lines.Enqueue(line);
+        else Interlocked.Decrement(ref open);
     }
 }

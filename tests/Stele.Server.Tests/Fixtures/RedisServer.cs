@@ -20,7 +20,7 @@ sealed class RedisServer : IAsyncDisposable
     /// <summary>Where it listens.</summary>
     public int Port => port;
 
-    public string Configuration => $"127.0.0.1:{port},connectTimeout=500,syncTimeout=500";
+    public string Configuration => $"127.0.0.1:{port},connectTimeout=500,syncTimeout=5000";
 
     /// <summary>A connection to it, as a node has one.</summary>
     public RedisLink Link() => new(new SteleOptions { Redis = Configuration, Http = new(IPAddress.Loopback, 0), Grpc = new(IPAddress.Loopback, 0), Data = "", Node = "" }, NullLogger<RedisLink>.Instance);
